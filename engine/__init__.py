@@ -1,0 +1,32 @@
+"""Runs programs nobody trusts: safely, exactly and fast. Knows nothing of models, tests or verdicts."""
+
+from engine.engine import Engine
+from engine.errors import (
+    EngineClosed,
+    EngineError,
+    InvalidPolicy,
+    InvalidProgram,
+    RuntimeUnusable,
+    SandboxUnavailable,
+)
+from engine.inside.values import Opaque, ValueRefused
+from engine.limits import Limits
+from engine.outcome import Outcome, Status
+from engine.program import LANGUAGES, Program
+
+__all__ = [
+    "LANGUAGES",
+    "Engine",
+    "EngineClosed",
+    "EngineError",
+    "InvalidPolicy",
+    "InvalidProgram",
+    "Limits",
+    "Opaque",
+    "Outcome",
+    "Program",
+    "RuntimeUnusable",
+    "SandboxUnavailable",
+    "Status",
+    "ValueRefused",
+]

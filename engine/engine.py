@@ -1,0 +1,318 @@
+"""A pool of sandboxes with the manners of ``concurrent.futures``."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+from engine import cgroup, runtime, worker
+from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
+from engine.inside import values
+from engine.limits import Limits
+from engine.outcome import Outcome, Status
+from engine.program import Program
+
+_DEFAULT_LIMITS = Limits()
+_ATTEMPTS = 2
+_START_ATTEMPTS = 3
+
+
+class Engine:
+    """Runs programs nobody trusts, each run in a fresh sandbox of its own.
+
+    Threads may share an engine. Processes may not: a process forked from the owner gets ``EngineClosed``.
+
+    Args:
+        workers: how many runs at a time; None for one a core. Each is a jail with a warm interpreter.
+        runtime: path of a virtual environment whose packages programs may import; None for the default one.
+        allow_degraded: go on without control groups where none can be had. Limits of memory then hold for a process
+            instead of the tree, cpu time is only bounded a process, and no outcome says otherwise: ``isolation``
+            lacks ``memory``, ``pids`` and ``cpu``.
+
+    Raises:
+        SandboxUnavailable: a wall is missing here; says which, why, and what to do.
+        RuntimeUnusable: the runtime has no usable interpreter.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        runtime: str | os.PathLike[str] | None = None,
+        *,
+        allow_degraded: bool = False,
+    ) -> None:
+        self._closed = True
+        if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+            raise InvalidProgram(f"workers must be a whole number of at least 1, not {workers!r}")
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._plan = _plan(runtime, allow_degraded)
+        self._owner = os.getpid()
+        self._free = threading.Condition()
+        self._idle: deque[worker.Worker] = deque()
+        self._alive: set[worker.Worker] = set()
+        self._missing = 0
+        self._closed = False
+        try:
+            for _ in range(self.workers):
+                self._idle.append(self._start_worker())
+        except BaseException:
+            self.close(cancel=True)
+            raise
+        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
+        _forget_after_fork(self)
+
+    @property
+    def isolation(self) -> tuple[str, ...]:
+        """The walls that stand around every run."""
+        return self._plan.isolation
+
+    def run(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = _DEFAULT_LIMITS,
+    ) -> Outcome:
+        """Run a program and wait for its outcome.
+
+        Args:
+            program: what to run.
+            stdin: the bytes on its standard input.
+            args: the arguments of its entry function: plain data, see ``engine.inside.values``.
+            limits: what it may use.
+
+        Returns:
+            The outcome. What a program does wrong is in it, never an exception; so is a failure of the sandbox that
+            outlasted one retry on a fresh worker (``sandbox_error``).
+
+        Raises:
+            InvalidProgram: arguments that cannot cross, or given to a program without entry.
+            EngineClosed: the engine is closed, or belongs to another process.
+        """
+        stdin, arguments = _check_request(program, stdin, args)
+        self._check_open()
+        reason = ""
+        for _ in range(_ATTEMPTS):
+            try:
+                taken = self._take()
+            except SandboxUnavailable as error:
+                return Outcome(Status.SANDBOX_ERROR, detail=str(error), isolation=self.isolation)
+            try:
+                outcome = taken.run(program, stdin, arguments, limits)
+            except worker.WorkerDied as error:
+                reason = str(error)
+                self._discard(taken)
+                continue
+            except BaseException:
+                self._discard(taken)
+                raise
+            self._give_back(taken)
+            return outcome
+        detail = f"the worker died twice, last: {reason}"
+        return Outcome(Status.SANDBOX_ERROR, detail=detail, isolation=self.isolation)
+
+    def submit(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = _DEFAULT_LIMITS,
+    ) -> Future[Outcome]:
+        """Like ``run``, but at once: a future of the outcome, which can be cancelled until the run has begun.
+
+        Raises:
+            InvalidProgram, EngineClosed: as ``run``.
+        """
+        _check_request(program, stdin, args)
+        self._check_open()
+        try:
+            return self._executor.submit(self.run, program, stdin, args, limits)
+        except RuntimeError as error:
+            raise EngineClosed("this engine is closed") from error
+
+    def map(
+        self,
+        program: Program,
+        stdins: Iterable[bytes] | None = None,
+        *,
+        args: Iterable[Sequence[Any]] | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
+    ) -> Iterator[Outcome]:
+        """Outcomes of one program on many inputs: in order, on all workers, lazily.
+
+        At most twice as many runs as there are workers are ahead of the caller, so inputs may be endless. Leaving
+        the iterator early cancels what has not begun.
+
+        Args:
+            program: what to run.
+            stdins: standard inputs; or
+            args: argument lists of the entry function. With both, they go in pairs.
+            limits: of each run.
+
+        Raises:
+            InvalidProgram, EngineClosed: as ``run``; in the order of the inputs.
+        """
+        self._check_open()
+        if stdins is None and args is None:
+            raise InvalidProgram("map needs stdins or args")
+        inputs = zip(
+            stdins if stdins is not None else itertools.repeat(b""),
+            args if args is not None else itertools.repeat(()),
+            strict=False,
+        )
+        return self._map(program, inputs, limits)
+
+    def _map(
+        self, program: Program, inputs: Iterator[tuple[bytes, Sequence[Any]]], limits: Limits
+    ) -> Iterator[Outcome]:
+        ahead: deque[Future[Outcome]] = deque()
+        try:
+            for stdin, args in inputs:
+                ahead.append(self.submit(program, stdin, args, limits))
+                if len(ahead) >= 2 * self.workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    def close(self, *, cancel: bool = False) -> None:
+        """End all workers and wait until nothing of them is left. Closing twice is fine.
+
+        Args:
+            cancel: drop runs that have not begun, instead of doing them first.
+        """
+        if getattr(self, "_owner", None) != os.getpid() or self._closed:
+            return
+        executor = getattr(self, "_executor", None)
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=cancel)
+        with self._free:
+            self._closed = True
+            self._free.notify_all()
+            while len(self._idle) < len(self._alive):
+                self._free.wait()
+            doomed = list(self._alive)
+            self._alive.clear()
+            self._idle.clear()
+        for each in doomed:
+            each.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close(cancel=kind is not None)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close(cancel=True)
+
+    def _check_open(self) -> None:
+        if self._owner != os.getpid():
+            raise EngineClosed("this engine belongs to the process that made it: make one in each process")
+        if self._closed:
+            raise EngineClosed("this engine is closed")
+
+    def _start_worker(self) -> worker.Worker:
+        """A new worker. Starting is tried again: another nsjail may be tidying the mount points they share."""
+        for attempt in itertools.count(1):
+            try:
+                started = worker.Worker(self._plan)
+            except SandboxUnavailable:
+                if attempt == _START_ATTEMPTS:
+                    raise
+            else:
+                break
+        with self._free:
+            self._alive.add(started)
+        return started
+
+    def _take(self) -> worker.Worker:
+        with self._free:
+            while not self._idle and not self._missing:
+                if self._closed:
+                    raise EngineClosed("this engine is closed")
+                self._free.wait()
+            if self._idle:
+                # Last in, first out: the worker whose memory is still in the cache.
+                return self._idle.pop()
+            self._missing -= 1
+        try:
+            return self._start_worker()
+        except BaseException:
+            with self._free:
+                self._missing += 1
+                self._free.notify()
+            raise
+
+    def _give_back(self, taken: worker.Worker) -> None:
+        with self._free:
+            self._idle.append(taken)
+            self._free.notify()
+
+    def _discard(self, taken: worker.Worker) -> None:
+        """Close a worker and leave a vacancy, which the next caller in need fills."""
+        try:
+            taken.close()
+        finally:
+            with self._free:
+                self._alive.discard(taken)
+                self._missing += 1
+                self._free.notify_all()
+
+    def _forget(self) -> None:
+        for each in self._alive:
+            each.forget()
+
+
+def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool) -> worker.Plan:
+    try:
+        hierarchy = cgroup.find()
+    except SandboxUnavailable:
+        if not allow_degraded:
+            raise
+        hierarchy = None
+    return worker.plan(runtime.find(path), hierarchy)
+
+
+def _forget_after_fork(engine: Engine) -> None:
+    reference = weakref.ref(engine)
+
+    def forget() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._forget()
+
+    os.register_at_fork(after_in_child=forget)
+
+
+def _check_request(program: Program, stdin: bytes, args: Sequence[Any]) -> tuple[bytes, bytes]:
+    """The request as bytes.
+
+    Raises:
+        InvalidProgram: it cannot be sent.
+    """
+    if not isinstance(program, Program):
+        raise InvalidProgram(f"expected a Program, not {type(program).__name__}")
+    if not isinstance(stdin, bytes | bytearray | memoryview):
+        raise InvalidProgram(f"stdin must be bytes, not {type(stdin).__name__}")
+    if program.entry is None:
+        if args:
+            raise InvalidProgram("args are for a program with an entry function: this one has none")
+        return bytes(stdin), b""
+    try:
+        return bytes(stdin), values.dumps(list(args))
+    except (values.ValueRefused, TypeError) as error:
+        raise InvalidProgram(f"the arguments cannot cross: {error}") from None

@@ -1,0 +1,132 @@
+"""Run one Python program in this process, as ``python main.py`` would, or call one function of it.
+
+Nothing here is a wall: the walls stood before the program was read, and whatever it does to this interpreter it does to
+itself. What this file owes is fidelity: the same namespaces, messages, exit codes and end of life as a cold start.
+"""
+
+import atexit
+import builtins
+import os
+import random
+import struct
+import sys
+
+import values
+
+MAIN = "/box/work/main.py"
+PACKAGES = "/opt/runtime"
+HEADER = struct.Struct("<II")
+_SEED = 0
+
+_exit = os._exit
+
+
+def become(program_fd, stage_fd, value_fd):
+    """Read the program, compile it, run it, end the process.
+
+    Args:
+        program_fd: a file with ``HEADER`` (lengths of entry and arguments), entry, arguments, source.
+        stage_fd: one byte is written here when the source does not compile; closed before any of it runs.
+        value_fd: where a function's return value goes, or None for a whole program.
+    """
+    entry, arguments, source = _read(program_fd)
+    with open(MAIN, "wb") as file:
+        file.write(source)
+    try:
+        code = compile(source, MAIN, "exec", dont_inherit=True)
+    except BaseException as error:
+        os.write(stage_fd, b"C")
+        sys.__excepthook__(type(error), error.with_traceback(None), None)
+        _exit(1)
+    os.close(stage_fd)
+    if value_fd is None:
+        os.closerange(3, 200)
+        module = _prepare("__main__")
+        _end(_guard(exec, code, module.__dict__))
+    value_fd = _move_to_3(value_fd)
+    module = _prepare("solution")
+    _end(_guard(_call, code, module, entry, arguments, value_fd))
+
+
+def _read(program_fd):
+    with open(program_fd, "rb") as file:
+        entry_length, arguments_length = HEADER.unpack(file.read(HEADER.size))
+        entry = file.read(entry_length).decode()
+        return entry, file.read(arguments_length), file.read()
+
+
+def _move_to_3(descriptor):
+    os.dup2(descriptor, 3, inheritable=False)
+    os.closerange(4, 200)
+    return 3
+
+
+def _prepare(name):
+    """The state of a fresh interpreter: its main module, path, arguments, and a random module that is seeded."""
+    module = type(sys)(name)
+    module.__file__ = MAIN
+    module.__builtins__ = builtins
+    sys.modules[name] = module
+    sys.argv[:] = ["main.py"]
+    sys.path.insert(0, os.path.dirname(MAIN))
+    sys.path.append(PACKAGES)
+    random.seed(_SEED)
+    return module
+
+
+def _guard(function, *arguments):
+    """Call, and give the exit code that Python would: 0, what SystemExit says, or 1 after a traceback."""
+    try:
+        function(*arguments)
+    except SystemExit as error:
+        return _exit_code(error.code)
+    except BaseException as error:
+        frames = error.__traceback__.tb_next
+        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+            frames = frames.tb_next
+        sys.excepthook(type(error), error.with_traceback(frames), frames)
+        return 1
+    return 0
+
+
+def _exit_code(code):
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _call(code, module, entry, arguments, value_fd):
+    exec(code, module.__dict__)
+    target = module
+    for name in entry.split("."):
+        if not hasattr(target, name):
+            raise NameError(f"the program defines no {entry!r}")
+        target = getattr(target, name)
+    returned = target(*values.loads(arguments))
+    _write_all(value_fd, values.dumps(returned) + b"\n")
+
+
+def _write_all(descriptor, data):
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _end(code):
+    """What Python does at the end: wait for threads, run exit handlers, flush, and report output that was lost."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        _guard(threading._shutdown)
+    _guard(atexit._run_exitfuncs)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except BaseException as error:
+            if stream is sys.stdout:
+                code = 120
+                sys.__excepthook__(type(error), error.with_traceback(None), None)
+    _exit(code)

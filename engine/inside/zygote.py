@@ -1,0 +1,172 @@
+"""The warm interpreter of one worker, and the init process of every run.
+
+Theory of operation
+===================
+
+Four kinds of process live in a worker's jail. Each trusts only those above it.
+
+    nsjail      on the host. Built the outer wall, waits for the zygote, and does nothing else.
+    zygote      this file, pid 1 of the jail. Root of the jail's user namespace, with every capability there and none
+                outside. Single-threaded, standard library only. It never reads a byte that belongs to a program: all
+                it does is fork an init, wait for it, and fork the next.
+    init        pid 1 of one run. Makes the run's own pid, mount and ipc namespaces, its tmpfs and its /proc, forks the
+                sandbox child, reaps whatever is orphaned, kills what is left when the program's first process ends,
+                and tells the supervisor how that process ended. It reads nothing of the program either.
+    child       pid 2 of one run (``sandbox.py``). Gives up its uid, every capability and every descriptor, loads the
+                seccomp filter, and only then is handed the program.
+
+One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is whole or absent. In the order of a run:
+
+    child  -> supervisor   READY     with two descriptors: a pidfd of init, to kill the run by, and the listener of the
+                                     seccomp filter, on which forbidden system calls are reported
+    supervisor -> child    JOB       rlimits, with the descriptors of program, stdin, stdout, stderr and value
+    init   -> supervisor   REPORT    wait status and usage of the program's first process; by then everything else in
+                                     the run is dead and reaped
+
+The child closes the socket before it reads the program, so nothing untrusted can ever write on it. The namespaces and
+the child of a run are made before its job arrives: what a caller waits for is only the program itself.
+
+The zygote's heap is the same at every fork (it allocates the same few objects in every round), and the jail has no
+address randomisation: that is why ``id(object())`` repeats in every run of every worker.
+
+When the supervisor dies the socket hangs up; the zygote sees that, exits, and the kernel kills all that is in its pid
+namespace.
+"""
+
+import contextlib
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
+
+import sandbox  # noqa: E402
+
+HELLO, BORN, READY, REPORT = b"hello", b"born", b"ready", b"report"
+CONTROL_FD = 3
+# What programs import most often. A module more is 0.1 to 0.4 MiB more heap, and so a slower fork.
+PRELOADED = (
+    "bisect",
+    "collections",
+    "copy",
+    "functools",
+    "heapq",
+    "itertools",
+    "linecache",
+    "math",
+    "operator",
+    "random",
+    "re",
+    "string",
+    "traceback",
+    "typing",
+)
+
+
+def main():
+    """Be the zygote: introduce yourself, receive the filter, then fork one init after the other, for ever."""
+    control = socket.socket(fileno=CONTROL_FD)
+    # The shell that started nsjail left these ignored; programs are to find them as they always are.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    control.send(HELLO)
+    walls = sandbox.Walls(control.recv(1 << 17))
+    os.unshare(os.CLONE_NEWCGROUP)
+    sandbox.narrow_zygote()
+    _hide_own_modules()
+    for name in PRELOADED:
+        __import__(name)
+    compile("def f(x):\n    return [x]", "warm", "exec")
+    gc.collect()
+    gc.freeze()
+    control.send(BORN + struct.pack("<Q", _resident_bytes()))
+    own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    while True:
+        os.unshare(os.CLONE_NEWPID)
+        init = os.fork()
+        if init == 0:
+            be_init(control, walls)
+        os.setns(own_pid_namespace, os.CLONE_NEWPID)
+        outlive(init, control)
+
+
+def _hide_own_modules():
+    """Leave no trace of this folder where a program's imports could meet it."""
+    own = sys.path.pop(0)
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
+            del sys.modules[name]
+    sys.path_importer_cache.pop(own, None)
+
+
+def _resident_bytes():
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def outlive(init, control):
+    """Wait until a run's init has ended. Leave, and take the jail along, when it failed or the supervisor is gone."""
+    ended = os.pidfd_open(init)
+    poller = select.poll()
+    poller.register(ended, select.POLLIN)
+    poller.register(control, 0)
+    for descriptor, _ in poller.poll():
+        if descriptor == CONTROL_FD:
+            os._exit(0)
+    os.close(ended)
+    _, status = os.waitpid(init, 0)
+    if os.WIFEXITED(status) and status != 0:
+        os._exit(os.WEXITSTATUS(status))
+
+
+def be_init(control, walls):
+    """Be pid 1 of one run; never returns."""
+    try:
+        os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
+        sandbox.mount_box(walls.program_id)
+        with open("/proc/self/oom_score_adj", "wb", buffering=0) as oom_score:
+            # The child inherits it: out of memory, the kernel takes the program first and never init or the zygote.
+            oom_score.write(b"1000")
+            sandbox.mount_proc()
+            compiled, compile_error = os.pipe()
+            child = os.fork()
+            if child == 0:
+                sandbox.be_child(control, walls, compile_error)
+            oom_score.write(b"0")
+        os.close(compile_error)
+        status, usage = _reap_until(child)
+        _end_all()
+        at_compile = os.read(compiled, 1) != b""
+        control.send(
+            REPORT
+            + struct.pack("<iB3x2dQ", status, at_compile, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
+        )
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)
+    os._exit(0)
+
+
+def _reap_until(child):
+    while True:
+        pid, status, usage = os.wait4(-1, 0)
+        if pid == child:
+            return status, usage
+
+
+def _end_all():
+    """Kill and reap everything that is left in this pid namespace."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait4(-1, 0)
+
+
+if __name__ == "__main__":
+    main()

