@@ -48,7 +48,9 @@ class Reading:
 class Group(Protocol):
     """A worker's control group, whichever the version."""
 
-    paths: tuple[Path, ...]
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The group's directories, one a hierarchy."""
 
     def add(self, pid: int) -> None:
         """Move a process into the group."""
@@ -185,7 +187,9 @@ class _GroupV2:
             self._limits = (memory, processes)
 
     def read(self) -> Reading:
-        return Reading(self.cpu_ns(), self._usage.number(), self._events.field(b"oom_kill"), self._refused.field(b"max"))
+        return Reading(
+            self.cpu_ns(), self._usage.number(), self._events.field(b"oom_kill"), self._refused.field(b"max")
+        )
 
     def cpu_ns(self) -> int:
         return 1000 * self._cpu.field(b"usage_usec")

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from engine import cgroup, runtime, worker
+from engine import cgroup, probe, runtime, worker
 from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
 from engine.inside import values
 from engine.limits import Limits
@@ -61,7 +61,10 @@ class Engine:
         self._missing = 0
         self._closed = False
         try:
-            for _ in range(self.workers):
+            first = self._start_worker()
+            self._idle.append(first)
+            probe.prove(first, limited=self._plan.hierarchy is not None)
+            for _ in range(1, self.workers):
                 self._idle.append(self._start_worker())
         except BaseException:
             self.close(cancel=True)

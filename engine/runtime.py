@@ -1,7 +1,7 @@
 """What a program may import: an interpreter with its standard library, and the packages of one environment.
 
-A runtime is a virtual environment given by the operator, never by a program. Its *own* interpreter runs the programs, so
-its packages always fit; the engine's environment is never shown to a program.
+A runtime is a virtual environment given by the operator, never by a program. Its *own* interpreter runs the programs,
+so its packages always fit; the engine's environment is never shown to a program.
 """
 
 from __future__ import annotations

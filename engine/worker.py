@@ -8,6 +8,7 @@ and what ended the run is taken from the kernel: our own kill, the group's count
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -15,8 +16,8 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -24,7 +25,7 @@ import psutil
 from engine import cgroup, jail, notify, policy
 from engine.errors import SandboxUnavailable
 from engine.inside import values
-from engine.limits import MIB, Limits
+from engine.limits import Limits
 from engine.outcome import Outcome, Status
 from engine.program import Program
 from engine.runtime import Runtime
@@ -36,7 +37,6 @@ _SHORTEST_CPU_CHECK = 0.002
 _CHUNK = 1 << 16
 _NO_LIMIT = 1 << 62
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_SLACK = 2 * MIB  # what init and the child of an empty program charge to the group beside the zygote's image
 _JOB = struct.Struct("<6QB")
 _REPORT = struct.Struct("<iB3x2dQ")
 _PROGRAM_HEADER = struct.Struct("<II")
@@ -60,7 +60,7 @@ class Plan:
 
     runtime: Runtime
     hierarchy: cgroup.Hierarchy | None
-    executable: Any
+    executable: Path
     program_filter: bytes
     isolation: tuple[str, ...]
 
@@ -85,6 +85,17 @@ class _Stream:
         self.truncated = False
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.read_end, False)
+
+    def close_write_end(self) -> None:
+        """Leave the writing to the sandbox, so that its end is the end of the stream."""
+        os.close(self.write_end)
+        self.write_end = -1
+
+    def close(self) -> None:
+        """Close what is still open."""
+        for descriptor in (self.read_end, self.write_end):
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def take(self) -> bool:
         """Read once; False at the end of the stream or when nothing is waiting."""
@@ -123,17 +134,21 @@ class Worker:
         finally:
             theirs.close()
             os.close(log)
+        # What a run charges to the group is not all it occupies: it shares the zygote's image. How much of that a
+        # program has in its memory, an empty one tells; see ``_calibrate``.
+        self._shared = 0
+        self._idle_usage = 0
         try:
-            self._image = self._introduce()
+            self._introduce()
+            self._calibrate()
         except (OSError, WorkerDied) as error:
             said = self._said()
             self.close()
             reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
             raise SandboxUnavailable("jail", reason, "see `semi-instruct doctor`") from error
-        self._empty_usage = self._group.read().memory if self._group is not None else 0
 
-    def _introduce(self) -> int:
-        """Learn the zygote's pid from the kernel, put it in the group, send it the filter; its size when it is warm."""
+    def _introduce(self) -> None:
+        """Learn the zygote's pid from the kernel, put it in the group, send it the filter, wait until it is warm."""
         _, pid = self._receive(b"hello")
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         self._zygote = os.pidfd_open(pid)
@@ -141,9 +156,19 @@ class Worker:
             self._group.add(pid)
         own_uid = b"\1" if self._who.program is not None else b"\0"
         self._control.send(own_uid + self._plan.program_filter)
-        message, _ = self._receive(b"born")
-        self._control.settimeout(None)
-        return int(struct.unpack("<Q", message)[0])
+        self._receive(b"born")
+
+    def _calibrate(self) -> None:
+        """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
+        for _ in range(2):
+            run = self._prepare(Program("pass"), Limits())
+            outcome = run.conduct(b"", b"")
+            if outcome.status is not Status.OK:
+                raise WorkerDied(
+                    f"an empty program ends as {outcome.status}: {outcome.stderr.decode(errors='replace')}"
+                )
+            self._idle_usage = run.before.memory
+            self._shared = max(run.largest - run.charged, 0)
 
     def _receive(self, kind: bytes) -> tuple[bytes, int]:
         message, ancillary, _, _ = self._control.recvmsg(4096, socket.CMSG_SPACE(12))
@@ -174,18 +199,12 @@ class Worker:
         Raises:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
         """
+        return self._prepare(program, limits).conduct(stdin, arguments)
+
+    def _prepare(self, program: Program, limits: Limits) -> _Run:
         init, listener = self._await_child()
         self._descriptors = None
-        streams = [_Stream(name, limits.output) for name in ("stdout", "stderr")]
-        if program.entry is not None:
-            streams.append(_Stream("value", limits.output))
-        try:
-            return _Run(self, program, limits, init, listener, streams).conduct(stdin, arguments)
-        finally:
-            os.close(init)
-            os.close(listener)
-            for stream in streams:
-                os.close(stream.read_end)
+        return _Run(self, program, limits, init, listener)
 
     def _await_child(self) -> tuple[int, int]:
         """The pidfd of a fresh run's init and its seccomp listener; they are usually there already."""
@@ -235,11 +254,15 @@ class Worker:
 
 
 class _Run:
-    """One run on one worker: hand over, watch, end, account."""
+    """One run on one worker: hand over, watch, end, account. Owns the descriptors it is given.
 
-    def __init__(
-        self, worker: Worker, program: Program, limits: Limits, init: int, listener: int, streams: list[_Stream]
-    ) -> None:
+    Attributes:
+        before: the group's accounts when the sandbox was ready and the program not yet handed over.
+        charged: bytes of memory the run added to the group at its peak.
+        largest: resident bytes of its largest process.
+    """
+
+    def __init__(self, worker: Worker, program: Program, limits: Limits, init: int, listener: int) -> None:
         self._worker = worker
         self._group = worker._group
         self._control = worker._control
@@ -247,37 +270,61 @@ class _Run:
         self._limits = limits
         self._init = init
         self._listener = listener
-        self._streams = streams
+        names = ("stdout", "stderr") if program.entry is None else ("stdout", "stderr", "value")
+        self._streams = [_Stream(name, limits.output) for name in names]
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
+        self._killed_at = 0.0
         self._report: _Report | None = None
+        self.before = cgroup.Reading(0, 0, 0, 0)
+        self.charged = 0
+        self.largest = 0
 
     def conduct(self, stdin: bytes, arguments: bytes) -> Outcome:
-        """The whole life of the run."""
-        before = self._begin_accounts()
+        """The whole life of the run.
+
+        Raises:
+            WorkerDied: see ``Worker.run``.
+        """
         try:
+            earlier_peak = self._begin_accounts()
             started = time.monotonic()
             self._hand_over(stdin, arguments)
-        finally:
+            self._watch(started)
+            wall = time.monotonic() - started
+            after = self._end_accounts(earlier_peak)
             for stream in self._streams:
-                os.close(stream.write_end)
-        self._watch(started, before)
-        wall = time.monotonic() - started
-        for stream in self._streams:
-            while stream.take():
-                pass
-        return self._outcome(before, wall)
+                while stream.take():
+                    pass
+            return self._outcome(after, wall)
+        finally:
+            os.close(self._init)
+            os.close(self._listener)
+            for stream in self._streams:
+                stream.close()
 
-    def _begin_accounts(self) -> cgroup.Reading:
-        group = self._group
+    def _begin_accounts(self) -> int:
+        """Set the limits and read the accounts; the highest memory use that is not this run's (0: it was reset)."""
+        group, worker = self._group, self._worker
         if group is None:
-            return cgroup.Reading(0, 0, 0, 0)
-        allowance = max(self._limits.memory - self._worker._image, 0) + _SLACK
+            return 0
         try:
-            group.limit(self._worker._empty_usage + allowance, _TRUSTED_TASKS + self._limits.processes)
-            self._resettable = group.restart_peak()
-            return group.read()
+            memory = worker._idle_usage + max(self._limits.memory - worker._shared, 0)
+            group.limit(memory, _TRUSTED_TASKS + self._limits.processes)
+            earlier_peak = 0 if group.restart_peak() else group.peak()
+            self.before = group.read()
         except OSError as error:
             raise WorkerDied(f"the control group refused: {error}") from error
+        return earlier_peak
+
+    def _end_accounts(self, earlier_peak: int) -> cgroup.Reading:
+        self.largest = self._report.peak if self._report is not None else 0
+        if self._group is None:
+            return self.before
+        after, peak = self._group.read(), self._group.peak()
+        # Where the peak cannot be reset (version 2 before Linux 6.12) it only tells when this run was the highest.
+        if peak > earlier_peak:
+            self.charged = max(peak - self.before.memory, 0)
+        return after
 
     def _hand_over(self, stdin: bytes, arguments: bytes) -> None:
         entry = (self._program.entry or "").encode()
@@ -293,6 +340,8 @@ class _Run:
         finally:
             for file in files:
                 os.close(file)
+            for stream in self._streams:
+                stream.close_write_end()
 
     def _job(self) -> bytes:
         limits = self._limits
@@ -303,7 +352,7 @@ class _Run:
             seconds, limits.file_size, limits.open_files, spare, memory, 1, self._program.entry is not None
         )
 
-    def _watch(self, started: float, before: cgroup.Reading) -> None:
+    def _watch(self, started: float) -> None:
         """Until init reports or is killed: drain the streams, enforce both clocks and the output caps."""
         poller = select.poll()
         by_descriptor = {stream.read_end: stream for stream in self._streams}
@@ -316,7 +365,7 @@ class _Run:
             if self._verdict is None and now >= deadline:
                 self._kill(Status.TIME_LIMIT, f"wall time of {self._limits.wall_seconds:g} s")
             if self._verdict is None and now >= check_cpu:
-                check_cpu = now + self._check_cpu(before)
+                check_cpu = now + self._check_cpu()
             if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
                 raise WorkerDied("the run does not end although it was killed")
             until = deadline if self._verdict is None else self._killed_at + _GRACE_SECONDS
@@ -339,11 +388,11 @@ class _Run:
                     elif stream.truncated and self._verdict is None:
                         self._kill(Status.OUTPUT_LIMIT, f"more than {stream.cap} bytes on {stream.name}")
 
-    def _check_cpu(self, before: cgroup.Reading) -> float:
+    def _check_cpu(self) -> float:
         """Kill when the cpu time is used up; otherwise the seconds in which it cannot possibly be used up."""
         if self._group is None:
             return self._limits.wall_seconds
-        left = self._limits.cpu_time - (self._group.cpu_ns() - before.cpu_ns) / 1e9
+        left = self._limits.cpu_time - (self._group.cpu_ns() - self.before.cpu_ns) / 1e9
         if left <= 0:
             self._kill(Status.TIME_LIMIT, f"cpu time of {self._limits.cpu_time:g} s")
         return max(left / _cores(), _SHORTEST_CPU_CHECK)
@@ -375,11 +424,13 @@ class _Run:
         status, at_compile, user, system, peak = _REPORT.unpack(message[6:])
         return _Report(status, bool(at_compile), user + system, peak)
 
-    def _outcome(self, before: cgroup.Reading, wall: float) -> Outcome:
-        report, group = self._report, self._group
-        after = group.read() if group is not None else before
-        cpu = (after.cpu_ns - before.cpu_ns) / 1e9 if group is not None else (report.cpu_s if report else 0.0)
-        status, detail = self._status(before, after, cpu)
+    def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
+        report = self._report
+        if self._group is not None:
+            cpu = (after.cpu_ns - self.before.cpu_ns) / 1e9
+        else:
+            cpu = report.cpu_s if report is not None else 0.0
+        status, detail = self._status(after, cpu)
         code = signal_number = None
         if report is not None:
             if os.WIFSIGNALED(report.wait_status):
@@ -402,14 +453,14 @@ class _Run:
             value=value,
             cpu_time_s=cpu,
             wall_time_s=wall,
-            peak_memory_bytes=self._peak(before),
+            peak_memory_bytes=max(self._worker._shared + self.charged, self.largest),
             detail=detail or refused,
             isolation=self._worker._plan.isolation,
         )
 
-    def _status(self, before: cgroup.Reading, after: cgroup.Reading, cpu: float) -> tuple[Status, str]:
+    def _status(self, after: cgroup.Reading, cpu: float) -> tuple[Status, str]:
         """Facts in the order of their weight: our own observation first, the program's own exit last."""
-        report, limits = self._report, self._limits
+        report, limits, before = self._report, self._limits, self.before
         if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
             return self._verdict
         if after.oom_kills > before.oom_kills:
@@ -433,14 +484,6 @@ class _Run:
         code = os.WEXITSTATUS(report.wait_status)
         return (Status.OK, "") if code == 0 else (Status.NONZERO_EXIT, f"exit code {code}")
 
-    def _peak(self, before: cgroup.Reading) -> int:
-        """The image every run inherits, once, and what the run added; never less than its largest process."""
-        largest = self._report.peak if self._report is not None else 0
-        if self._group is None:
-            return largest
-        added = self._group.peak() - before.memory if self._resettable else 0
-        return max(self._worker._image + max(added, 0), largest)
-
     def _value(self) -> tuple[bool, Any, str]:
         """Whether the entry function returned, what it returned, and why that was refused."""
         if len(self._streams) < 3 or self._streams[2].truncated or not self._streams[2].data.endswith(b"\n"):
@@ -453,8 +496,6 @@ class _Run:
 
 def _sealed(*parts: bytes) -> int:
     """A file in memory that nobody can change any more, at its beginning."""
-    import fcntl
-
     file = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     for part in parts:
         view = memoryview(part)

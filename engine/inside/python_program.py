@@ -6,6 +6,7 @@ itself. What this file owes is fidelity: the same namespaces, messages, exit cod
 
 import atexit
 import builtins
+import gc
 import os
 import random
 import struct
@@ -41,11 +42,11 @@ def become(program_fd, stage_fd, value_fd):
     os.close(stage_fd)
     if value_fd is None:
         os.closerange(3, 200)
-        module = _prepare("__main__")
-        _end(_guard(exec, code, module.__dict__))
-    value_fd = _move_to_3(value_fd)
-    module = _prepare("solution")
-    _end(_guard(_call, code, module, entry, arguments, value_fd))
+        result = _guard(exec, code, _prepare("__main__"))
+    else:
+        value_fd = _move_to_3(value_fd)
+        result = _guard(_call, code, _prepare("solution"), entry, arguments, value_fd)
+    _end(result, finalizers=b"__del__" in source)
 
 
 def _read(program_fd):
@@ -62,7 +63,7 @@ def _move_to_3(descriptor):
 
 
 def _prepare(name):
-    """The state of a fresh interpreter: its main module, path, arguments, and a random module that is seeded."""
+    """Make this the state of a fresh interpreter, with a seeded random module; give the main module's namespace."""
     module = type(sys)(name)
     module.__file__ = MAIN
     module.__builtins__ = builtins
@@ -71,7 +72,7 @@ def _prepare(name):
     sys.path.insert(0, os.path.dirname(MAIN))
     sys.path.append(PACKAGES)
     random.seed(_SEED)
-    return module
+    return module.__dict__
 
 
 def _guard(function, *arguments):
@@ -98,12 +99,13 @@ def _exit_code(code):
     return 1
 
 
-def _call(code, module, entry, arguments, value_fd):
-    exec(code, module.__dict__)
-    target = module
-    for name in entry.split("."):
-        if not hasattr(target, name):
-            raise NameError(f"the program defines no {entry!r}")
+def _call(code, namespace, entry, arguments, value_fd):
+    exec(code, namespace)
+    first, *rest = entry.split(".")
+    if first not in namespace:
+        raise NameError(f"the program defines no {entry!r}")
+    target = namespace[first]
+    for name in rest:
         target = getattr(target, name)
     returned = target(*values.loads(arguments))
     _write_all(value_fd, values.dumps(returned) + b"\n")
@@ -115,12 +117,19 @@ def _write_all(descriptor, data):
         view = view[os.write(descriptor, view) :]
 
 
-def _end(code):
-    """What Python does at the end: wait for threads, run exit handlers, flush, and report output that was lost."""
+def _end(code, finalizers):
+    """What Python does at the end: wait for threads, run exit handlers, flush, and report output that was lost.
+
+    Tearing down every module, as Python then does, is only to be noticed where a program defines finalizers.
+    """
     threading = sys.modules.get("threading")
     if threading is not None:
         _guard(threading._shutdown)
     _guard(atexit._run_exitfuncs)
+    if finalizers:
+        sys.modules.pop("__main__", None)
+        sys.modules.pop("solution", None)
+        gc.collect()
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None and not stream.closed:

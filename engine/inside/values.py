@@ -17,6 +17,7 @@ with ``$``. All else is a dict with one key:
 import base64
 import json
 import math
+from typing import Any
 
 MAX_DEPTH = 100
 _BIG_INT_BITS = 1024
@@ -32,14 +33,14 @@ class Opaque:
 
     __slots__ = ("type_name",)
 
-    def __init__(self, type_name):
+    def __init__(self, type_name: str) -> None:
         self.type_name = type_name
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<opaque {self.type_name}>"
 
 
-def encode(value, depth=0):
+def encode(value: Any, depth: int = 0) -> Any:
     """Plain JSON data for ``value``. Never calls a method that the value could define.
 
     Raises:
@@ -69,24 +70,24 @@ def encode(value, depth=0):
     return {"$opaque": _type_name(kind)}
 
 
-def _encode_dict(value, depth):
+def _encode_dict(value: dict[Any, Any], depth: int) -> dict[str, Any]:
     if all(type(key) is str and not key.startswith("$") for key in value):
         return {key: encode(item, depth + 1) for key, item in value.items()}
     return {"$dict": [[encode(key, depth + 1), encode(item, depth + 1)] for key, item in value.items()]}
 
 
-def _type_name(kind):
+def _type_name(kind: type) -> str:
     name = type.__dict__["__qualname__"].__get__(kind)
     module = type.__dict__["__module__"].__get__(kind)
     return f"{module}.{name}"[:200] if type(module) is str else name[:200]
 
 
-def dumps(value):
+def dumps(value: Any) -> bytes:
     """The bytes of a value as they cross the wall."""
     return json.dumps(encode(value), allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-def loads(data):
+def loads(data: bytes) -> Any:
     """Rebuild a value from bytes of a sandbox.
 
     Raises:
@@ -99,11 +100,11 @@ def loads(data):
     return decode(tree)
 
 
-def _refuse_constant(name):
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def decode(tree, depth=0):
+def decode(tree: Any, depth: int = 0) -> Any:
     """Rebuild a value from plain JSON data.
 
     Raises:
@@ -124,7 +125,7 @@ def decode(tree, depth=0):
     return {key: decode(item, depth + 1) for key, item in tree.items()}
 
 
-def _decode_tagged(tag, body, depth):
+def _decode_tagged(tag: str, body: Any, depth: int) -> Any:
     try:
         match tag:
             case "$tuple":
@@ -154,15 +155,15 @@ def _decode_tagged(tag, body, depth):
     raise ValueRefused(f"unknown or malformed tag {tag!r}")
 
 
-def _items(body, depth):
+def _items(body: Any, depth: int) -> list[Any]:
     if not isinstance(body, list):
         raise ValueRefused("a collection is not a list")
     return [decode(item, depth + 1) for item in body]
 
 
-def _hashable(items):
+def _hashable(items: list[Any]) -> list[Any]:
     """Refuse keys that were chosen to collide: a hash table of them would take quadratic time to build."""
-    seen = {}
+    seen: dict[int, int] = {}
     for item in items:
         code = hash(item)
         seen[code] = seen.get(code, 0) + 1
@@ -171,7 +172,7 @@ def _hashable(items):
     return items
 
 
-def _part(tree):
+def _part(tree: Any) -> float:
     number = decode(tree)
     if type(number) is not float:
         raise ValueRefused("a part of a complex number is not a float")

@@ -36,7 +36,6 @@ namespace.
 import contextlib
 import gc
 import os
-import resource
 import select
 import signal
 import socket
@@ -45,9 +44,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
 
-import sandbox  # noqa: E402
+import sandbox
 
-HELLO, BORN, READY, REPORT = b"hello", b"born", b"ready", b"report"
+HELLO, BORN, REPORT = b"hello", b"born", b"report"
 CONTROL_FD = 3
 # What programs import most often. A module more is 0.1 to 0.4 MiB more heap, and so a slower fork.
 PRELOADED = (
@@ -84,7 +83,7 @@ def main():
     compile("def f(x):\n    return [x]", "warm", "exec")
     gc.collect()
     gc.freeze()
-    control.send(BORN + struct.pack("<Q", _resident_bytes()))
+    control.send(BORN)
     own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     while True:
         os.unshare(os.CLONE_NEWPID)
@@ -102,11 +101,6 @@ def _hide_own_modules():
         if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
             del sys.modules[name]
     sys.path_importer_cache.pop(own, None)
-
-
-def _resident_bytes():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
 
 
 def outlive(init, control):
@@ -128,7 +122,7 @@ def be_init(control, walls):
     """Be pid 1 of one run; never returns."""
     try:
         os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
-        sandbox.mount_box(walls.program_id)
+        sandbox.mount_box()
         with open("/proc/self/oom_score_adj", "wb", buffering=0) as oom_score:
             # The child inherits it: out of memory, the kernel takes the program first and never init or the zygote.
             oom_score.write(b"1000")
@@ -143,8 +137,7 @@ def be_init(control, walls):
         _end_all()
         at_compile = os.read(compiled, 1) != b""
         control.send(
-            REPORT
-            + struct.pack("<iB3x2dQ", status, at_compile, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
+            REPORT + struct.pack("<iB3x2dQ", status, at_compile, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
         )
     except BaseException:
         sys.excepthook(*sys.exc_info())

@@ -1,0 +1,54 @@
+# Two commands are the whole set-up: `make demo` and `make test`. Each installs what it needs, once.
+# Everything lands in .venv, and programs' packages in a second environment inside it (the runtime).
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/share/semi-instruct/runtime
+INSTALLED := $(VENV)/.installed
+DEV_INSTALLED := $(VENV)/.dev-installed
+RUNTIME_INSTALLED := $(VENV)/.runtime-installed
+PIP := -m pip --disable-pip-version-check --quiet --no-input
+
+.PHONY: demo test lint bench system clean
+
+demo: $(INSTALLED) $(RUNTIME_INSTALLED)
+	@$(BIN)/semi-instruct doctor
+	@echo
+	$(BIN)/semi-instruct verify examples/corpus.jsonl -o $(VENV)/demo-verdicts.jsonl
+	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
+
+test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m pytest -q
+
+lint: $(DEV_INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m benchmarks
+
+# What no Python package carries: nsjail's libnl. Checked every time, installed when it is missing.
+system:
+	@bash .ci/system
+
+$(VENV)/bin/python: .ci/find-python
+	@python=$$(bash .ci/find-python) && "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(INSTALLED): $(VENV)/bin/python requirements/engine.txt pyproject.toml | system
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/engine.txt
+	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_INSTALLED): $(INSTALLED) requirements/dev.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
+	$(BIN)/python -m venv --clear $(RUNTIME)
+	$(RUNTIME)/bin/python $(PIP) install --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

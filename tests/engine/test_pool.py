@@ -1,0 +1,254 @@
+"""The engine as a pool: threads, futures, order, laziness, dying workers, and what is left behind."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engine import Engine, EngineClosed, InvalidProgram, Limits, Program, RuntimeUnusable, SandboxUnavailable, Status
+from engine import cgroup
+
+ECHO = Program("print(input())")
+SLEEP = Program("import time; time.sleep(float(input()))")
+
+
+def test_submit_gives_a_real_future(engine: Engine) -> None:
+    future = engine.submit(Program("def f(x): return x + 1", entry="f"), args=(1,))
+    assert isinstance(future, Future)
+    assert future.result(timeout=10).value == 2
+
+
+def test_a_future_that_has_not_begun_can_be_cancelled(engine: Engine) -> None:
+    busy = [engine.submit(SLEEP, stdin=b"0.3") for _ in range(engine.workers)]
+    waiting = engine.submit(ECHO, stdin=b"x")
+    assert waiting.cancel()
+    assert all(future.result().status is Status.OK for future in busy)
+    assert waiting.cancelled()
+
+
+def test_map_keeps_the_order(engine: Engine) -> None:
+    program = Program("import time; n = int(input()); time.sleep(0.02 * (n % 3)); print(n)")
+    outcomes = engine.map(program, (b"%d" % n for n in range(20)))
+    assert [int(outcome.stdout) for outcome in outcomes] == list(range(20))
+
+
+def test_map_over_arguments(engine: Engine) -> None:
+    outcomes = engine.map(Program("def f(a, b): return a * b", entry="f"), args=((n, n) for n in range(5)))
+    assert [outcome.value for outcome in outcomes] == [0, 1, 4, 9, 16]
+
+
+def test_map_is_lazy_and_takes_endless_inputs(engine: Engine) -> None:
+    taken = []
+
+    def endless() -> Iterator[bytes]:
+        for number in itertools.count():
+            taken.append(number)
+            yield b"%d" % number
+
+    outcomes = engine.map(ECHO, endless())
+    assert taken == []
+    assert next(outcomes).stdout == b"0\n"
+    assert next(outcomes).stdout == b"1\n"
+    assert len(taken) <= 2 * engine.workers + 2
+
+
+def test_threads_share_an_engine(engine: Engine) -> None:
+    results: dict[int, bytes] = {}
+
+    def work(number: int) -> None:
+        for _ in range(10):
+            results[number] = engine.run(ECHO, stdin=b"%d" % number).stdout
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: b"%d\n" % number for number in range(8)}
+
+
+def test_a_closed_engine_says_so() -> None:
+    own = Engine(workers=1)
+    own.close()
+    own.close()
+    for call in (own.run, own.submit):
+        with pytest.raises(EngineClosed):
+            call(ECHO)
+    with pytest.raises(EngineClosed):
+        own.map(ECHO, [b""])
+
+
+def test_leaving_the_with_block_finishes_what_was_submitted() -> None:
+    with Engine(workers=1) as own:
+        futures = [own.submit(ECHO, stdin=b"%d" % number) for number in range(10)]
+    assert [future.result().stdout for future in futures] == [b"%d\n" % number for number in range(10)]
+
+
+def test_an_exception_in_the_with_block_drops_what_has_not_begun() -> None:
+    futures = []
+    with pytest.raises(KeyError), Engine(workers=1) as own:
+        futures = [own.submit(SLEEP, stdin=b"0.2") for _ in range(20)]
+        raise KeyError
+    assert sum(future.cancelled() for future in futures) >= 15
+
+
+def test_a_forked_copy_is_refused_and_does_not_disturb(engine: Engine) -> None:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            engine.run(ECHO)
+        except EngineClosed:
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert engine.run(ECHO, stdin=b"still here").stdout == b"still here\n"
+
+
+@pytest.mark.parametrize("victim", ["keeper", "nsjail", "zygote", "init"])
+def test_a_worker_killed_in_the_middle_is_replaced_and_its_run_done_again(victim: str) -> None:
+    with Engine(workers=1) as own:
+        before = set(_host_leftovers())
+        future = own.submit(SLEEP, stdin=b"0.4")
+        time.sleep(0.15)
+        _process(own, victim).kill()
+        assert future.result(timeout=20).status is Status.OK
+        assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
+        assert len(set(_host_leftovers())) == len(before)
+
+
+def test_a_run_whose_worker_dies_twice_is_a_sandbox_error_and_the_engine_goes_on() -> None:
+    with Engine(workers=1) as own:
+        future = own.submit(SLEEP, stdin=b"30", limits=Limits(wall_time=40))
+        for _ in range(2):
+            time.sleep(0.6)
+            _process(own, "zygote").kill()
+        outcome = future.result(timeout=20)
+        assert outcome.status is Status.SANDBOX_ERROR
+        assert "twice" in outcome.detail
+        assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
+
+
+def test_a_stopped_worker_is_given_up_in_time() -> None:
+    with Engine(workers=1) as own:
+        future = own.submit(SLEEP, stdin=b"30", limits=Limits(wall_time=0.5))
+        time.sleep(0.15)
+        started = time.monotonic()
+        _process(own, "zygote").suspend()
+        assert future.result(timeout=20).status is Status.TIME_LIMIT
+        assert time.monotonic() - started < 1.5
+
+
+def test_closing_leaves_nothing() -> None:
+    before = _host_leftovers()
+    with Engine(workers=2) as own:
+        own.run(ECHO, stdin=b"x")
+        assert len(_host_leftovers()) > len(before)
+        descriptors = set(os.listdir("/proc/self/fd"))
+    assert _host_leftovers() == before
+    assert len(os.listdir("/proc/self/fd")) < len(descriptors)
+
+
+def test_an_engine_killed_in_the_middle_leaves_nothing() -> None:
+    source = """
+import sys
+from engine import Engine, Program
+engine = Engine(workers=2)
+futures = [engine.submit(Program("import os\\nos.fork()\\nwhile True: pass")) for _ in range(4)]
+print("running", flush=True)
+futures[0].result()
+"""
+    before = _host_leftovers()
+    owner = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == b"running\n"
+    time.sleep(0.3)
+    owner.send_signal(signal.SIGKILL)
+    owner.wait()
+    deadline = time.monotonic() + 5
+    while _host_leftovers() != before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert _host_leftovers() == before
+
+
+def test_groups_orphaned_with_all_their_processes_are_swept_by_the_next_engine() -> None:
+    hierarchy = cgroup.find()
+    name = f"{cgroup.PREFIX}-4194303-abcdef"
+    orphans = [parent / name for parent in set(hierarchy.parents.values())]
+    for orphan in orphans:
+        orphan.mkdir()
+    cgroup.find()
+    assert not any(orphan.exists() for orphan in orphans)
+
+
+def test_runs_do_not_leak_descriptors_or_memory(engine: Engine) -> None:
+    for outcome in engine.map(ECHO, [b"x"] * 50):
+        assert outcome.status is Status.OK
+    descriptors, resident = len(os.listdir("/proc/self/fd")), psutil.Process().memory_info().rss
+    for outcome in engine.map(ECHO, [b"x"] * 1000):
+        assert outcome.status is Status.OK
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
+    assert psutil.Process().memory_info().rss - resident < 2 << 20
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
+def test_a_senseless_number_of_workers_is_refused(workers: object) -> None:
+    with pytest.raises(InvalidProgram, match="workers"):
+        Engine(workers=workers)  # type: ignore[arg-type]
+
+
+def test_no_runtime_there_is_said() -> None:
+    with pytest.raises(RuntimeUnusable, match="no interpreter at /nowhere"):
+        Engine(workers=1, runtime="/nowhere")
+
+
+def test_without_control_groups_the_engine_refuses_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_here() -> cgroup.Hierarchy:
+        raise SandboxUnavailable("cgroup", "read-only", "delegate one")
+
+    monkeypatch.setattr(cgroup, "find", none_here)
+    with pytest.raises(SandboxUnavailable, match="cgroup: read-only"):
+        Engine(workers=1)
+    with Engine(workers=1, allow_degraded=True) as own:
+        outcome = own.run(ECHO, stdin=b"x")
+        assert outcome.stdout == b"x\n"
+        assert not {"memory", "pids", "cpu"} & set(outcome.isolation)
+        spin = own.run(Program("while True: pass"), limits=Limits(cpu_time=1, wall_time=30))
+        assert spin.status in {Status.TIME_LIMIT, Status.SIGNALED}
+        assert own.run(Program("x = bytearray(1 << 30)")).status is not Status.OK
+
+
+def _process(own: Engine, which: str) -> psutil.Process:
+    """A process of the engine's one worker, found from outside by its place in the tree."""
+    [worker] = own._alive
+    keeper = psutil.Process(worker.pid)
+    if which == "keeper":
+        return keeper
+    process = keeper
+    for _ in range({"nsjail": 1, "zygote": 2, "init": 3}[which]):
+        process = process.children()[0]
+    return process
+
+
+def _host_leftovers() -> list[str]:
+    """Everything an engine puts on the host: processes, groups, directories, mounts."""
+    processes = [
+        f"process {each.pid}"
+        for each in psutil.process_iter(["cmdline"])
+        if {"semi-instruct-keeper", "/opt/engine/zygote.py"} & set(each.info["cmdline"] or ())
+    ]
+    groups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/semi-instruct-*")]
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "nsjail" in line]
+    return sorted(processes + groups + mounts)
