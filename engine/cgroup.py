@@ -19,6 +19,7 @@ import contextlib
 import os
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,7 @@ from engine.errors import SandboxUnavailable
 PREFIX = "semi-instruct"
 _V1_CONTROLLERS = ("memory", "pids", "cpuacct")
 _V2_CONTROLLERS = ("memory", "pids")
+_REMOVE_SECONDS = 2.0
 _NAME = re.compile(rf"{PREFIX}-(\d+)-[0-9a-f]+")
 _REMEDY = (
     "run as root with a writable /sys/fs/cgroup, or in a delegated group "
@@ -71,7 +73,7 @@ class Group(Protocol):
         """Highest memory use, in bytes, since ``restart_peak`` (or ever, where that is False)."""
 
     def close(self) -> None:
-        """Remove the group; it must be empty by now. What is gone already is fine."""
+        """Remove the group, waiting a little for its last process. What is gone already is fine."""
 
 
 class _File:
@@ -218,9 +220,17 @@ def _close_files(group: object) -> None:
 
 
 def _remove(paths: tuple[Path, ...]) -> None:
+    deadline = time.monotonic() + _REMOVE_SECONDS
     for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            path.rmdir()
+        while path.exists():
+            try:
+                path.rmdir()
+            except FileNotFoundError:
+                break
+            except OSError:  # busy: its last process is still on the way out
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
 
 @dataclass(frozen=True, slots=True)

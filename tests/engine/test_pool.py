@@ -10,14 +10,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from pathlib import Path
 
 import psutil
 import pytest
 
-from engine import Engine, EngineClosed, InvalidProgram, Limits, Program, RuntimeUnusable, SandboxUnavailable, Status
-from engine import cgroup
+from engine import (
+    Engine,
+    EngineClosed,
+    InvalidProgram,
+    Limits,
+    Program,
+    RuntimeUnusable,
+    SandboxUnavailable,
+    Status,
+    cgroup,
+)
 
 ECHO = Program("print(input())")
 SLEEP = Program("import time; time.sleep(float(input()))")
@@ -96,10 +105,15 @@ def test_leaving_the_with_block_finishes_what_was_submitted() -> None:
 
 
 def test_an_exception_in_the_with_block_drops_what_has_not_begun() -> None:
-    futures = []
-    with pytest.raises(KeyError), Engine(workers=1) as own:
-        futures = [own.submit(SLEEP, stdin=b"0.2") for _ in range(20)]
-        raise KeyError
+    futures: list[Future[Outcome]] = []
+
+    def fail(own: Engine) -> None:
+        with own:
+            futures.extend(own.submit(SLEEP, stdin=b"0.2") for _ in range(20))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail(Engine(workers=1))
     assert sum(future.cancelled() for future in futures) >= 15
 
 
@@ -120,13 +134,16 @@ def test_a_forked_copy_is_refused_and_does_not_disturb(engine: Engine) -> None:
 @pytest.mark.parametrize("victim", ["keeper", "nsjail", "zygote", "init"])
 def test_a_worker_killed_in_the_middle_is_replaced_and_its_run_done_again(victim: str) -> None:
     with Engine(workers=1) as own:
-        before = set(_host_leftovers())
+        groups, doomed = _groups(os.getpid()), _tree(_process(own, "keeper").pid)
         future = own.submit(SLEEP, stdin=b"0.4")
         time.sleep(0.15)
         _process(own, victim).kill()
         assert future.result(timeout=20).status is Status.OK
         assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
-        assert len(set(_host_leftovers())) == len(before)
+        # Without its keeper a worker goes on; without anything else it is replaced.
+        assert len(_groups(os.getpid())) == len(groups)
+    assert _gone(doomed, 1)
+    assert len(_groups(os.getpid())) < len(groups)
 
 
 def test_a_run_whose_worker_dies_twice_is_a_sandbox_error_and_the_engine_goes_on() -> None:
@@ -152,35 +169,39 @@ def test_a_stopped_worker_is_given_up_in_time() -> None:
 
 
 def test_closing_leaves_nothing() -> None:
-    before = _host_leftovers()
+    own_groups, descriptors = _groups(os.getpid()), len(os.listdir("/proc/self/fd"))
     with Engine(workers=2) as own:
         own.run(ECHO, stdin=b"x")
-        assert len(_host_leftovers()) > len(before)
-        descriptors = set(os.listdir("/proc/self/fd"))
-    assert _host_leftovers() == before
-    assert len(os.listdir("/proc/self/fd")) < len(descriptors)
+        workers = [psutil.Process(each.pid) for each in own._alive]
+        processes = workers + [child for each in workers for child in each.children(recursive=True)]
+        assert len(processes) >= 2 * 4
+        assert len(_groups(os.getpid())) > len(own_groups)
+    assert _gone(processes, 0)
+    assert _groups(os.getpid()) == own_groups
+    assert _mounts() == []
+    assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 def test_an_engine_killed_in_the_middle_leaves_nothing() -> None:
     source = """
-import sys
 from engine import Engine, Program
 engine = Engine(workers=2)
 futures = [engine.submit(Program("import os\\nos.fork()\\nwhile True: pass")) for _ in range(4)]
 print("running", flush=True)
 futures[0].result()
 """
-    before = _host_leftovers()
     owner = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
     assert owner.stdout is not None
     assert owner.stdout.readline() == b"running\n"
     time.sleep(0.3)
+    processes = _tree(owner.pid)
+    assert len(processes) >= 2 * 6
+    assert _groups(owner.pid)
     owner.send_signal(signal.SIGKILL)
     owner.wait()
-    deadline = time.monotonic() + 5
-    while _host_leftovers() != before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert _host_leftovers() == before
+    assert _gone(processes, 5)
+    assert _groups(owner.pid) == []
+    assert _mounts() == []
 
 
 def test_groups_orphaned_with_all_their_processes_are_swept_by_the_next_engine() -> None:
@@ -242,13 +263,19 @@ def _process(own: Engine, which: str) -> psutil.Process:
     return process
 
 
-def _host_leftovers() -> list[str]:
-    """Everything an engine puts on the host: processes, groups, directories, mounts."""
-    processes = [
-        f"process {each.pid}"
-        for each in psutil.process_iter(["cmdline"])
-        if {"semi-instruct-keeper", "/opt/engine/zygote.py"} & set(each.info["cmdline"] or ())
-    ]
-    groups = [str(path) for path in Path("/sys/fs/cgroup").glob("**/semi-instruct-*")]
-    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "nsjail" in line]
-    return sorted(processes + groups + mounts)
+def _groups(owner: int) -> list[str]:
+    """The control groups of an engine, which cannot be gone while a process is left in them."""
+    return sorted(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{cgroup.PREFIX}-{owner}-*"))
+
+
+def _tree(owner: int) -> list[psutil.Process]:
+    return psutil.Process(owner).children(recursive=True)
+
+
+def _gone(processes: list[psutil.Process], seconds: float) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    return not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def _mounts() -> list[str]:
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "nsjail" in line]
