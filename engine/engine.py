@@ -59,6 +59,7 @@ class Engine:
         self._idle: deque[worker.Worker] = deque()
         self._alive: set[worker.Worker] = set()
         self._missing = 0
+        self._closers: list[threading.Thread] = []
         self._closed = False
         try:
             first = self._start_worker()
@@ -209,6 +210,8 @@ class Engine:
             self._idle.clear()
         for each in doomed:
             each.close()
+        for closer in self._closers:
+            closer.join()
 
     def __enter__(self) -> Self:
         return self
@@ -239,8 +242,11 @@ class Engine:
             else:
                 break
         with self._free:
-            self._alive.add(started)
-        return started
+            if not self._closed:
+                self._alive.add(started)
+                return started
+        started.close()
+        raise EngineClosed("this engine is closed")
 
     def _take(self) -> worker.Worker:
         with self._free:
@@ -261,19 +267,22 @@ class Engine:
             raise
 
     def _give_back(self, taken: worker.Worker) -> None:
+        if taken.stuck:
+            self._discard(taken)
+            return
         with self._free:
             self._idle.append(taken)
             self._free.notify()
 
     def _discard(self, taken: worker.Worker) -> None:
-        """Close a worker and leave a vacancy, which the next caller in need fills."""
-        try:
-            taken.close()
-        finally:
-            with self._free:
-                self._alive.discard(taken)
-                self._missing += 1
-                self._free.notify_all()
+        """Leave a vacancy, which the next caller in need fills; close the worker without making anybody wait for it."""
+        closer = threading.Thread(target=taken.close, name="semi-instruct-closer")
+        with self._free:
+            self._alive.discard(taken)
+            self._missing += 1
+            self._closers = [each for each in self._closers if each.is_alive()] + [closer]
+            self._free.notify_all()
+            closer.start()
 
     def _forget(self) -> None:
         for each in self._alive:

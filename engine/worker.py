@@ -110,7 +110,11 @@ class _Stream:
 
 
 class Worker:
-    """A jail and its zygote. Not thread-safe: one thread uses it at a time."""
+    """A jail and its zygote. Not thread-safe: one thread uses it at a time.
+
+    Attributes:
+        stuck: a run did not end although it was killed; the worker must be closed and not be used again.
+    """
 
     def __init__(self, plan: Plan) -> None:
         """Start the jail and move the zygote into its control group.
@@ -119,6 +123,7 @@ class Worker:
             SandboxUnavailable: the jail does not come up; the reason holds what it said.
         """
         self._plan = plan
+        self.stuck = False
         self._descriptors: tuple[int, int] | None = None  # init's pidfd and the seccomp listener of the run to come
         self._group = plan.hierarchy.make() if plan.hierarchy is not None else None
         self._log, log = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -367,7 +372,9 @@ class _Run:
             if self._verdict is None and now >= check_cpu:
                 check_cpu = now + self._check_cpu()
             if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
-                raise WorkerDied("the run does not end although it was killed")
+                # A process the kernel cannot end yet (D state). The caller is answered; the worker is given up.
+                self._worker.stuck = True
+                return
             until = deadline if self._verdict is None else self._killed_at + _GRACE_SECONDS
             wait = max(min(until, check_cpu if self._verdict is None else until) - now, 0)
             for descriptor, _ in poller.poll(wait * 1000 + 0.999):
