@@ -35,11 +35,11 @@ _READY_SECONDS = 10.0
 _GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the worker is given up
 _SHORTEST_CPU_CHECK = 0.002
 _CHUNK = 1 << 16
-_NO_LIMIT = 1 << 62
+_MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_JOB = struct.Struct("<6QB")
+_JOB = struct.Struct("<5QB")
 _REPORT = struct.Struct("<iB3x2dQ")
-_PROGRAM_HEADER = struct.Struct("<II")
+_PROGRAM_HEADER = struct.Struct("<IQQ")
 
 
 class WorkerDied(Exception):
@@ -333,8 +333,9 @@ class _Run:
 
     def _hand_over(self, stdin: bytes, arguments: bytes) -> None:
         entry = (self._program.entry or "").encode()
-        header = _PROGRAM_HEADER.pack(len(entry), len(arguments))
-        files = [_sealed(header, entry, arguments, self._program.source_bytes), _sealed(stdin)]
+        source = self._program.source_bytes
+        header = _PROGRAM_HEADER.pack(len(entry), len(arguments), len(source))
+        files = [_sealed(header + entry + arguments + source), _sealed(stdin)]
         try:
             ends = [stream.write_end for stream in self._streams]
             while len(ends) < 3:
@@ -351,11 +352,11 @@ class _Run:
     def _job(self) -> bytes:
         limits = self._limits
         seconds = int(limits.cpu_time) + 2
-        memory = _NO_LIMIT if self._group is not None else limits.memory + (64 << 20)
-        spare = limits.processes + 16
-        return _JOB.pack(
-            seconds, limits.file_size, limits.open_files, spare, memory, 1, self._program.entry is not None
-        )
+        # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
+        address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
+        tasks = limits.processes + 16
+        is_function = self._program.entry is not None
+        return _JOB.pack(seconds, limits.file_size, limits.open_files, tasks, address_space, is_function)
 
     def _watch(self, started: float) -> None:
         """Until init reports or is killed: drain the streams, enforce both clocks and the output caps."""
@@ -501,13 +502,12 @@ class _Run:
             return False, None, f"the returned value was refused: {error}"
 
 
-def _sealed(*parts: bytes) -> int:
+def _sealed(data: bytes) -> int:
     """A file in memory that nobody can change any more, at its beginning."""
     file = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            view = view[os.write(file, view) :]
+    written = os.write(file, data)
+    while written < len(data):  # one write takes at most 2 GiB
+        written += os.write(file, memoryview(data)[written:])
     os.lseek(file, 0, os.SEEK_SET)
     fcntl.fcntl(
         file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE

@@ -16,7 +16,7 @@ import values
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
-HEADER = struct.Struct("<II")
+HEADER = struct.Struct("<IQQ")
 _SEED = 0
 
 _exit = os._exit
@@ -26,13 +26,14 @@ def become(program_fd, stage_fd, value_fd):
     """Read the program, compile it, run it, end the process.
 
     Args:
-        program_fd: a file with ``HEADER`` (lengths of entry and arguments), entry, arguments, source.
+        program_fd: a file with ``HEADER`` (three lengths), entry, arguments, source.
         stage_fd: one byte is written here when the source does not compile; closed before any of it runs.
         value_fd: where a function's return value goes, or None for a whole program.
     """
     entry, arguments, source = _read(program_fd)
-    with open(MAIN, "wb") as file:
-        file.write(source)
+    main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
+    _write_all(main, source)
+    os.close(main)
     try:
         code = compile(source, MAIN, "exec", dont_inherit=True)
     except BaseException as error:
@@ -41,7 +42,7 @@ def become(program_fd, stage_fd, value_fd):
         _exit(1)
     os.close(stage_fd)
     if value_fd is None:
-        os.closerange(3, 200)
+        os.closerange(3, 1 << 30)
         result = _guard(exec, code, _prepare("__main__"))
     else:
         value_fd = _move_to_3(value_fd)
@@ -50,15 +51,23 @@ def become(program_fd, stage_fd, value_fd):
 
 
 def _read(program_fd):
-    with open(program_fd, "rb") as file:
-        entry_length, arguments_length = HEADER.unpack(file.read(HEADER.size))
-        entry = file.read(entry_length).decode()
-        return entry, file.read(arguments_length), file.read()
+    entry_length, arguments_length, source_length = HEADER.unpack(os.read(program_fd, HEADER.size))
+    entry, arguments, source = (_read_exactly(program_fd, n) for n in (entry_length, arguments_length, source_length))
+    os.close(program_fd)
+    return entry.decode(), arguments, source
+
+
+def _read_exactly(descriptor, length):
+    data = os.read(descriptor, length) if length else b""
+    while len(data) < length:  # one read gives at most 2 GiB
+        data += os.read(descriptor, length - len(data))
+    return data
 
 
 def _move_to_3(descriptor):
-    os.dup2(descriptor, 3, inheritable=False)
-    os.closerange(4, 200)
+    if descriptor != 3:
+        os.dup2(descriptor, 3, inheritable=False)
+    os.closerange(4, 1 << 30)
     return 3
 
 

@@ -5,7 +5,7 @@ read on the last line but one. Sources: mount(2), capabilities(7), seccomp(2), s
 """
 
 import ctypes
-import fcntl
+import gc
 import os
 import resource
 import socket
@@ -16,19 +16,21 @@ import python_program
 
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 BOX = "/box"
-TMPFS_OPTIONS = "size=64m,nr_inodes=4096,mode=0777"
-PROC_OPTIONS = "subset=pid,hidepid=2"
-JOB = struct.Struct("<6QB")
+TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
+PROC_OPTIONS = b"subset=pid,hidepid=2"
+JOB = struct.Struct("<5QB")
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 24, 38, 47, 4
-_SYS_CAPSET, _SYS_SECCOMP = 126, 317  # x86_64, the one machine the policies are written for
+_SYS_CLONE, _SYS_CAPSET, _SYS_SECCOMP = 56, 126, 317  # x86_64, the one machine the policies are written for
+_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWPID, _SIGCHLD = 0x00020000, 0x08000000, 0x20000000, 17
 _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
-_PARKED = 100  # descriptors wait at this number and above while 0, 1 and 2 are filled
-_LAST_FD = 2**31 - 1
+_SIGKILL = 9
+_IMMORTAL = 0xFFFFFFFF
 
-_libc = ctypes.CDLL(None, use_errno=True)
+# PyDLL keeps the GIL: with one thread there is nobody to give it to, and taking it back costs page faults.
+_libc = ctypes.PyDLL(None, use_errno=True)
 
 
 def _check(result, what):
@@ -38,19 +40,50 @@ def _check(result, what):
     return result
 
 
-def _mount(kind, target, flags, options):
-    flags |= _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    result = _libc.mount(kind.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
-    _check(result, f"mount {kind} on {target}")
-
-
 def _prctl(option, argument=0):
-    zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(option, ctypes.c_ulong(argument), zero, zero, zero), f"prctl {option}")
+    _check(_libc.prctl(option, ctypes.c_ulong(argument), _ZERO, _ZERO, _ZERO), f"prctl {option}")
+
+
+_ZERO = ctypes.c_ulong(0)
+_NAMESPACES = ctypes.c_ulong(_CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWIPC | _SIGCHLD)
+
+
+def immortalise():
+    """Fix the reference count of everything that exists (PEP 683), so that a fork does not copy what it only looks at.
+
+    Counting references writes to objects; after a fork each such write copies a page. Nothing made later is affected.
+    """
+    objects = gc.get_objects()
+    seen = {id(each) for each in objects}
+    while objects:
+        each = objects.pop()
+        for found in gc.get_referents(each):
+            if id(found) not in seen:
+                seen.add(id(found))
+                objects.append(found)
+    for address in seen:
+        ctypes.c_uint32.from_address(address).value = _IMMORTAL
+
+
+def fork_into_namespaces():
+    """Fork a process that is pid 1 of a pid namespace of its own, with mount and ipc namespaces of its own."""
+    return _check(_libc.syscall(_SYS_CLONE, _NAMESPACES, _ZERO, _ZERO, _ZERO, _ZERO), "clone")
+
+
+def fork():
+    """Fork as C does. The child has to call ``PyOS_AfterFork_Child`` before it runs anybody's Python."""
+    return _check(_libc.fork(), "fork")
+
+
+def end_all():
+    """Kill and reap everything that is left in this pid namespace."""
+    _libc.kill(-1, _SIGKILL)
+    while _libc.waitpid(-1, None, 0) > 0:
+        pass
 
 
 class Walls:
-    """The seccomp filter of every run, ready to be loaded.
+    """What is raised around every run, with its arguments made ready once.
 
     Args:
         setup: the supervisor's first message: a byte that says whether programs have a uid of their own, then the
@@ -58,51 +91,56 @@ class Walls:
     """
 
     def __init__(self, setup):
-        self.program_id = PROGRAM_ID if setup[0] == 1 else 0
+        self._program_id = PROGRAM_ID if setup[0] == 1 else 0
         self._filter = ctypes.create_string_buffer(setup[1:], len(setup) - 1)
         address = ctypes.addressof(self._filter)
         self._fprog = ctypes.create_string_buffer(struct.pack("@HP", (len(setup) - 1) // 8, address))
+        self._filter_flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
+        common = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+        self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
+
+    def narrow_zygote(self):
+        """What holds for every run alike, done once: no privilege can be gained, capabilities only lost, no cores.
+
+        A core limit of one byte, not of zero: the kernel takes one as "not even through a pipe handler" (core(5)).
+        """
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        with open("/proc/sys/kernel/cap_last_cap") as last:
+            for capability in range(int(last.read()) + 1):
+                _prctl(_PR_CAPBSET_DROP, capability)
+        _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+        _lower(resource.RLIMIT_CORE, 1)
+        _lower(resource.RLIMIT_MSGQUEUE, 0)
+        _lower(resource.RLIMIT_MEMLOCK, 64 << 10)
+
+    def mount_box(self):
+        """A fresh tmpfs: the only place of the run that can be written, limited in size and inodes, gone with it."""
+        _check(_libc.mount(b"tmpfs", b"/box", b"tmpfs", self._box_flags, TMPFS_OPTIONS), "mount tmpfs on /box")
+
+    def mount_proc(self):
+        """A /proc of the run's own pid namespace: read-only, processes only, and of those only the program's own."""
+        _check(_libc.mount(b"proc", b"/proc", b"proc", self._proc_flags, PROC_OPTIONS), "mount proc on /proc")
 
     def drop_identity(self):
-        """Become nobody: no groups, a uid and gid of one's own, no capability in any set, never to gain any."""
-        if self.program_id:
+        """Become nobody: no groups, a uid and gid of one's own, no capability in any set."""
+        if self._program_id:
             os.setgroups([])
-            os.setresgid(self.program_id, self.program_id, self.program_id)
-            os.setresuid(self.program_id, self.program_id, self.program_id)
+            os.setresgid(self._program_id, self._program_id, self._program_id)
+            os.setresuid(self._program_id, self._program_id, self._program_id)
         _check(_libc.syscall(_SYS_CAPSET, self._capability_header, self._no_capabilities), "capset")
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _prctl(_PR_SET_DUMPABLE, 0)
 
     def load_filter(self):
         """Load the filter; return the descriptor on which the kernel reports the calls that it forbids."""
-        flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
-        return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, flags, self._fprog), "seccomp")
-
-
-def narrow_zygote():
-    """Empty the bounding and ambient sets: capabilities the zygote holds can be lost from here on, never regained."""
-    with open("/proc/sys/kernel/cap_last_cap") as last:
-        for capability in range(int(last.read()) + 1):
-            _prctl(_PR_CAPBSET_DROP, capability)
-    zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), zero, zero, zero), "ambient set")
-
-
-def mount_box():
-    """A fresh tmpfs: the only place of the run that can be written, limited in size and inodes, gone with the run."""
-    _mount("tmpfs", BOX, 0, TMPFS_OPTIONS)
-
-
-def mount_proc():
-    """A /proc of the run's own pid namespace: read-only, processes only, and of those only the program's own."""
-    _mount("proc", "/proc", _MS_RDONLY, PROC_OPTIONS)
+        return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")
 
 
 def be_child(control, walls, compile_error):
     """Be the child of one run: lose everything, receive the job, become the program. Never returns."""
     try:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
         os.setsid()
         init = os.pidfd_open(1)
         walls.drop_identity()
@@ -114,25 +152,36 @@ def be_child(control, walls, compile_error):
         message, descriptors, _, _ = socket.recv_fds(control, JOB.size, 5)
         if not message:
             os._exit(0)
-        program, stage, value = _keep_only(descriptors, compile_error)
+        program, stdin, stdout, stderr, value = descriptors
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        _close_all_but(program, compile_error, value)
         is_function = _limit(message)
-        python_program.become(program, stage, value if is_function else None)
+        python_program.become(program, compile_error, value if is_function else None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)
 
 
+def _close_all_but(*kept):
+    """Close every descriptor but 0, 1, 2 and these: the control socket, the listener, init's pidfd, everything."""
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, 1 << 30)
+
+
 def _limit(message):
-    cpu, file_size, open_files, processes, address_space, core, is_function = JOB.unpack(message)
+    cpu, file_size, open_files, processes, address_space, is_function = JOB.unpack(message)
     _lower(resource.RLIMIT_CPU, cpu)
     _lower(resource.RLIMIT_FSIZE, file_size)
     _lower(resource.RLIMIT_NOFILE, open_files)
     _lower(resource.RLIMIT_NPROC, processes)
-    _lower(resource.RLIMIT_AS, address_space)
-    _lower(resource.RLIMIT_CORE, core)
-    _lower(resource.RLIMIT_MSGQUEUE, 0)
-    _lower(resource.RLIMIT_MEMLOCK, 64 << 10)
+    if address_space:
+        _lower(resource.RLIMIT_AS, address_space)
     return is_function
 
 
@@ -140,14 +189,3 @@ def _lower(limit, value):
     _, hard = resource.getrlimit(limit)
     if hard == resource.RLIM_INFINITY or value < hard:
         resource.setrlimit(limit, (value, value))
-
-
-def _keep_only(descriptors, compile_error):
-    """Put stdin, stdout and stderr in their places and close all else: the control socket, the listener, everything."""
-    program, stdin, stdout, stderr, value, stage = (
-        fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _PARKED) for descriptor in (*descriptors, compile_error)
-    )
-    for number, descriptor in enumerate((stdin, stdout, stderr)):
-        os.dup2(descriptor, number)
-    os.closerange(3, _PARKED)
-    return program, stage, value

@@ -33,7 +33,6 @@ When the supervisor dies the socket hangs up; the zygote sees that, exits, and t
 namespace.
 """
 
-import contextlib
 import gc
 import os
 import select
@@ -46,7 +45,8 @@ sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs a
 
 import sandbox
 
-HELLO, BORN, REPORT = b"hello", b"born", b"report"
+HELLO, BORN = b"hello", b"born"
+REPORT = struct.Struct("<6siB3x2dQ")
 CONTROL_FD = 3
 # What programs import most often. A module more is 0.1 to 0.4 MiB more heap, and so a slower fork.
 PRELOADED = (
@@ -76,22 +76,20 @@ def main():
     control.send(HELLO)
     walls = sandbox.Walls(control.recv(1 << 17))
     os.unshare(os.CLONE_NEWCGROUP)
-    sandbox.narrow_zygote()
+    walls.narrow_zygote()
     _hide_own_modules()
     for name in PRELOADED:
         __import__(name)
     compile("def f(x):\n    return [x]", "warm", "exec")
-    gc.collect()
-    gc.freeze()
     control.send(BORN)
-    own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    gc.collect()
+    sandbox.immortalise()
+    gc.freeze()
     while True:
-        os.unshare(os.CLONE_NEWPID)
-        init = os.fork()
+        init = sandbox.fork_into_namespaces()
         if init == 0:
             be_init(control, walls)
-        os.setns(own_pid_namespace, os.CLONE_NEWPID)
-        outlive(init, control)
+        outlive(init)
 
 
 def _hide_own_modules():
@@ -103,12 +101,12 @@ def _hide_own_modules():
     sys.path_importer_cache.pop(own, None)
 
 
-def outlive(init, control):
+def outlive(init):
     """Wait until a run's init has ended. Leave, and take the jail along, when it failed or the supervisor is gone."""
     ended = os.pidfd_open(init)
     poller = select.poll()
     poller.register(ended, select.POLLIN)
-    poller.register(control, 0)
+    poller.register(CONTROL_FD, 0)
     for descriptor, _ in poller.poll():
         if descriptor == CONTROL_FD:
             os._exit(0)
@@ -121,44 +119,30 @@ def outlive(init, control):
 def be_init(control, walls):
     """Be pid 1 of one run; never returns."""
     try:
-        os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
-        sandbox.mount_box()
-        with open("/proc/self/oom_score_adj", "wb", buffering=0) as oom_score:
-            # The child inherits it: out of memory, the kernel takes the program first and never init or the zygote.
-            oom_score.write(b"1000")
-            sandbox.mount_proc()
-            compiled, compile_error = os.pipe()
-            child = os.fork()
-            if child == 0:
-                sandbox.be_child(control, walls, compile_error)
-            oom_score.write(b"0")
+        walls.mount_box()
+        oom_score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        # The child inherits it: out of memory, the kernel takes the program first and never init or the zygote.
+        os.write(oom_score, b"1000")
+        walls.mount_proc()
+        compiled, compile_error = os.pipe()
+        child = sandbox.fork()
+        if child == 0:
+            os.close(oom_score)
+            sandbox.be_child(control, walls, compile_error)
+        os.write(oom_score, b"0")
         os.close(compile_error)
-        status, usage = _reap_until(child)
-        _end_all()
+        while True:
+            pid, status, usage = os.wait4(-1, 0)
+            if pid == child:
+                break
+        sandbox.end_all()
         at_compile = os.read(compiled, 1) != b""
-        control.send(
-            REPORT + struct.pack("<iB3x2dQ", status, at_compile, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
-        )
+        peak = usage.ru_maxrss * 1024
+        os.write(CONTROL_FD, REPORT.pack(b"report", status, at_compile, usage.ru_utime, usage.ru_stime, peak))
     except BaseException:
         sys.excepthook(*sys.exc_info())
         os._exit(1)
     os._exit(0)
-
-
-def _reap_until(child):
-    while True:
-        pid, status, usage = os.wait4(-1, 0)
-        if pid == child:
-            return status, usage
-
-
-def _end_all():
-    """Kill and reap everything that is left in this pid namespace."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        while True:
-            os.wait4(-1, 0)
 
 
 if __name__ == "__main__":
