@@ -38,7 +38,7 @@ _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
 _JOB = struct.Struct("<5QB")
-_REPORT = struct.Struct("<iB3x2dQ")
+_REPORT = struct.Struct("=8si4x4qq104x")  # a word, the wait status, struct rusage: two times, peak in KiB, and more
 _PROGRAM_HEADER = struct.Struct("<IQQ")
 
 
@@ -67,12 +67,31 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What init says of the program's first process: wait status, whether it stopped at compiling, usage."""
+    """What init says of the program's first process: wait status, cpu seconds, peak resident bytes."""
 
     wait_status: int
-    at_compile: bool
     cpu_s: float
     peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """Descriptors of a sandbox that waits for its job.
+
+    Attributes:
+        init: pidfd of its pid 1; to kill that is to kill the run.
+        listener: where the kernel reports forbidden system calls.
+        compile_error: a pipe with one byte in it when the source did not compile.
+    """
+
+    init: int
+    listener: int
+    compile_error: int
+
+    def close(self) -> None:
+        os.close(self.init)
+        os.close(self.listener)
+        os.close(self.compile_error)
 
 
 class _Stream:
@@ -124,7 +143,7 @@ class Worker:
         """
         self._plan = plan
         self.stuck = False
-        self._descriptors: tuple[int, int] | None = None  # init's pidfd and the seccomp listener of the run to come
+        self._child: _Child | None = None  # the sandbox of the run to come
         self._group = plan.hierarchy.make() if plan.hierarchy is not None else None
         self._log, log = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -207,24 +226,24 @@ class Worker:
         return self._prepare(program, limits).conduct(stdin, arguments)
 
     def _prepare(self, program: Program, limits: Limits) -> _Run:
-        init, listener = self._await_child()
-        self._descriptors = None
-        return _Run(self, program, limits, init, listener)
+        child = self._await_child()
+        self._child = None
+        return _Run(self, program, limits, child)
 
-    def _await_child(self) -> tuple[int, int]:
-        """The pidfd of a fresh run's init and its seccomp listener; they are usually there already."""
-        if self._descriptors is None:
+    def _await_child(self) -> _Child:
+        """The sandbox of the next run; it is usually there already."""
+        if self._child is None:
             self._control.settimeout(_READY_SECONDS)
             try:
-                message, descriptors, _, _ = socket.recv_fds(self._control, 64, 2)
+                message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
             except OSError as error:
                 raise WorkerDied(f"no sandbox came: {error}") from error
-            if message != b"ready" or len(descriptors) != 2:
+            if message != b"ready" or len(descriptors) != 3:
                 for descriptor in descriptors:
                     os.close(descriptor)
                 raise WorkerDied(f"no sandbox came: {message[:20]!r}; the jail said: {self._said()}")
-            self._descriptors = (descriptors[0], descriptors[1])
-        return self._descriptors
+            self._child = _Child(*descriptors)
+        return self._child
 
     def close(self) -> None:
         """End the jail and everything in it, and wait until its processes and control groups are gone."""
@@ -238,9 +257,10 @@ class Worker:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._kill_tree()
-        for descriptor in (*(self._descriptors or ()), self._log):
-            os.close(descriptor)
-        self._descriptors = None
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        os.close(self._log)
         if self._group is not None:
             with contextlib.suppress(OSError):  # busy: a process the kernel cannot end yet; a later engine sweeps it
                 self._group.close()
@@ -267,14 +287,13 @@ class _Run:
         largest: resident bytes of its largest process.
     """
 
-    def __init__(self, worker: Worker, program: Program, limits: Limits, init: int, listener: int) -> None:
+    def __init__(self, worker: Worker, program: Program, limits: Limits, child: _Child) -> None:
         self._worker = worker
         self._group = worker._group
         self._control = worker._control
         self._program = program
         self._limits = limits
-        self._init = init
-        self._listener = listener
+        self._child = child
         names = ("stdout", "stderr") if program.entry is None else ("stdout", "stderr", "value")
         self._streams = [_Stream(name, limits.output) for name in names]
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
@@ -302,8 +321,7 @@ class _Run:
                     pass
             return self._outcome(after, wall)
         finally:
-            os.close(self._init)
-            os.close(self._listener)
+            self._child.close()
             for stream in self._streams:
                 stream.close()
 
@@ -362,7 +380,7 @@ class _Run:
         """Until init reports or is killed: drain the streams, enforce both clocks and the output caps."""
         poller = select.poll()
         by_descriptor = {stream.read_end: stream for stream in self._streams}
-        for descriptor in (self._control.fileno(), self._init, self._listener, *by_descriptor):
+        for descriptor in (self._control.fileno(), self._child.init, self._child.listener, *by_descriptor):
             poller.register(descriptor, select.POLLIN)
         deadline = started + self._limits.wall_seconds
         check_cpu = started + self._limits.cpu_time / _cores()
@@ -382,12 +400,12 @@ class _Run:
                 if descriptor == self._control.fileno():
                     self._report = self._read_report()
                     return
-                if descriptor == self._init:
+                if descriptor == self._child.init:
                     if self._verdict is None:
                         # Init reports before it leaves. That it has not, means it was killed from outside.
                         self._report = self._read_report(wait=False)
                     return
-                if descriptor == self._listener:
+                if descriptor == self._child.listener:
                     self._forbid(poller)
                 else:
                     stream = by_descriptor[descriptor]
@@ -406,9 +424,9 @@ class _Run:
         return max(left / _cores(), _SHORTEST_CPU_CHECK)
 
     def _forbid(self, poller: select.poll) -> None:
-        name = notify.forbidden_call(self._listener)
+        name = notify.forbidden_call(self._child.listener)
         if name is None or self._verdict is not None:
-            poller.unregister(self._listener)
+            poller.unregister(self._child.listener)
             return
         self._kill(Status.FORBIDDEN_SYSCALL, name)
 
@@ -416,7 +434,7 @@ class _Run:
         self._verdict = (status, detail)
         self._killed_at = time.monotonic()
         with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._init, signal.SIGKILL)
+            signal.pidfd_send_signal(self._child.init, signal.SIGKILL)
 
     def _read_report(self, wait: bool = True) -> _Report | None:
         """Init's report; None when it was killed before it could. The run's processes are dead either way."""
@@ -429,8 +447,8 @@ class _Run:
             raise WorkerDied(str(error)) from error
         if not message.startswith(b"report"):
             raise WorkerDied(f"the jail ended; it said: {self._worker._said()}")
-        status, at_compile, user, system, peak = _REPORT.unpack(message[6:])
-        return _Report(status, bool(at_compile), user + system, peak)
+        _, status, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
+        return _Report(status, user_s + system_s + (user_us + system_us) / 1e6, peak_kib * 1024)
 
     def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
         report = self._report
@@ -484,13 +502,18 @@ class _Run:
             return Status.TIME_LIMIT, f"cpu time of {limits.cpu_time:g} s"
         if after.forks_refused > before.forks_refused:
             return Status.PROCESS_LIMIT, f"{limits.processes} processes and threads"
-        if report.at_compile:
+        if self._is_compile_error():
             return Status.COMPILE_ERROR, "the source does not compile"
         if os.WIFSIGNALED(report.wait_status):
             number = os.WTERMSIG(report.wait_status)
             return Status.SIGNALED, signal.strsignal(number) or f"signal {number}"
         code = os.WEXITSTATUS(report.wait_status)
         return (Status.OK, "") if code == 0 else (Status.NONZERO_EXIT, f"exit code {code}")
+
+    def _is_compile_error(self) -> bool:
+        """Whether the child said so, which it can only before anything of the program has run."""
+        os.set_blocking(self._child.compile_error, False)
+        return os.read(self._child.compile_error, 1) != b""
 
     def _value(self) -> tuple[bool, Any, str]:
         """Whether the entry function returned, what it returned, and why that was refused."""

@@ -15,10 +15,10 @@ import sys
 import python_program
 
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
-BOX = "/box"
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
 JOB = struct.Struct("<5QB")
+REPORT_SIZE = 8 + 8 + 144  # a word, the wait status, struct rusage
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 24, 38, 47, 4
@@ -75,13 +75,6 @@ def fork():
     return _check(_libc.fork(), "fork")
 
 
-def end_all():
-    """Kill and reap everything that is left in this pid namespace."""
-    _libc.kill(-1, _SIGKILL)
-    while _libc.waitpid(-1, None, 0) > 0:
-        pass
-
-
 class Walls:
     """What is raised around every run, with its arguments made ready once.
 
@@ -98,6 +91,10 @@ class Walls:
         self._filter_flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
+        self._report = ctypes.create_string_buffer(b"report  ", REPORT_SIZE)
+        report = ctypes.addressof(self._report)
+        self._report_status, self._usage = ctypes.c_void_p(report + 8), ctypes.c_void_p(report + 16)
+        self._status = ctypes.create_string_buffer(4)
         common = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
         self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
 
@@ -114,6 +111,25 @@ class Walls:
         _lower(resource.RLIMIT_CORE, 1)
         _lower(resource.RLIMIT_MSGQUEUE, 0)
         _lower(resource.RLIMIT_MEMLOCK, 64 << 10)
+
+    def report_end_of(self, child, control):
+        """Be init: reap until the child has ended, end all others, then send its wait status and usage (wait4(2)).
+
+        Raw calls into memory made ready beforehand: whatever init touches is a page copied for every run.
+        """
+        while _libc.wait4(-1, self._status, 0, self._usage) != child:
+            pass
+        ctypes.memmove(self._report_status, self._status, 4)
+        _libc.kill(-1, _SIGKILL)
+        while _libc.wait4(-1, self._status, 0, None) > 0:
+            pass
+        _check(_libc.write(control, self._report, REPORT_SIZE), "report")
+
+    def be_the_first_to_be_killed(self):
+        """Out of memory, the kernel is to take the program, and never init or the zygote, which share its group."""
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(score, b"1000")
+        os.close(score)
 
     def mount_box(self):
         """A fresh tmpfs: the only place of the run that can be written, limited in size and inodes, gone with it."""
@@ -137,18 +153,23 @@ class Walls:
         return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")
 
 
-def be_child(control, walls, compile_error):
-    """Be the child of one run: lose everything, receive the job, become the program. Never returns."""
+def be_child(control, walls):
+    """Be the child of one run: raise the walls, lose everything, receive the job, become the program. Never returns."""
     try:
         ctypes.pythonapi.PyOS_AfterFork_Child()
         os.setsid()
+        walls.be_the_first_to_be_killed()
+        walls.mount_box()
+        walls.mount_proc()
         init = os.pidfd_open(1)
         walls.drop_identity()
-        for name in ("work", "tmp", "shm"):
-            os.mkdir(f"{BOX}/{name}", 0o755)
-        os.chdir(f"{BOX}/work")
+        os.mkdir("/box/work", 0o755)
+        os.mkdir("/box/tmp", 0o755)
+        os.mkdir("/box/shm", 0o755)
+        os.chdir("/box/work")
+        compiled, compile_error = os.pipe()
         listener = walls.load_filter()
-        socket.send_fds(control, [b"ready"], [init, listener])
+        socket.send_fds(control, [b"ready"], [init, listener, compiled])
         message, descriptors, _, _ = socket.recv_fds(control, JOB.size, 5)
         if not message:
             os._exit(0)

@@ -9,16 +9,17 @@ Four kinds of process live in a worker's jail. Each trusts only those above it.
     zygote      this file, pid 1 of the jail. Root of the jail's user namespace, with every capability there and none
                 outside. Single-threaded, standard library only. It never reads a byte that belongs to a program: all
                 it does is fork an init, wait for it, and fork the next.
-    init        pid 1 of one run. Makes the run's own pid, mount and ipc namespaces, its tmpfs and its /proc, forks the
-                sandbox child, reaps whatever is orphaned, kills what is left when the program's first process ends,
-                and tells the supervisor how that process ended. It reads nothing of the program either.
-    child       pid 2 of one run (``sandbox.py``). Gives up its uid, every capability and every descriptor, loads the
-                seccomp filter, and only then is handed the program.
+    init        pid 1 of one run, in new pid, mount and ipc namespaces. Forks the child, reaps whatever is orphaned,
+                kills what is left when the program's first process ends, and tells the supervisor how that process
+                ended. It reads nothing of the program either.
+    child       pid 2 of one run (``sandbox.py``). Mounts the run's tmpfs and /proc, gives up its uid, every capability
+                and every descriptor, loads the seccomp filter, and only then is handed the program.
 
 One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is whole or absent. In the order of a run:
 
-    child  -> supervisor   READY     with two descriptors: a pidfd of init, to kill the run by, and the listener of the
-                                     seccomp filter, on which forbidden system calls are reported
+    child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
+                                     seccomp filter, on which forbidden system calls are reported; and the reading end
+                                     of a pipe on which the child says that a source does not compile
     supervisor -> child    JOB       rlimits, with the descriptors of program, stdin, stdout, stderr and value
     init   -> supervisor   REPORT    wait status and usage of the program's first process; by then everything else in
                                      the run is dead and reaped
@@ -38,7 +39,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
@@ -46,7 +46,6 @@ sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs a
 import sandbox
 
 HELLO, BORN = b"hello", b"born"
-REPORT = struct.Struct("<6siB3x2dQ")
 CONTROL_FD = 3
 # What programs import most often. A module more is 0.1 to 0.4 MiB more heap, and so a slower fork.
 PRELOADED = (
@@ -119,26 +118,10 @@ def outlive(init):
 def be_init(control, walls):
     """Be pid 1 of one run; never returns."""
     try:
-        walls.mount_box()
-        oom_score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        # The child inherits it: out of memory, the kernel takes the program first and never init or the zygote.
-        os.write(oom_score, b"1000")
-        walls.mount_proc()
-        compiled, compile_error = os.pipe()
         child = sandbox.fork()
         if child == 0:
-            os.close(oom_score)
-            sandbox.be_child(control, walls, compile_error)
-        os.write(oom_score, b"0")
-        os.close(compile_error)
-        while True:
-            pid, status, usage = os.wait4(-1, 0)
-            if pid == child:
-                break
-        sandbox.end_all()
-        at_compile = os.read(compiled, 1) != b""
-        peak = usage.ru_maxrss * 1024
-        os.write(CONTROL_FD, REPORT.pack(b"report", status, at_compile, usage.ru_utime, usage.ru_stime, peak))
+            sandbox.be_child(control, walls)
+        walls.report_end_of(child, CONTROL_FD)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         os._exit(1)
