@@ -34,6 +34,8 @@ When the supervisor dies the socket hangs up; the zygote sees that, exits, and t
 namespace.
 """
 
+import _sitebuiltins
+import builtins
 import gc
 import os
 import select
@@ -79,6 +81,7 @@ def main():
     _hide_own_modules()
     for name in PRELOADED:
         __import__(name)
+    _add_site_builtins()
     compile("def f(x):\n    return [x]", "warm", "exec")
     control.send(BORN)
     gc.collect()
@@ -98,6 +101,14 @@ def _hide_own_modules():
         if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
             del sys.modules[name]
     sys.path_importer_cache.pop(own, None)
+
+
+def _add_site_builtins():
+    """What ``site`` would add to builtins, were it not switched off: programs do call ``exit()``."""
+    end_of_file = "Ctrl-D (i.e. EOF)"
+    builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
+    builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
+    builtins.help = _sitebuiltins._Helper()
 
 
 def outlive(init):

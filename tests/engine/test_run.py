@@ -25,6 +25,8 @@ def test_a_program_reads_stdin_and_writes_stdout(engine: Engine) -> None:
         ("pass", Status.OK, 0, None),
         ("import sys; sys.exit(3)", Status.NONZERO_EXIT, 3, None),
         ("import sys; sys.exit('words')", Status.NONZERO_EXIT, 1, None),
+        ("exit(4)", Status.NONZERO_EXIT, 4, None),
+        ("quit()", Status.OK, 0, None),
         ("import os; os._exit(137)", Status.NONZERO_EXIT, 137, None),
         ("1 / 0", Status.NONZERO_EXIT, 1, None),
         ("import os; os.kill(os.getpid(), 9)", Status.SIGNALED, None, 9),

@@ -1,0 +1,123 @@
+"""The command line ``semi-instruct``.
+
+Every command returns its exit status: 0 done, 1 the program or candidate failed, 2 wrong usage or bad input, 3 the
+sandbox cannot be trusted here. What is wrong is said in one line on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine import EngineError, SandboxUnavailable
+from harness import doctor_command, run_command, verify_command
+from harness.errors import HarnessError, Interrupted
+from harness.exit_status import ExitStatus
+from harness.showing import one_line
+
+NAME = "semi-instruct"
+
+app = typer.Typer(
+    name=NAME,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Runs programs nobody trusts, and decides which of them are right.",
+)
+
+
+@app.command()
+def run(
+    program: Annotated[Path, typer.Argument(help="The file of the program.")],
+    language: Annotated[str, typer.Option(help="The language it is written in.")] = "python",
+    stdin: Annotated[str | None, typer.Option(metavar="FILE|-", help="What it reads; - is our own stdin.")] = None,
+    entry: Annotated[str | None, typer.Option(metavar="NAME", help="Call this function instead.")] = None,
+    args: Annotated[str | None, typer.Option(metavar="JSON", help="Its arguments, as a JSON list.")] = None,
+    cpu_time: Annotated[float | None, typer.Option(metavar="S", help="Limit of CPU time, seconds.")] = None,
+    wall_time: Annotated[float | None, typer.Option(metavar="S", help="Limit of wall time, seconds.")] = None,
+    memory: Annotated[int | None, typer.Option(metavar="MIB", help="Limit of memory, MiB.")] = None,
+    output: Annotated[int | None, typer.Option(metavar="KIB", help="Limit of stdout and of stderr, KiB.")] = None,
+    processes: Annotated[int | None, typer.Option(metavar="N", help="Limit of processes and threads.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, alone.")] = False,
+) -> int:
+    """Run one program in a sandbox. Exit status 0 if its status is ok (and a function returned), else 1."""
+    limits = run_command.limits(cpu_time, wall_time, memory, output, processes)
+    request = run_command.request(program, language, stdin, entry, args)
+    return run_command.execute(request, limits, as_json)
+
+
+@app.command()
+def verify(
+    problems: Annotated[Path, typer.Argument(metavar="PROBLEMS.jsonl", help="One problem a line.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="VERDICTS.jsonl", help="Write the verdicts here.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="S", help="CPU seconds a problem, then no more test cases.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON lines, alone.")] = False,
+) -> int:
+    """Judge candidates against oracles.
+
+    Without -o the verdicts go to stdout. Exit status 0 when all is judged, whatever the verdicts; 1 if rows say what
+    verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
+    """
+    options = verify_command.Options(problems, output, budget, seed, workers, as_json)
+    return verify_command.execute(options)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the layers as JSON, alone.")] = False,
+) -> int:
+    """Say which walls of the sandbox stand on this machine. Exit status 0 if all do, else 3."""
+    return doctor_command.execute(as_json)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Args:
+        arguments: those after the command's name; None for ``sys.argv``'s.
+    """
+    command = typer.main.get_command(app)
+    given = None if arguments is None else list(arguments)
+    try:
+        status = command.main(args=given, prog_name=NAME, standalone_mode=False)
+        sys.stdout.flush()
+    except SandboxUnavailable as error:
+        return _say(str(error), ExitStatus.UNTRUSTED)
+    except typer.TyperException as error:
+        return _say(error.format_message(), ExitStatus.BAD_INPUT)
+    except Interrupted as error:
+        return _say(str(error), ExitStatus.INTERRUPTED)
+    except (SystemExit, BrokenPipeError):
+        # Typer turns a closed pipe into SystemExit. Whoever read our output has seen enough; nothing more is said.
+        _forget_stdout()
+        return ExitStatus.BROKEN_PIPE
+    except (HarnessError, EngineError, OSError) as error:
+        return _say(str(error), ExitStatus.BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        status = ExitStatus.INTERRUPTED
+    if status == ExitStatus.INTERRUPTED:  # which is also what Typer makes of Ctrl-C
+        return _say("interrupted", ExitStatus.INTERRUPTED)
+    return int(status or 0)
+
+
+def _say(message: str, status: ExitStatus) -> int:
+    print(f"{NAME}: {one_line(' '.join(message.split()), longest=2_000)}", file=sys.stderr)
+    return status
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered for stdout go nowhere, or the interpreter complains about it when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,221 @@
+"""One problem being verified: which run it needs next, and what is known so far.
+
+An input is taken, the oracles run on it, and if they make it a test case every candidate runs on it; then it is
+forgotten. So memory holds the answers of the few inputs in progress, and a budget that runs out leaves every candidate
+judged on the same test cases. Outcomes may arrive in any order; the rows do not depend on it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from engine import Limits, Outcome, Program, Status
+from harness.inputs import Answer, TestInput, inputs
+from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
+from harness.problems import Problem
+from harness.scorecard import Scorecard
+from harness.showing import one_line
+from harness.verdicts import Verdict, VerdictRow
+
+# When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
+ORACLE_EXHAUSTIONS_ALLOWED = 3
+_EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that a problem asks for.
+
+    Attributes:
+        done: to be called with the outcome.
+    """
+
+    program: Program
+    stdin: bytes
+    args: tuple[Any, ...]
+    limits: Limits
+    done: Callable[[Outcome], None]
+
+
+@dataclass(slots=True)
+class _Asked:
+    """An input whose oracles are running."""
+
+    input: TestInput
+    missing: int
+    answers: list[Answer | None]
+    exhausted: bool = False
+
+
+@dataclass(slots=True)
+class Examination:
+    """The state of one problem. Call :meth:`next_run`, run it, call its ``done``; in the end, :meth:`rows`.
+
+    Args:
+        seed: see ``harness.inputs.inputs``.
+        budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
+            finished, so a little more is spent.
+    """
+
+    problem: Problem
+    seed: int
+    budget: float | None
+    _inputs: Iterator[TestInput] = field(init=False)
+    _oracles: list[Program] = field(init=False)
+    _candidates: list[Program] = field(init=False)
+    _scorecards: list[Scorecard] = field(init=False)
+    _waiting: deque[Callable[[], Run | None]] = field(default_factory=deque)
+    _asked: dict[int, _Asked] = field(default_factory=dict)
+    _settled: dict[int, Drop | None] = field(default_factory=dict)  # None for an input that became a test case
+    _exhausted: set[int] = field(default_factory=set)
+    _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # input and oracle, and why
+    _running: int = 0
+    _taken: int = 0
+    _spent: float = 0.0
+    _sandbox_error: str | None = None
+    _has_inputs: bool = True
+    _over_budget: bool = False
+
+    def __post_init__(self) -> None:
+        self._inputs = inputs(self.problem, self.seed)
+        self._oracles = [self.problem.program(source) for source in self.problem.oracles]
+        self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
+        self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]
+        # Without a candidate there is nothing to decide.
+        self._has_inputs = bool(self._candidates)
+
+    def next_run(self) -> Run | None:
+        """A run to start now, or None: all is done, or what comes next depends on runs that are not done."""
+        while self._waiting or self._take_input():
+            while self._waiting:
+                run = self._waiting.popleft()()
+                if run is not None:
+                    self._running += 1
+                    return run
+        return None
+
+    def is_done(self) -> bool:
+        """Whether every run has been made and recorded. Final once :meth:`next_run` has returned None."""
+        return not self._running and not self._waiting and not self._may_take()
+
+    def rows(self) -> list[VerdictRow]:
+        """The verdict of each candidate, in the order of the problem, when all is done."""
+        last = self._last_that_counts()
+        settled = {index: drop for index, drop in sorted(self._settled.items()) if index <= last}
+        cases = [index for index, drop in settled.items() if drop is None]
+        dropped = {drop.value: count for drop, count in Counter(filter(None, settled.values())).items()}
+        remark = self._remark(len(settled))
+        if self._sandbox_error is not None:
+            return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, remark) for card in self._scorecards]
+        if not cases:
+            detail = "; ".join(filter(None, (self._first_crash(), remark)))
+            return [self._unjudged(card, Verdict.NO_ORACLE, dropped, detail) for card in self._scorecards]
+        return [card.row(cases, dropped, remark) for card in self._scorecards]
+
+    def _may_take(self) -> bool:
+        if self._sandbox_error is not None or self._taken > self._last_that_counts():
+            return False
+        return self._has_inputs and not self._over_budget
+
+    def _take_input(self) -> bool:
+        """Take the next input, if there is one and it is worth it, and line up its oracles."""
+        if not self._may_take():
+            return False
+        test_input = next(self._inputs, None)
+        if test_input is None:
+            self._has_inputs = False
+            return False
+        if self.budget is not None and self._spent >= self.budget:
+            self._over_budget = True
+            return False
+        index = self._taken
+        self._taken += 1
+        self._asked[index] = _Asked(test_input, len(self._oracles), [None] * len(self._oracles))
+        for number, program in enumerate(self._oracles):
+            self._waiting.append(partial(self._oracle_run, index, number, program))
+        return True
+
+    def _oracle_run(self, index: int, number: int, program: Program) -> Run | None:
+        return self._run(program, self._asked[index].input, partial(self._oracle_done, index, number))
+
+    def _candidate_run(self, case: TestCase, program: Program, card: Scorecard) -> Run | None:
+        if card.is_settled_before(case.index):
+            return None
+        return self._run(program, case.input, partial(self._candidate_done, case, card))
+
+    def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None]) -> Run:
+        return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done)
+
+    def _oracle_done(self, index: int, number: int, outcome: Outcome) -> None:
+        self._running -= 1
+        self._spent += outcome.cpu_time_s
+        if outcome.status is Status.SANDBOX_ERROR:
+            # The engine has tried again already. It is our fault and not the oracle's, so it decides nothing.
+            self._sandbox_error = outcome.detail
+            self._waiting.clear()
+            return
+        asked = self._asked[index]
+        asked.answers[number] = answer_of(self.problem, outcome)
+        if asked.answers[number] is None:
+            self._crashes[index, number] = why_failed(outcome)
+        asked.exhausted |= outcome.status in _EXHAUSTED
+        asked.missing -= 1
+        if not asked.missing:
+            self._settle(index, self._asked.pop(index))
+
+    def _settle(self, index: int, asked: _Asked) -> None:
+        if asked.exhausted:
+            self._exhausted.add(index)
+        result = settle(index, asked.input, asked.answers, self.problem.how_compared)
+        if isinstance(result, Drop):
+            self._settled[index] = result
+            return
+        self._settled[index] = None
+        if self._sandbox_error is None:
+            for program, card in zip(self._candidates, self._scorecards, strict=True):
+                self._waiting.append(partial(self._candidate_run, result, program, card))
+
+    def _candidate_done(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
+        self._running -= 1
+        self._spent += outcome.cpu_time_s
+        card.record(case, outcome)
+
+    def _last_that_counts(self) -> float:
+        """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""
+        for index in sorted(self._exhausted):
+            if all(index - back in self._exhausted for back in range(ORACLE_EXHAUSTIONS_ALLOWED)):
+                return index
+        return float("inf")
+
+    def _first_crash(self) -> str:
+        if not self._crashes:
+            return ""
+        (index, number), why = min(self._crashes.items())
+        return f"oracle {number + 1} failed on input {index + 1}: {why}"
+
+    def _remark(self, counted: int) -> str:
+        if self._sandbox_error is not None:
+            return f"an oracle could not be run: {one_line(self._sandbox_error)}"
+        if self._last_that_counts() < float("inf"):
+            return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running: only {counted} inputs taken"
+        if self._over_budget:
+            return f"the budget of {self.budget:g} CPU seconds is spent: only {counted} inputs taken"
+        return ""
+
+    def _unjudged(self, card: Scorecard, verdict: Verdict, dropped: dict[str, int], remark: str) -> VerdictRow:
+        return VerdictRow(
+            problem=self.problem.id,
+            candidate=card.candidate.id,
+            verdict=verdict,
+            passed=0,
+            test_cases=0,
+            counterexample=None,
+            dropped_inputs=dropped,
+            detail=remark,
+            seconds=card.seconds,
+            expect=card.candidate.expected_verdicts,
+        )

@@ -1,0 +1,17 @@
+"""The exit statuses of the command line, as promised."""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What a command's end means to a shell."""
+
+    DONE = 0
+    FAILED = 1
+    """The program or candidate failed."""
+    BAD_INPUT = 2
+    """Wrong usage or bad input; one line on stderr says what."""
+    UNTRUSTED = 3
+    """The sandbox cannot be trusted here; one line on stderr says which wall, why, and the remedy."""
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141

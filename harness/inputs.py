@@ -1,0 +1,74 @@
+"""Where the inputs of a problem come from.
+
+:func:`inputs` is the one place that knows the sources. There is one now, the examples that come with the problem; a
+further source is a module with a function ``(problem, seed) -> Iterator[TestInput]``, a word of its own for
+``provenance``, and a line in :func:`inputs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from engine.inside.values import decode
+from harness.problems import Example, Problem
+from harness.showing import shown_bytes, shown_value
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program answered, or is said to answer: bytes of stdout, or a decoded value (None is a value)."""
+
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TestInput:
+    """One input of a problem, not yet a test case.
+
+    Attributes:
+        provenance: which source it is from, ``example`` for the problem's own.
+        stdin: what a whole program reads.
+        args: what a function is called with; None for a whole program.
+        known: the output its source gives, if it gives one; the oracles must agree with it.
+    """
+
+    __test__ = False  # not a class of tests, whatever pytest makes of the name
+
+    provenance: str
+    stdin: bytes = b""
+    args: tuple[Any, ...] | None = None
+    known: Answer | None = None
+
+    def shown(self) -> Any:
+        """The input as people read it: text, or arguments as JSON data."""
+        return shown_bytes(self.stdin) if self.args is None else shown_value(list(self.args))
+
+
+def inputs(problem: Problem, seed: int) -> Iterator[TestInput]:
+    """The inputs of a problem, lazily, the same ones in the same order for the same seed.
+
+    Args:
+        seed: for sources that choose at random; examples are taken as they come.
+    """
+    del seed
+    for example in problem.examples:
+        yield _from_example(problem, example)
+
+
+def _from_example(problem: Problem, example: Example) -> TestInput:
+    if problem.kind == "function":
+        known = None if example.output is msgspec.UNSET else Answer(decode(example.output))
+        return TestInput("example", args=tuple(decode(example.input)), known=known)
+    given = isinstance(example.output, str)
+    return TestInput(
+        "example", stdin=_as_bytes(example.input), known=Answer(_as_bytes(example.output)) if given else None
+    )
+
+
+def _as_bytes(text: str) -> bytes:
+    # JSON can say a lone surrogate; whatever it was meant to be, it must not stop the other problems.
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,100 @@
+"""Oracles by consensus: what the natural codes agree on is the expected output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine import Outcome, Status
+from harness.compare import Comparison
+from harness.inputs import Answer, TestInput
+from harness.problems import Problem
+from harness.showing import LONGEST_SHOWN, one_line
+
+_LONGEST_ERROR = 300
+
+
+class Drop(StrEnum):
+    """Why an input is no test case."""
+
+    CRASH = "crash"  # an oracle did not end ok, or its function gave no value back: the input may be invalid
+    DISAGREE = "disagree"  # the oracles answer differently: several answers may be right
+    CONTRADICTS_EXAMPLE = "contradicts_example"  # the oracles agree, but not with the output given with the input
+    INCOMPARABLE = "incomparable"  # the answer holds a value that cannot cross the wall and so equals nothing
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """An input, the expected answer, and how an actual one is compared with it.
+
+    Attributes:
+        index: the place of the input among those taken, dropped ones counted, from 0.
+    """
+
+    __test__ = False  # not a class of tests, whatever pytest makes of the name
+
+    index: int
+    input: TestInput
+    expected: Answer
+    comparison: Comparison
+
+    def accepts(self, actual: Answer) -> bool:
+        """Whether an actual answer is the expected one."""
+        return self.comparison.agree(self.expected.content, actual.content)
+
+
+def answer_of(problem: Problem, outcome: Outcome) -> Answer | None:
+    """What a run answered, or None if it gave no answer that counts.
+
+    A function that leaves by ``sys.exit(0)`` ends ok and has answered nothing.
+    """
+    if outcome.status is not Status.OK:
+        return None
+    if problem.kind == "function":
+        return Answer(outcome.value) if outcome.returned else None
+    return Answer(outcome.stdout)
+
+
+def why_failed(outcome: Outcome) -> str:
+    """Why a run gave no answer: the engine's words, and the last line on stderr, where Python puts the exception."""
+    if outcome.status is Status.OK:
+        return "the program ended before its function returned"
+    last_line = outcome.stderr[-LONGEST_SHOWN:].decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
+    parts = [one_line(text.strip(), _LONGEST_ERROR) for text in (outcome.detail, last_line)]
+    return ": ".join(part for part in parts if part) or outcome.status.value
+
+
+def settle(
+    index: int, test_input: TestInput, answers: Sequence[Answer | None], comparison: Comparison
+) -> TestCase | Drop:
+    """Make an input a test case if all oracles answered it, agree, and agree with the output that came with it.
+
+    The expected answer is the first that takes all the others for right: of ``10`` and ``10.0`` that is ``10.0``, since
+    a task whose answers are printed as decimals wants no integers.
+
+    Args:
+        index: see :class:`TestCase`.
+        answers: one for each oracle, None for a crash; at least one.
+    """
+    given = [answer for answer in answers if answer is not None]
+    if len(given) < len(answers):
+        return Drop.CRASH
+    if not comparison.agree(given[0].content, given[0].content):
+        return Drop.INCOMPARABLE
+    expected = _accepting_all(given, comparison)
+    if expected is None:
+        return Drop.DISAGREE
+    if test_input.known is not None:
+        expected = _accepting_all([*given, test_input.known], comparison)
+    if expected is None:
+        return Drop.CONTRADICTS_EXAMPLE
+    return TestCase(index, test_input, expected, comparison)
+
+
+def _accepting_all(answers: Sequence[Answer], comparison: Comparison) -> Answer | None:
+    """The first answer beside which all the others are right, or None."""
+    for expected in answers:
+        if all(comparison.agree(expected.content, other.content) for other in answers if other is not expected):
+            return expected
+    return None

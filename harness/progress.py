@@ -1,0 +1,48 @@
+"""Shows that long work goes on: a bar on a terminal, a plain line now and then elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+PLAIN_EVERY_S = 5.0
+
+Refresh = Callable[[], None]
+
+
+@contextmanager
+def progress(describe: Callable[[], str], position: Callable[[], int], size: int, bar: bool) -> Iterator[Refresh]:
+    """A function to call whenever something has happened; it shows it if it is time to.
+
+    Args:
+        describe: the state of the work in one line.
+        position: how much of ``size`` is behind us.
+        size: of the whole, 0 if that is not known.
+        bar: draw a bar; stderr must be a terminal.
+    """
+    if not bar:
+        yield _plain(describe)
+        return
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    # stdout is left alone: rows may be going there, and Rich would send them to stderr.
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as drawn:
+        task = drawn.add_task(describe(), total=size or None)
+        yield lambda: drawn.update(task, completed=position(), description=describe())
+
+
+def _plain(describe: Callable[[], str]) -> Refresh:
+    last = time.monotonic()
+
+    def refresh() -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PLAIN_EVERY_S:
+            last = now
+            print(describe(), file=sys.stderr, flush=True)
+
+    return refresh

@@ -1,0 +1,73 @@
+"""When two numbers are the same answer, and which printed words are numbers.
+
+A number is written as people and printf write one: an optional sign, digits without superfluous leading zeros, perhaps
+a fraction, perhaps an exponent, in ASCII. What else Python's ``float()`` takes (``1_000``, ``infinity``, ``nan``,
+digits of other scripts) is text here, and so is ``0001``: a task that asks for four digits means four characters.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+_INTEGER = re.compile(rb"[+-]?(?:0|[1-9][0-9]*+)")
+_DECIMAL = re.compile(rb"[+-]?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
+# Beyond this a word is compared as text: nobody prints a measured quantity so long, and reading one takes time.
+_LONGEST_DECIMAL = 1_000
+# A float of at least this size is whole.
+_WHOLE_FLOATS_FROM = 1 << 52
+
+
+def same_literal(expected: bytes, actual: bytes, tolerance: float) -> bool:
+    """Whether two words are numbers that are the same answer. Linear in their length.
+
+    An expected integer wants an integer: who prints ``3.0`` for ``3`` has divided where he should not have, and is
+    wrong as soon as the numbers are large. Where a decimal is expected, an integer near enough will do.
+    """
+    if _INTEGER.fullmatch(expected):
+        return bool(_INTEGER.fullmatch(actual)) and _canonical(expected) == _canonical(actual)
+    if max(len(expected), len(actual)) > _LONGEST_DECIMAL:
+        return False
+    if not (_DECIMAL.fullmatch(expected) and _DECIMAL.fullmatch(actual)):
+        return False
+    whole = bool(_INTEGER.fullmatch(actual))
+    return same_number(float(expected), int(actual) if whole else float(actual), tolerance, infinite_is_number=False)
+
+
+def same_number(first: int | float, second: int | float, tolerance: float, *, infinite_is_number: bool = True) -> bool:
+    """Whether two numbers are the same answer.
+
+    Two integers must be equal. Two floats may differ by ``tolerance``, absolutely or relative to the larger. An
+    integer and a float may differ by ``tolerance`` absolutely and no more, computed without rounding: an exact result
+    is not to be met by an approximate one just because both are big.
+
+    Args:
+        tolerance: how far apart, at least 0.
+        infinite_is_number: whether inf equals inf. Not so for printed words that merely overflow.
+
+    NaN equals NaN here: an oracle that answers NaN means it.
+    """
+    if isinstance(first, int) and isinstance(second, int):
+        return first == second
+    if isinstance(first, int) and isinstance(second, float):
+        return _near_integer(second, first, tolerance)
+    if isinstance(first, float) and isinstance(second, int):
+        return _near_integer(first, second, tolerance)
+    if math.isinf(first) or math.isinf(second):
+        return infinite_is_number and first == second
+    if math.isnan(first) or math.isnan(second):
+        return math.isnan(first) and math.isnan(second)
+    return math.isclose(first, second, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def _near_integer(real: float, whole: int, tolerance: float) -> bool:
+    if not math.isfinite(real):
+        return False
+    if real.is_integer():
+        return abs(int(real) - whole) <= tolerance
+    return abs(whole) <= _WHOLE_FLOATS_FROM and abs(real - whole) <= tolerance
+
+
+def _canonical(integer: bytes) -> bytes:
+    digits = integer.removeprefix(b"+")
+    return b"0" if digits == b"-0" else digits

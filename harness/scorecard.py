@@ -1,0 +1,133 @@
+"""What is known of one candidate, test case by test case, and the verdict it adds up to."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from engine import Outcome, Status
+from harness.oracles import TestCase, answer_of, why_failed
+from harness.problems import Candidate, Problem
+from harness.showing import shown_bytes, shown_value
+from harness.verdicts import Counterexample, Verdict, VerdictRow, failure_of
+
+# A candidate that used up a limit this often is not run on the remaining test cases: its verdict stands already.
+EXHAUSTIONS_ALLOWED = 3
+_EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    case: int
+    verdict: Verdict
+    counterexample: Counterexample | None
+    detail: str
+
+
+@dataclass(slots=True)
+class Scorecard:
+    """The results of one candidate so far. Results may arrive in any order; the verdict does not depend on it."""
+
+    problem: Problem
+    candidate: Candidate
+    seconds: float = 0.0
+    _verdicts: dict[int, Verdict] = field(default_factory=dict)
+    _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
+    _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
+    _first_failure: _Failure | None = None
+    _first_fault_of_ours: _Failure | None = None
+
+    def record(self, case: TestCase, outcome: Outcome) -> None:
+        """Judge one run."""
+        self.seconds += outcome.cpu_time_s
+        failure = self._judge(case, outcome)
+        verdict = failure.verdict if failure else Verdict.ACCEPTED
+        self._verdicts[case.index] = verdict
+        if verdict in _EXHAUSTED:
+            insort(self._exhausted, case.index)
+        if verdict is Verdict.COMPILE_ERROR:
+            insort(self._final, case.index)
+        if failure is None:
+            return
+        if verdict is Verdict.SANDBOX_ERROR:
+            self._first_fault_of_ours = _earlier(self._first_fault_of_ours, failure)
+        else:
+            self._first_failure = _earlier(self._first_failure, failure)
+
+    def is_settled_before(self, case: int) -> bool:
+        """Whether earlier test cases have already shown that running this one is a waste."""
+        return case > self._last_that_counts()
+
+    def row(self, cases: Sequence[int], dropped_inputs: dict[str, int], remark: str) -> VerdictRow:
+        """The verdict.
+
+        Args:
+            cases: the indexes of the problem's test cases, in order, at least one; each has been recorded unless
+                :meth:`is_settled_before` it.
+            dropped_inputs: see :class:`VerdictRow`.
+            remark: what to add to the detail.
+        """
+        last = self._last_that_counts()
+        counted = [self._verdicts[case] for case in cases if case <= last]
+        failure = self._first_failure_within(cases[-1])
+        details = [failure.detail if failure else "", self._not_run(len(cases) - len(counted)), remark]
+        return VerdictRow(
+            problem=self.problem.id,
+            candidate=self.candidate.id,
+            verdict=failure.verdict if failure else Verdict.ACCEPTED,
+            passed=counted.count(Verdict.ACCEPTED),
+            test_cases=len(cases),
+            counterexample=failure.counterexample if failure else None,
+            dropped_inputs=dropped_inputs,
+            detail="; ".join(detail for detail in details if detail),
+            seconds=self.seconds,
+            expect=self.candidate.expected_verdicts,
+        )
+
+    def _first_failure_within(self, last: int) -> _Failure | None:
+        # What the sandbox did wrong is no verdict while the candidate has failed by itself on another test case.
+        for failure in (self._first_failure, self._first_fault_of_ours):
+            if failure is not None and failure.case <= last:
+                return failure
+        return None
+
+    def _last_that_counts(self) -> float:
+        """The index of the test case after which the candidate is not run; infinite while there is none."""
+        ends = [float("inf")]
+        if self._final:
+            ends.append(self._final[0])
+        if len(self._exhausted) >= EXHAUSTIONS_ALLOWED:
+            ends.append(self._exhausted[EXHAUSTIONS_ALLOWED - 1])
+        return min(ends)
+
+    def _not_run(self, count: int) -> str:
+        if not count:
+            return ""
+        why = "it does not compile" if self._final else f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
+        return f"{count} test cases not run, as {why}"
+
+    def _judge(self, case: TestCase, outcome: Outcome) -> _Failure | None:
+        answer = answer_of(self.problem, outcome)
+        if answer is not None:
+            if case.accepts(answer):
+                return None
+            verdict, detail = Verdict.WRONG_ANSWER, ""
+        else:
+            # That a function left by sys.exit(0) is an error of the program, though the run ended ok.
+            verdict = Verdict.RUNTIME_ERROR if outcome.status is Status.OK else failure_of(outcome.status)
+            detail = why_failed(outcome)
+        blames_input = verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
+        counterexample = self._counterexample(case, outcome) if blames_input else None
+        return _Failure(case.index, verdict, counterexample, detail)
+
+    def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:
+        expected = case.expected.content
+        if self.problem.kind == "stdin":
+            return Counterexample(case.input.shown(), shown_bytes(expected), shown_bytes(outcome.stdout))
+        actual = shown_value(outcome.value) if outcome.returned else None
+        return Counterexample(case.input.shown(), shown_value(expected), actual)
+
+
+def _earlier(known: _Failure | None, new: _Failure) -> _Failure:
+    return new if known is None or new.case < known.case else known

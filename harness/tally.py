@@ -1,0 +1,90 @@
+"""Counts what ``verify`` does, and says it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from engine import Outcome
+from harness.showing import one_line
+from harness.verdicts import Verdict, VerdictRow
+
+_MOST_SURPRISES_LISTED = 50
+
+
+@dataclass(slots=True)
+class Tally:
+    """Running totals.
+
+    Attributes:
+        runs: programs run.
+        problems: problems with at least one verdict.
+        verdicts: candidates by verdict.
+        dropped: inputs that became no test case, by reason.
+        judged_by_people: candidates whose row says which verdict is expected.
+        surprises: those of them with another verdict, one line each.
+    """
+
+    started: float = field(default_factory=time.monotonic)
+    runs: int = 0
+    problems: int = 0
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    judged_by_people: int = 0
+    surprises: list[str] = field(default_factory=list)
+    _last_problem: str | None = None
+
+    def count_run(self, outcome: Outcome) -> None:
+        """Count a run."""
+        del outcome
+        self.runs += 1
+
+    def count_row(self, row: VerdictRow) -> None:
+        """Count a verdict. The rows of a problem must come one after the other."""
+        if row.problem != self._last_problem:
+            self._last_problem = row.problem
+            self.problems += 1
+            self.dropped.update(row.dropped_inputs)
+        self.verdicts[row.verdict] += 1
+        if row.expect is None:
+            return
+        self.judged_by_people += 1
+        if not row.as_expected:
+            wanted = " or ".join(row.expect)
+            self.surprises.append(
+                one_line(f"{row.problem} {row.candidate}: expected {wanted}, is {row.verdict} {row.detail}".rstrip())
+            )
+
+    def line(self) -> str:
+        """The totals in one line."""
+        seconds = time.monotonic() - self.started
+        rate = self.runs / seconds if seconds else 0.0
+        return (
+            f"{self.problems} problems, {self.verdicts.total()} verdicts, {self.runs} runs in {seconds:.1f} s "
+            f"({rate:.1f} runs/s)"
+        )
+
+    def report(self, console: Console) -> None:
+        """The totals for people."""
+        table = Table("verdict", "candidates")
+        table.columns[1].justify = "right"
+        for verdict in Verdict:
+            if self.verdicts[verdict]:
+                table.add_row(verdict.value, str(self.verdicts[verdict]))
+        if self.verdicts:
+            console.print(table)
+        console.print(self.line(), soft_wrap=True)
+        if self.dropped:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dropped.items()))
+            console.print(f"dropped inputs: {reasons}", soft_wrap=True)
+        if self.judged_by_people:
+            fine = self.judged_by_people - len(self.surprises)
+            console.print(f"{fine} of {self.judged_by_people} as expected", soft_wrap=True)
+        for surprise in self.surprises[:_MOST_SURPRISES_LISTED]:
+            console.print(f"  {surprise}", soft_wrap=True)
+        if len(self.surprises) > _MOST_SURPRISES_LISTED:
+            console.print(f"  and {len(self.surprises) - _MOST_SURPRISES_LISTED} more", soft_wrap=True)

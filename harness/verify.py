@@ -1,0 +1,139 @@
+"""Verifies problems: keeps every worker of the engine busy and yields verdicts in the order of the input."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+from engine import InvalidProgram, Limits, Outcome, Program, Status
+from harness.examination import Examination, Run
+from harness.problems import Problem
+from harness.verdicts import VerdictRow
+
+# Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
+RUNS_A_WORKER = 2
+# Problems read ahead of the one whose verdicts are next, for each run in progress. Enough that a slow problem does not
+# leave workers idle, few enough that a file of any length is never in memory.
+PROBLEMS_A_RUN = 4
+
+
+class Executor(Protocol):
+    """What is asked of an engine."""
+
+    @property
+    def workers(self) -> int:
+        """How many runs are executed at one time."""
+
+    def submit(
+        self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = ...
+    ) -> Future[Outcome]:
+        """Start a run."""
+
+
+def verify(
+    problems: Iterable[Problem],
+    engine: Executor,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    on_run: Callable[[Outcome], None] | None = None,
+) -> Iterator[VerdictRow]:
+    """Judge every candidate of every problem.
+
+    Args:
+        problems: taken lazily, a bounded number ahead.
+        seed: for inputs chosen at random; the same seed gives the same rows.
+        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end.
+        on_run: called with every outcome, on the caller's thread.
+
+    Yields:
+        A row a candidate, problems in the order they came and candidates in the order of their problem, as soon as
+        the problem and all before it are finished.
+
+    Raises:
+        SandboxUnavailable: from the engine; nothing is run without its walls.
+    """
+    scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget))
+    try:
+        while scheduler.fill():
+            yield from scheduler.finished_rows()
+            outcome = scheduler.wait()
+            if outcome is not None and on_run is not None:
+                on_run(outcome)
+        yield from scheduler.finished_rows()
+    finally:
+        scheduler.cancel()
+
+
+class _Scheduler:
+    """Which problems are open and which runs are in progress. Used by one thread."""
+
+    def __init__(
+        self, problems: Iterator[Problem], engine: Executor, examine: Callable[[Problem], Examination]
+    ) -> None:
+        self._problems = problems
+        self._engine = engine
+        self._examine = examine
+        self._open: deque[Examination] = deque()
+        self._running: dict[Future[Outcome], Run] = {}
+        self._finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._most_running = RUNS_A_WORKER * engine.workers
+
+    def fill(self) -> bool:
+        """Start as many runs as may be in progress, those of earlier problems first; whether any work is left."""
+        while len(self._running) < self._most_running:
+            run = next(filter(None, (examination.next_run() for examination in self._open)), None)
+            if run is not None:
+                self._start(run)
+            elif not self._open_next():
+                break
+        return bool(self._open)
+
+    def finished_rows(self) -> Iterator[VerdictRow]:
+        """The rows of the problems that are finished, up to the first that is not."""
+        while self._open and self._open[0].is_done():
+            yield from self._open.popleft().rows()
+
+    def wait(self) -> Outcome | None:
+        """Wait for a run to end and record it. None if none is in progress."""
+        if not self._running:
+            return None
+        future = self._finished.get()
+        run = self._running.pop(future)
+        try:
+            outcome = future.result()
+        except InvalidProgram as error:
+            outcome = _refused(error)
+        run.done(outcome)
+        return outcome
+
+    def cancel(self) -> None:
+        """Give up the runs that have not started."""
+        for future in self._running:
+            future.cancel()
+
+    def _start(self, run: Run) -> None:
+        try:
+            future = self._engine.submit(run.program, stdin=run.stdin, args=run.args, limits=run.limits)
+        except InvalidProgram as error:
+            future = Future()
+            future.set_result(_refused(error))
+        self._running[future] = run
+        future.add_done_callback(self._finished.put)
+
+    def _open_next(self) -> bool:
+        if len(self._open) >= PROBLEMS_A_RUN * self._most_running:
+            return False
+        problem = next(self._problems, None)
+        if problem is None:
+            return False
+        self._open.append(self._examine(problem))
+        return True
+
+
+def _refused(error: InvalidProgram) -> Outcome:
+    """A run the engine would not make: rows are checked when they are read, so the omission is ours."""
+    return Outcome(Status.SANDBOX_ERROR, detail=f"the engine refused the run: {error}")

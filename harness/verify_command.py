@@ -1,0 +1,124 @@
+"""``semi-instruct verify``: a file of problems in, verdicts out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from engine import Engine, Outcome
+from harness.errors import BadFile, BadRequest, BadRow, Interrupted
+from harness.exit_status import ExitStatus
+from harness.problem_file import ProblemFile
+from harness.problems import Problem
+from harness.progress import progress
+from harness.row_output import partial_path, row_output
+from harness.tally import Tally
+from harness.verify import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for.
+
+    Attributes:
+        output: the file for the verdicts, or None for stdout.
+        budget: CPU seconds a problem, or None.
+        workers: sandboxes, or None for one a core.
+        as_json: verdicts on stdout, whatever ``output`` is, and no summary.
+
+    Raises:
+        BadRequest: options that cannot be meant.
+    """
+
+    problems: Path
+    output: Path | None
+    budget: float | None
+    seed: int
+    workers: int | None
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        if self.budget is not None and not self.budget > 0:
+            raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
+        if self.output is not None and self.problems.exists():
+            for written in (self.output, partial_path(self.output)):
+                if written.is_file() and written.samefile(self.problems):
+                    raise BadRequest(f"-o {self.output}: would overwrite the problems")
+
+    @property
+    def rows_on_stdout(self) -> bool:
+        """Whether stdout is for verdicts."""
+        return self.as_json or self.output is None
+
+
+@dataclass(slots=True)
+class _GoodRows:
+    """The problems of a file. Bad rows are told on stderr and counted; a bad file ends the reading."""
+
+    file: ProblemFile
+    bad: int = 0
+    _iterator: Iterator[Problem] = field(init=False)
+
+    def __iter__(self) -> Iterator[Problem]:
+        try:
+            for row in self.file.rows():
+                if isinstance(row, BadRow):
+                    self._tell(row)
+                else:
+                    yield row
+        except BadFile as error:
+            # What was read before is judged nonetheless.
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        self.bad += 1
+        print(error, file=sys.stderr, flush=True)
+
+
+def execute(options: Options) -> ExitStatus:
+    """Verify and report. Returns the exit status.
+
+    Raises:
+        BadFile: the problems cannot be opened.
+        OutputUnusable: the output cannot be written.
+        SandboxUnavailable: nothing is run without the walls.
+        Interrupted: by Ctrl-C.
+    """
+    tally = Tally()
+    with ProblemFile(options.problems) as file:
+        problems = _GoodRows(file)
+        try:
+            _judge(options, file, problems, tally)
+        except KeyboardInterrupt:
+            left = partial_path(options.output) if options.output else None
+            rest = f": the verdicts so far are in {left}" if left and left.exists() else ""
+            raise Interrupted(f"interrupted{rest}") from None
+    if not options.as_json:
+        stream = sys.stderr if options.rows_on_stdout else sys.stdout
+        tally.report(Console(file=stream, markup=False, highlight=False))
+    if problems.bad:
+        return ExitStatus.BAD_INPUT
+    return ExitStatus.FAILED if tally.surprises else ExitStatus.DONE
+
+
+def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tally) -> None:
+    """Stream verdicts to where they go, counting and showing progress."""
+    draw_bar = sys.stderr.isatty() and not (options.rows_on_stdout and sys.stdout.isatty())
+    with (
+        row_output(options.output, options.rows_on_stdout) as write,
+        Engine(workers=options.workers) as engine,
+        progress(tally.line, lambda: file.position, file.size, draw_bar) as refresh,
+    ):
+
+        def on_run(outcome: Outcome) -> None:
+            tally.count_run(outcome)
+            refresh()
+
+        for row in verify(problems, engine, seed=options.seed, budget=options.budget, on_run=on_run):
+            write(row.to_json())
+            tally.count_row(row)
+            refresh()

@@ -1,0 +1,385 @@
+"""The command line: exit statuses, one line for what is wrong, and JSON alone where it is asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_engine import ScriptedEngine, SubprocessEngine, printed, returned
+from problem_rows import function_row, stdin_row, write_rows
+
+from engine import Limits, Outcome, Program, SandboxUnavailable, Status
+from harness import cli
+
+ECHO = "print(open(0).read(), end='')"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands use the engine without walls."""
+    for module in ("run_command", "verify_command"):
+        monkeypatch.setattr(f"harness.{module}.Engine", SubprocessEngine)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    path = tmp_path / "echo.py"
+    path.write_text(ECHO)
+    return path
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> list[Limits]:
+    """Let every run have this outcome; returns the limits that were asked for."""
+    asked: list[Limits] = []
+
+    def start(workers: int) -> ScriptedEngine:
+        engine = ScriptedEngine(lambda *_: outcome, workers)
+        engine.limits = asked
+        return engine
+
+    monkeypatch.setattr("harness.run_command.Engine", start)
+    return asked
+
+
+def judging(*rows: Any, folder: Path) -> str:
+    return str(write_rows(folder / "problems.jsonl", *rows))
+
+
+def rows_of(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Missing command"),
+        (["frobnicate"], "frobnicate"),
+        (["fuzz"], "fuzz"),
+        (["run"], "Missing argument"),
+        (["run", "--frobnicate"], "frobnicate"),
+        (["run", "PROGRAM", "--cpu-time", "soon"], "--cpu-time"),
+        (["run", "PROGRAM", "--cpu-time", "-1"], "cpu_time"),
+        (["run", "PROGRAM", "--cpu-time", "nan"], "cpu_time"),
+        (["run", "PROGRAM", "--memory", "1"], "memory"),
+        (["run", "PROGRAM", "--processes", "0"], "processes"),
+        (["run", "PROGRAM", "--language", "cobol"], "cobol"),
+        (["run", "PROGRAM", "--stdin", "absent"], "absent: No such file"),
+        (["run", "PROGRAM", "--args", "[]"], "--entry"),
+        (["run", "PROGRAM", "--entry", "f", "--args", "{"], "not JSON"),
+        (["run", "PROGRAM", "--entry", "f", "--args", "{}"], "list"),
+        (["run", "PROGRAM", "--entry", "f", "--args", "[NaN]"], "not JSON"),
+        (["run", "PROGRAM", "--entry", "f", "--args", "[" * 50_000], "not JSON"),
+        (["run", "PROGRAM", "--entry", "f", "--args", '[{"$no": 1}]'], "$no"),
+        (["run", "PROGRAM", "--entry", "f g", "--args", "[]"], "f g"),
+        (["run", "absent.py"], "absent.py: No such file"),
+        (["run", "."], "directory"),
+        (["run", "two\nlines"], "No such file"),
+        (["verify"], "Missing argument"),
+        (["verify", "absent.jsonl"], "absent.jsonl: No such file"),
+        (["verify", "."], "directory"),
+        (["verify", "PROGRAM", "--workers", "0"], "--workers"),
+        (["verify", "PROGRAM", "--budget", "0"], "--budget"),
+        (["verify", "PROGRAM", "--budget", "nan"], "--budget"),
+        (["verify", "PROGRAM", "-o", "absent/out.jsonl"], "absent/out.jsonl: No such file"),
+        (["verify", "PROGRAM", "-o", "."], "."),
+        (["verify", "PROGRAM", "-o", "PROGRAM"], "overwrite"),
+        (["doctor", "extra"], "extra"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    arguments: list[str], words: str, program: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([str(program) if word == "PROGRAM" else word for word in arguments]) == 2
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    assert line.startswith("semi-instruct: ")
+    assert words in line
+
+
+def test_help_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    assert "verify" in capfd.readouterr().out
+
+
+def test_run_passes_bytes_through(program: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    (tmp_path / "input").write_bytes(b"text\r\n\x00no newline")
+    assert cli.main(["run", str(program), "--stdin", str(tmp_path / "input")]) == 0
+    captured = capfdbinary.readouterr()
+    assert captured.out.replace(b"\n", b"") == b"text\x00no newline"
+    assert captured.err.startswith(b"status ok, cpu ")
+
+
+def test_run_reads_our_own_stdin(
+    program: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"from here")))
+    assert cli.main(["run", str(program), "--stdin", "-"]) == 0
+    assert capfd.readouterr().out == "from here"
+
+
+def test_run_without_stdin_gives_none(program: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", str(program)]) == 0
+    assert capfd.readouterr().out == ""
+
+
+def test_run_shows_stderr_and_fails_when_the_program_does(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.py"
+    path.write_text("import sys\nprint(1)\nsys.exit('gone')")
+    assert cli.main(["run", str(path)]) == 1
+    captured = capfd.readouterr()
+    assert captured.out == "1\n"
+    assert captured.err.splitlines()[0] == "gone"
+    assert captured.err.splitlines()[1].startswith("status nonzero_exit")
+
+
+def test_run_calls_a_function(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "p.py"
+    path.write_text("def f(a, b=2): return {'sum': a + b}")
+    assert cli.main(["run", str(path), "--entry", "f", "--args", "[1, 3]"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"sum": 4}
+    assert cli.main(["run", str(path), "--entry", "f", "--args", "[1]", "--json"]) == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["value"] == {"sum": 3}
+    assert captured.err == ""
+
+
+def test_run_tells_a_function_that_did_not_return(
+    program: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, Outcome(Status.OK, exit_code=0))
+    assert cli.main(["run", str(program), "--entry", "f"]) == 1
+    captured = capfd.readouterr()
+    assert "before its function returned" in captured.err
+    assert captured.out == ""
+
+
+def test_run_hands_on_limits_in_their_units(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = scripted(monkeypatch, printed(""))
+    options = ["--cpu-time", "1.5", "--wall-time", "4", "--memory", "64", "--output", "16", "--processes", "3"]
+    assert cli.main(["run", str(program), *options]) == 0
+    assert cli.main(["run", str(program)]) == 0
+    expected = Limits(cpu_time=1.5, wall_time=4.0, memory=64 << 20, output=16 << 10, processes=3)
+    assert asked == [expected, Limits()]
+
+
+def test_run_json_is_the_outcome(
+    program: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, Outcome(Status.SIGNALED, signal=9, stdout=b"\xff", isolation=("pid",)))
+    assert cli.main(["run", str(program), "--json"]) == 1
+    captured = capfd.readouterr()
+    data = json.loads(captured.out)
+    assert (data["status"], data["signal"], data["stdout"], data["stdout_base64"]) == ("signaled", 9, None, "/w==")
+    assert captured.err == ""
+
+
+def test_run_prints_sets_in_a_fixed_order(
+    program: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, returned({"b", "a", "c"}))
+    assert cli.main(["run", str(program), "--entry", "f"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"$set": ["a", "b", "c"]}
+
+
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_without_walls_nothing_runs(
+    command: str, program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(workers: int | None) -> Any:
+        raise SandboxUnavailable("cgroup", "/sys/fs/cgroup is\nread-only", "remount it")
+
+    monkeypatch.setattr(f"harness.{command}_command.Engine", refuse)
+    path = program if command == "run" else judging(stdin_row(), folder=tmp_path)
+    assert cli.main([command, str(path)]) == 3
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err == "semi-instruct: cgroup: /sys/fs/cgroup is read-only. Remedy: remount it\n"
+
+
+def test_verify_writes_rows_to_a_file_and_a_summary(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    wrong = {"id": "c2", "source": "print(0)"}
+    path = judging(
+        stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}, wrong]),
+        function_row(id="p2", oracles=["def f(x): return x"], candidates=[{"id": "c", "source": "def f(x): return x"}]),
+        folder=tmp_path,
+    )
+    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl"), "--workers", "2", "--seed", "5"]) == 0
+    rows = rows_of((tmp_path / "out.jsonl").read_text())
+    assert [(row["problem"], row["candidate"], row["verdict"]) for row in rows] == [
+        ("p1", "c1", "accepted"),
+        ("p1", "c2", "wrong_answer"),
+        ("p2", "c", "accepted"),
+    ]
+    captured = capfd.readouterr()
+    assert "2 problems, 3 verdicts, 8 runs" in captured.out
+    assert "as expected" not in captured.out
+    assert captured.err == ""
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_verify_without_a_file_prints_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = judging(stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}]), folder=tmp_path)
+    assert cli.main(["verify", path]) == 0
+    captured = capfd.readouterr()
+    assert [row["verdict"] for row in rows_of(captured.out)] == ["accepted"]
+    assert "1 problems, 1 verdicts" in captured.err
+    assert cli.main(["verify", path, "--json", "-o", str(tmp_path / "out.jsonl")]) == 0
+    captured = capfd.readouterr()
+    # Of two judgements only the measured time may differ.
+    assert [row["verdict"] for row in rows_of(captured.out)] == ["accepted"]
+    assert captured.out == (tmp_path / "out.jsonl").read_text()
+    assert captured.err == ""
+
+
+def test_verify_goes_on_after_bad_rows_and_exits_2(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    good = stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}])
+    path = judging("{", good, stdin_row(id="p2", oracles=[]), good | {"id": "p3"}, folder=tmp_path)
+    assert cli.main(["verify", path, "--json"]) == 2
+    captured = capfd.readouterr()
+    assert [row["problem"] for row in rows_of(captured.out)] == ["p1", "p3"]
+    assert [line.split(": ")[:2] for line in captured.err.splitlines()] == [
+        [f"{path}:1", "row"],
+        [f"{path}:3", "oracles"],
+    ]
+
+
+def test_verify_keeps_what_was_judged_before_the_file_went_bad(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(judging(stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}]), folder=tmp_path))
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
+    assert cli.main(["verify", str(path), "--json"]) == 2
+    captured = capfd.readouterr()
+    assert len(rows_of(captured.out)) == 1
+    assert "2: not UTF-8" in captured.err
+
+
+def test_verify_survives_strange_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    strange = "\0\ud800\x1b[31m\n"
+    row = stdin_row(id=strange, oracles=[ECHO], candidates=[{"id": strange, "source": strange, "expect": "accepted"}])
+    path = judging(row, folder=tmp_path)
+    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl")]) == 1
+    [judged] = rows_of((tmp_path / "out.jsonl").read_text())
+    assert (judged["problem"], judged["candidate"]) == (strange, strange)
+    assert "\x1b" not in capfd.readouterr().out
+
+
+def test_verify_says_what_is_not_as_expected(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    candidates = [
+        {"id": "fine", "source": ECHO, "expect": "accepted"},
+        {"id": "surprise", "source": "print(0)", "expect": ["accepted", "time_limit"]},
+        {"id": "unknown", "source": ECHO},
+    ]
+    path = judging(stdin_row(oracles=[ECHO], candidates=candidates), folder=tmp_path)
+    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl")]) == 1
+    out = capfd.readouterr().out
+    assert "1 of 2 as expected" in out
+    assert "p1 surprise: expected accepted or time_limit, is wrong_answer" in out
+
+
+def test_verify_writes_to_what_is_no_file(tmp_path: Path) -> None:
+    path = judging(stdin_row(oracles=[ECHO]), folder=tmp_path)
+    assert cli.main(["verify", path, "-o", os.devnull]) == 0
+    assert Path(os.devnull).is_char_device()
+
+
+def test_verify_replaces_what_a_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real/out.jsonl")
+    path = judging(stdin_row(oracles=[ECHO]), folder=tmp_path)
+    assert cli.main(["verify", path, "-o", str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert rows_of((tmp_path / "real/out.jsonl").read_text())
+
+
+def test_verify_leaves_the_old_file_alone_when_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if stdin == b"stop":
+            raise KeyboardInterrupt
+        return printed(stdin.decode())
+
+    monkeypatch.setattr("harness.verify_command.Engine", lambda workers: ScriptedEngine(interrupt, 1))
+    output = tmp_path / "out.jsonl"
+    output.write_text("old")
+    path = judging(
+        *(stdin_row(id=f"p{index}") for index in range(5)),
+        stdin_row(id="stop", examples=[{"input": "stop"}]),
+        folder=tmp_path,
+    )
+    assert cli.main(["verify", path, "-o", str(output)]) == 130
+    assert output.read_text() == "old"
+    assert [row["problem"] for row in rows_of((tmp_path / "out.jsonl.partial").read_text())][:3] == ["p0", "p1", "p2"]
+    [line] = capfd.readouterr().err.splitlines()
+    assert "out.jsonl.partial" in line
+
+
+def test_doctor(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.probe import Layer
+
+    good, bad = Layer("pid", True, "own", ""), Layer("cgroup", False, "read-only", "remount it")
+    monkeypatch.setattr("harness.doctor_command.examine", lambda: [good])
+    assert cli.main(["doctor"]) == 0
+    assert "stands" in capfd.readouterr().out
+    monkeypatch.setattr("harness.doctor_command.examine", lambda: [good, bad])
+    assert cli.main(["doctor"]) == 3
+    out = capfd.readouterr().out
+    assert "missing" in out
+    assert "remount it" in out
+    assert cli.main(["doctor", "--json"]) == 3
+    data = json.loads(capfd.readouterr().out)
+    assert data["trusted"] is False
+    assert data["layers"][1] == {"name": "cgroup", "stands": False, "detail": "read-only", "remedy": "remount it"}
+
+
+@pytest.fixture
+def long_work(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``verify`` in a process of its own, with plenty of problems and the engine without walls."""
+    rows = [stdin_row(id=f"p{index}", oracles=["right"]) for index in range(2_000)]
+    script = (
+        "import sys, time, fake_engine, harness.verify_command\n"
+        "def slow(program, stdin, args):\n"
+        "    time.sleep(0.002)\n"
+        "    return fake_engine.printed('1')\n"
+        "harness.verify_command.Engine = lambda workers: fake_engine.ScriptedEngine(slow)\n"
+        "import harness.cli\n"
+        f"sys.exit(harness.cli.main(['verify', {judging(*rows, folder=tmp_path)!r}]))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as child:
+        yield child
+        child.kill()
+
+
+def test_ctrl_c_is_one_line(long_work: subprocess.Popen[bytes]) -> None:
+    assert long_work.stdout is not None
+    assert long_work.stderr is not None
+    long_work.stdout.readline()
+    long_work.send_signal(signal.SIGINT)
+    long_work.stdout.read()
+    assert long_work.wait(timeout=10) == 130
+    assert long_work.stderr.read() == b"semi-instruct: interrupted\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(long_work: subprocess.Popen[bytes]) -> None:
+    assert long_work.stdout is not None
+    assert long_work.stderr is not None
+    long_work.stdout.readline()
+    long_work.stdout.close()
+    started = time.monotonic()
+    assert long_work.wait(timeout=10) == 141
+    assert time.monotonic() - started < 5
+    assert long_work.stderr.read() == b""
