@@ -380,7 +380,8 @@ class _Run:
         """Until init reports or is killed: drain the streams, enforce both clocks and the output caps."""
         poller = select.poll()
         by_descriptor = {stream.read_end: stream for stream in self._streams}
-        for descriptor in (self._control.fileno(), self._child.init, self._child.listener, *by_descriptor):
+        control = self._control.fileno()
+        for descriptor in (control, self._child.init, self._child.listener, *by_descriptor):
             poller.register(descriptor, select.POLLIN)
         deadline = started + self._limits.wall_seconds
         check_cpu = started + self._limits.cpu_time / _cores()
@@ -397,15 +398,13 @@ class _Run:
             until = deadline if self._verdict is None else self._killed_at + _GRACE_SECONDS
             wait = max(min(until, check_cpu if self._verdict is None else until) - now, 0)
             for descriptor, _ in poller.poll(wait * 1000 + 0.999):
-                if descriptor == self._control.fileno():
+                if descriptor in (control, self._child.init):
                     self._report = self._read_report()
-                    return
-                if descriptor == self._child.init:
-                    if self._verdict is None:
-                        # Init reports before it leaves. That it has not, means it was killed from outside.
-                        self._report = self._read_report(wait=False)
-                    return
-                if descriptor == self._child.listener:
+                    if self._report is not None or descriptor == self._child.init:
+                        return
+                    # The next run's sandbox is there already; this run's init is still on its way out.
+                    poller.unregister(control)
+                elif descriptor == self._child.listener:
                     self._forbid(poller)
                 else:
                     stream = by_descriptor[descriptor]
@@ -436,17 +435,22 @@ class _Run:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._child.init, signal.SIGKILL)
 
-    def _read_report(self, wait: bool = True) -> _Report | None:
-        """Init's report; None when it was killed before it could. The run's processes are dead either way."""
-        flags = 0 if wait else socket.MSG_DONTWAIT
+    def _read_report(self) -> _Report | None:
+        """Init's report; None when there is none: init was killed, by us or from outside, before it could send it.
+
+        The message that waits may be the first of the next run, and is left alone then.
+        """
         try:
-            message = self._control.recv(256, flags)
+            message = self._control.recv(256, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return None
         except OSError as error:
             raise WorkerDied(str(error)) from error
-        if not message.startswith(b"report"):
+        if message == b"":
             raise WorkerDied(f"the jail ended; it said: {self._worker._said()}")
+        if not message.startswith(b"report"):
+            return None
+        self._control.recv(256)
         _, status, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
         return _Report(status, user_s + system_s + (user_us + system_us) / 1e6, peak_kib * 1024)
 

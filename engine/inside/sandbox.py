@@ -52,17 +52,15 @@ def immortalise():
     """Fix the reference count of everything that exists (PEP 683), so that a fork does not copy what it only looks at.
 
     Counting references writes to objects; after a fork each such write copies a page. Nothing made later is affected.
+    Containers that the collector does not track, such as tuples of strings, are reached through what holds them.
     """
-    objects = gc.get_objects()
-    seen = {id(each) for each in objects}
-    while objects:
-        each = objects.pop()
-        for found in gc.get_referents(each):
-            if id(found) not in seen:
-                seen.add(id(found))
-                objects.append(found)
-    for address in seen:
-        ctypes.c_uint32.from_address(address).value = _IMMORTAL
+    pending = gc.get_objects()
+    while pending:
+        each = pending.pop()
+        count = ctypes.c_uint32.from_address(id(each))
+        if count.value != _IMMORTAL:
+            count.value = _IMMORTAL
+            pending += gc.get_referents(each)
 
 
 def fork_into_namespaces():
@@ -70,8 +68,17 @@ def fork_into_namespaces():
     return _check(_libc.syscall(_SYS_CLONE, _NAMESPACES, _ZERO, _ZERO, _ZERO, _ZERO), "clone")
 
 
+def current_core():
+    """The number of the core this process runs on (sched_getcpu(3))."""
+    return _libc.sched_getcpu()
+
+
 def fork():
-    """Fork as C does. The child has to call ``PyOS_AfterFork_Child`` before it runs anybody's Python."""
+    """Fork without what ``os.fork`` does around it.
+
+    That is for interpreters with threads, locks and buffers to set right, and for modules that want to hear of it; here
+    is one thread, which holds the GIL throughout, and ``random`` is seeded afterwards.
+    """
     return _check(_libc.fork(), "fork")
 
 
@@ -153,10 +160,9 @@ class Walls:
         return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")
 
 
-def be_child(control, walls):
+def be_child(control, walls, cores):
     """Be the child of one run: raise the walls, lose everything, receive the job, become the program. Never returns."""
     try:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
         os.setsid()
         walls.be_the_first_to_be_killed()
         walls.mount_box()
@@ -179,6 +185,7 @@ def be_child(control, walls):
         os.dup2(stderr, 2)
         _close_all_but(program, compile_error, value)
         is_function = _limit(message)
+        os.sched_setaffinity(0, cores)
         python_program.become(program, compile_error, value if is_function else None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
