@@ -2,7 +2,7 @@
 
 The other side of the socket is described in ``engine/inside/zygote.py``. A worker is driven by whichever thread has
 taken it from the pool; it has no thread of its own. Everything that a run sends is read with a bound on size and time,
-and what ended the run is taken from the kernel: our own kill, the group's counters, the wait status init reports.
+and what ended the run is taken from the kernel: our own kill, the group's counters, the wait status the zygote reports.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
 _JOB = struct.Struct("<5QB")
-_REPORT = struct.Struct("=8si4x4qq104x")  # a word, the wait status, struct rusage: two times, peak in KiB, and more
+_REPORT = struct.Struct("=8siI5q104x")
 _PROGRAM_HEADER = struct.Struct("<IQQ")
 
 
@@ -67,9 +67,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What init says of the program's first process: wait status, cpu seconds, peak resident bytes."""
+    """What the zygote says of the program's first process: wait status, cpu seconds, peak resident bytes.
+
+    ``init_left`` means that the run's init was killed first; unless that was our doing, the wait status tells nothing.
+    """
 
     wait_status: int
+    init_left: bool
     cpu_s: float
     peak: int
 
@@ -377,11 +381,11 @@ class _Run:
         return _JOB.pack(seconds, limits.file_size, limits.open_files, tasks, address_space, is_function)
 
     def _watch(self, started: float) -> None:
-        """Until init reports or is killed: drain the streams, enforce both clocks and the output caps."""
+        """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
         poller = select.poll()
         by_descriptor = {stream.read_end: stream for stream in self._streams}
         control = self._control.fileno()
-        for descriptor in (control, self._child.init, self._child.listener, *by_descriptor):
+        for descriptor in (control, self._child.listener, *by_descriptor):
             poller.register(descriptor, select.POLLIN)
         deadline = started + self._limits.wall_seconds
         check_cpu = started + self._limits.cpu_time / _cores()
@@ -398,13 +402,10 @@ class _Run:
             until = deadline if self._verdict is None else self._killed_at + _GRACE_SECONDS
             wait = max(min(until, check_cpu if self._verdict is None else until) - now, 0)
             for descriptor, _ in poller.poll(wait * 1000 + 0.999):
-                if descriptor in (control, self._child.init):
+                if descriptor == control:
                     self._report = self._read_report()
-                    if self._report is not None or descriptor == self._child.init:
-                        return
-                    # The next run's sandbox is there already; this run's init is still on its way out.
-                    poller.unregister(control)
-                elif descriptor == self._child.listener:
+                    return
+                if descriptor == self._child.listener:
                     self._forbid(poller)
                 else:
                     stream = by_descriptor[descriptor]
@@ -435,24 +436,17 @@ class _Run:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._child.init, signal.SIGKILL)
 
-    def _read_report(self) -> _Report | None:
-        """Init's report; None when there is none: init was killed, by us or from outside, before it could send it.
-
-        The message that waits may be the first of the next run, and is left alone then.
-        """
+    def _read_report(self) -> _Report:
+        """The zygote's report. It comes when everything in the run is dead and reaped."""
         try:
-            message = self._control.recv(256, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return None
+            message = self._control.recv(256)
         except OSError as error:
             raise WorkerDied(str(error)) from error
-        if message == b"":
+        if len(message) != _REPORT.size or not message.startswith(b"report"):
             raise WorkerDied(f"the jail ended; it said: {self._worker._said()}")
-        if not message.startswith(b"report"):
-            return None
-        self._control.recv(256)
-        _, status, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
-        return _Report(status, user_s + system_s + (user_us + system_us) / 1e6, peak_kib * 1024)
+        _, status, init_left, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
+        cpu_s = user_s + system_s + (user_us + system_us) / 1e6
+        return _Report(status, bool(init_left), cpu_s, peak_kib * 1024)
 
     def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
         report = self._report
@@ -497,8 +491,8 @@ class _Run:
             return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
         if self._verdict is not None:
             return self._verdict
-        if report is None:
-            raise WorkerDied("init was killed")
+        if report is None or report.init_left:
+            raise WorkerDied("the run was killed from outside")
         for stream in self._streams:
             if stream.truncated:
                 return Status.OUTPUT_LIMIT, f"more than {stream.cap} bytes on {stream.name}"

@@ -8,6 +8,8 @@ import ctypes
 import gc
 import os
 import resource
+import select
+import signal
 import socket
 import struct
 import sys
@@ -18,15 +20,17 @@ PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor ma
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
 JOB = struct.Struct("<5QB")
-REPORT_SIZE = 8 + 8 + 144  # a word, the wait status, struct rusage
+REPORT_SIZE = 8 + 4 + 4 + 144  # a word, the wait status, whether init had left before, struct rusage
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 24, 38, 47, 4
-_SYS_CLONE, _SYS_CAPSET, _SYS_SECCOMP = 56, 126, 317  # x86_64, the one machine the policies are written for
-_CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWPID, _SIGCHLD = 0x00020000, 0x08000000, 0x20000000, 17
+_SYS_PAUSE, _SYS_CAPSET, _SYS_SECCOMP = 34, 126, 317  # x86_64, the one machine the policies are written for
+_CLONE_VM, _CLONE_NEWPID = 0x00000100, 0x20000000
 _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
-_SIGKILL = 9
+_SIG_DFL, _SIG_IGN = 0, 1
+_INIT_STACK = 1 << 16
+_INIT_LEAVES_MS = 5
 _IMMORTAL = 0xFFFFFFFF
 
 # PyDLL keeps the GIL: with one thread there is nobody to give it to, and taking it back costs page faults.
@@ -45,7 +49,6 @@ def _prctl(option, argument=0):
 
 
 _ZERO = ctypes.c_ulong(0)
-_NAMESPACES = ctypes.c_ulong(_CLONE_NEWPID | _CLONE_NEWNS | _CLONE_NEWIPC | _SIGCHLD)
 
 
 def immortalise():
@@ -61,11 +64,6 @@ def immortalise():
         if count.value != _IMMORTAL:
             count.value = _IMMORTAL
             pending += gc.get_referents(each)
-
-
-def fork_into_namespaces():
-    """Fork a process that is pid 1 of a pid namespace of its own, with mount and ipc namespaces of its own."""
-    return _check(_libc.syscall(_SYS_CLONE, _NAMESPACES, _ZERO, _ZERO, _ZERO, _ZERO), "clone")
 
 
 def current_core():
@@ -98,10 +96,12 @@ class Walls:
         self._filter_flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
-        self._report = ctypes.create_string_buffer(b"report  ", REPORT_SIZE)
+        self._report = (ctypes.c_ubyte * REPORT_SIZE)(*b"report  ")
         report = ctypes.addressof(self._report)
         self._report_status, self._usage = ctypes.c_void_p(report + 8), ctypes.c_void_p(report + 16)
-        self._status = ctypes.create_string_buffer(4)
+        self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
+        self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
+        self._init_flags = _CLONE_VM | _CLONE_NEWPID | signal.SIGCHLD
         common = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
         self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
 
@@ -119,17 +119,30 @@ class Walls:
         _lower(resource.RLIMIT_MSGQUEUE, 0)
         _lower(resource.RLIMIT_MEMLOCK, 64 << 10)
 
-    def report_end_of(self, child, control):
-        """Be init: reap until the child has ended, end all others, then send its wait status and usage (wait4(2)).
-
-        Raw calls into memory made ready beforehand: whatever init touches is a page copied for every run.
+    def start_init(self):
+        """Start pid 1 of a new pid namespace: it shares the zygote's memory, calls pause(2) on a stack of its own, and
+        ignores SIGCHLD, so that the kernel reaps for it (clone(2), wait(2) on SIG_IGN, pid_namespaces(7)).
         """
-        while _libc.wait4(-1, self._status, 0, self._usage) != child:
-            pass
-        ctypes.memmove(self._report_status, self._status, 4)
-        _libc.kill(-1, _SIGKILL)
-        while _libc.wait4(-1, self._status, 0, None) > 0:
-            pass
+        _libc.signal(signal.SIGCHLD, ctypes.c_void_p(_SIG_IGN))
+        init = _libc.clone(_libc.syscall, self._init_stack_top, self._init_flags, ctypes.c_void_p(_SYS_PAUSE))
+        _libc.signal(signal.SIGCHLD, ctypes.c_void_p(_SIG_DFL))
+        return _check(init, "clone")
+
+    def end(self, child, init, init_handle, control):
+        """End a run whose child has ended: reap it, kill init and so all that is left, reap init, and report.
+
+        Where the child died by SIGKILL, init may have been killed before it. Then init ends now, of itself; the report
+        says so, because the child's death says nothing of the program then.
+        """
+        _check(_libc.wait4(child, self._report_status, 0, self._usage), "wait4")
+        alone = False
+        if self._report[8] == signal.SIGKILL:
+            poller = select.poll()
+            poller.register(init_handle, select.POLLIN)
+            alone = poller.poll(_INIT_LEAVES_MS) != []
+        _libc.kill(init, signal.SIGKILL)
+        _check(_libc.waitpid(init, None, 0), "waitpid")
+        self._report[12] = alone
         _check(_libc.write(control, self._report, REPORT_SIZE), "report")
 
     def be_the_first_to_be_killed(self):
@@ -160,14 +173,14 @@ class Walls:
         return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")
 
 
-def be_child(control, walls, cores):
+def be_child(control, walls, cores, init):
     """Be the child of one run: raise the walls, lose everything, receive the job, become the program. Never returns."""
     try:
         os.setsid()
+        os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
         walls.be_the_first_to_be_killed()
         walls.mount_box()
         walls.mount_proc()
-        init = os.pidfd_open(1)
         walls.drop_identity()
         os.mkdir("/box/work", 0o755)
         os.mkdir("/box/tmp", 0o755)

@@ -7,13 +7,15 @@ Four kinds of process live in a worker's jail. Each trusts only those above it.
 
     nsjail      on the host. Built the outer wall, waits for the zygote, and does nothing else.
     zygote      this file, pid 1 of the jail. Root of the jail's user namespace, with every capability there and none
-                outside. Single-threaded, standard library only. It never reads a byte that belongs to a program: all
-                it does is fork an init, wait for it, and fork the next.
-    init        pid 1 of one run, in new pid, mount and ipc namespaces. Forks the child, reaps whatever is orphaned,
-                kills what is left when the program's first process ends, and tells the supervisor how that process
-                ended. It reads nothing of the program either.
-    child       pid 2 of one run (``sandbox.py``). Mounts the run's tmpfs and /proc, gives up its uid, every capability
-                and every descriptor, loads the seccomp filter, and only then is handed the program.
+                outside. Single-threaded, standard library only. It never reads a byte that belongs to a program: it
+                makes one run's init and child after the other, waits for the child to end, ends init, and tells the
+                supervisor how the child ended.
+    init        pid 1 of one run's pid namespace. It runs no code: it is a thread of the zygote's memory that waits in
+                one system call for ever. The kernel reaps for it whatever is orphaned in the run, and kills all that
+                is left in the run when it is killed.
+    child       pid 2 of one run (``sandbox.py``). Makes the run's mount and ipc namespaces, mounts its tmpfs and /proc,
+                gives up its uid, every capability and every descriptor, loads the seccomp filter, and only then is
+                handed the program.
 
 One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is whole or absent. In the order of a run:
 
@@ -21,8 +23,8 @@ One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is who
                                      seccomp filter, on which forbidden system calls are reported; and the reading end
                                      of a pipe on which the child says that a source does not compile
     supervisor -> child    JOB       rlimits, with the descriptors of program, stdin, stdout, stderr and value
-    init   -> supervisor   REPORT    wait status and usage of the program's first process; by then everything else in
-                                     the run is dead and reaped
+    zygote -> supervisor   REPORT    wait status and usage of the program's first process, and whether init was there
+                                     to the end; by then everything in the run is dead and reaped
 
 The child closes the socket before it reads the program, so nothing untrusted can ever write on it. The namespaces and
 the child of a run are made before its job arrives: what a caller waits for is only the program itself.
@@ -81,19 +83,26 @@ def main():
         __import__(name)
     _add_site_builtins()
     compile("def f(x):\n    return [x]", "warm", "exec")
+    own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    cores = os.sched_getaffinity(0)
     control.send(BORN)
     gc.collect()
     sandbox.immortalise()
     gc.freeze()
-    cores = os.sched_getaffinity(0)
     while True:
         # A sandbox is made on one core: moving to an idle one at each fork would cost more than it gains.
         os.sched_setaffinity(0, (sandbox.current_core(),))
-        init = sandbox.fork_into_namespaces()
-        if init == 0:
-            be_init(control, walls, cores)
+        init = walls.start_init()
+        init_handle = os.pidfd_open(init)
+        os.setns(init_handle, os.CLONE_NEWPID)
+        child = sandbox.fork()
+        if child == 0:
+            sandbox.be_child(control, walls, cores, init_handle)
+        os.setns(own_namespace, os.CLONE_NEWPID)
         os.sched_setaffinity(0, cores)
-        outlive(init)
+        await_end(child)
+        walls.end(child, init, init_handle, CONTROL_FD)
+        os.close(init_handle)
 
 
 def _hide_own_modules():
@@ -113,9 +122,9 @@ def _add_site_builtins():
     builtins.help = _sitebuiltins._Helper()
 
 
-def outlive(init):
-    """Wait until a run's init has ended. Leave, and take the jail along, when it failed or the supervisor is gone."""
-    ended = os.pidfd_open(init)
+def await_end(child):
+    """Wait until a run's first process has ended. Leave, and take the jail along, when the supervisor is gone."""
+    ended = os.pidfd_open(child)
     poller = select.poll()
     poller.register(ended, select.POLLIN)
     poller.register(CONTROL_FD, 0)
@@ -123,22 +132,6 @@ def outlive(init):
         if descriptor == CONTROL_FD:
             os._exit(0)
     os.close(ended)
-    _, status = os.waitpid(init, 0)
-    if os.WIFEXITED(status) and status != 0:
-        os._exit(os.WEXITSTATUS(status))
-
-
-def be_init(control, walls, cores):
-    """Be pid 1 of one run; never returns."""
-    try:
-        child = sandbox.fork()
-        if child == 0:
-            sandbox.be_child(control, walls, cores)
-        walls.report_end_of(child, CONTROL_FD)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        os._exit(1)
-    os._exit(0)
 
 
 if __name__ == "__main__":
