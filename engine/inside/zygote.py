@@ -47,6 +47,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
 
+import python_program
 import sandbox
 
 HELLO, BORN = b"hello", b"born"
@@ -82,6 +83,7 @@ def main():
     for name in PRELOADED:
         __import__(name)
     _add_site_builtins()
+    python_program.prepare_interpreter()
     compile("def f(x):\n    return [x]", "warm", "exec")
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     cores = os.sched_getaffinity(0)

@@ -21,6 +21,7 @@ from engine import (
     EngineClosed,
     InvalidProgram,
     Limits,
+    Outcome,
     Program,
     RuntimeUnusable,
     SandboxUnavailable,
