@@ -599,7 +599,7 @@ def jailed(policy: Policy, body: str) -> str:
         "--seccomp_string",
         to_kafel(policy),
         "--",
-        sys.executable,
+        os.path.realpath(sys.executable),  # a checkout beneath /tmp is hidden in this jail
         "-c",
     ]
     done = subprocess.run(
