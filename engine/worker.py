@@ -376,7 +376,8 @@ class _Run:
         seconds = int(limits.cpu_time) + 2
         # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
-        tasks = limits.processes + 16
+        # It counts by uid, so it can only be set where programs have one of their own.
+        tasks = limits.processes + 16 if self._worker._who.program is not None else 0
         is_function = self._program.entry is not None
         rlimits = (seconds, max(limits.file_size, 1), limits.open_files, tasks, address_space)
         return _JOB.pack(*rlimits, *lengths, is_function)

@@ -1,4 +1,4 @@
-"""The warm interpreter of one worker, and the init process of every run.
+"""The warm interpreter of one worker, from which every run is forked.
 
 Theory of operation
 ===================
@@ -10,8 +10,8 @@ Four kinds of process live in a worker's jail. Each trusts only those above it.
                 outside. Single-threaded, standard library only. It never reads a byte that belongs to a program: it
                 makes one run's init and child after the other, waits for the child to end, ends init, and tells the
                 supervisor how the child ended.
-    init        pid 1 of one run's pid namespace. It runs no code: it is a thread of the zygote's memory that waits in
-                one system call for ever. The kernel reaps for it whatever is orphaned in the run, and kills all that
+    init        pid 1 of one run's pid namespace. It runs no code: it shares the zygote's memory and waits in one system
+                call for ever. The kernel reaps for it whatever is orphaned in the run, and kills all that
                 is left in the run when it is killed.
     child       pid 2 of one run (``sandbox.py``). Makes the run's mount and ipc namespaces, mounts its tmpfs and /proc,
                 gives up its uid, every capability and every descriptor, loads the seccomp filter, and only then is
@@ -70,7 +70,7 @@ PRELOADED = (
 
 
 def main():
-    """Be the zygote: introduce yourself, receive the filter, then fork one init after the other, for ever."""
+    """Be the zygote: introduce yourself, receive the filter, then make one run after the other, for ever."""
     control = socket.socket(fileno=CONTROL_FD)
     # The shell that started nsjail left these ignored; programs are to find them as they always are.
     signal.signal(signal.SIGINT, signal.default_int_handler)
