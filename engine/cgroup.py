@@ -334,8 +334,11 @@ def _parents_v2(mount: Path, own: str, tried: list[str]) -> list[Path]:
     """The groups, from the caller's own upwards, that hand memory and pids down to the groups made in them."""
     found = []
     path = _beneath(mount, own)
+    # The top of a container's cgroup namespace is a group like any other (only the machine's own root has no type),
+    # and nothing above it can be had.
+    top = path == mount and (path / "cgroup.type").exists()
     delegated = path != mount and os.access(path / "cgroup.procs", os.W_OK) and not os.access(path.parent, os.W_OK)
-    if delegated:
+    if top or delegated:
         _step_down(path)
     while True:
         control = path / "cgroup.subtree_control"
@@ -356,4 +359,5 @@ def _step_down(path: Path) -> None:
     with contextlib.suppress(OSError):
         leaf.mkdir(exist_ok=True)
         for pid in (path / "cgroup.procs").read_text().split():
-            (leaf / "cgroup.procs").write_text(pid)
+            with contextlib.suppress(OSError):  # ended meanwhile
+                (leaf / "cgroup.procs").write_text(pid)

@@ -196,7 +196,9 @@ class Worker:
                     f"an empty program ends as {outcome.status}: {outcome.stderr.decode(errors='replace')}"
                 )
             self._idle_usage = run.before.memory
-            self._shared = max(run.largest - run.charged, 0)
+            # Where the peak cannot be reset only the first run raises it: what that one told is kept.
+            if run.charged or not self._shared:
+                self._shared = max(run.largest - run.charged, 0)
 
     def _receive(self, kind: bytes) -> tuple[bytes, int]:
         message, ancillary, _, _ = self._control.recvmsg(4096, socket.CMSG_SPACE(12))
@@ -414,12 +416,12 @@ class _Run:
             if streams_from is not None:
                 until = min(until, streams_from)
             wait = max(until - now, 0)
-            for descriptor, _ in poller.poll(wait * 1000 + 0.999):
+            for descriptor, events in poller.poll(wait * 1000 + 0.999):
                 if descriptor == control:
                     self._report = self._read_report()
                     return
                 if descriptor == self._child.listener:
-                    self._forbid(poller)
+                    self._forbid(poller, events)
                 else:
                     stream = by_descriptor[descriptor]
                     if not stream.take():
@@ -436,8 +438,9 @@ class _Run:
             self._kill(Status.TIME_LIMIT, f"cpu time of {self._limits.cpu_time:g} s")
         return max(left / _cores(), _SHORTEST_CPU_CHECK)
 
-    def _forbid(self, poller: select.poll) -> None:
-        name = notify.forbidden_call(self._child.listener)
+    def _forbid(self, poller: select.poll, events: int) -> None:
+        # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
+        name = notify.forbidden_call(self._child.listener) if events & select.POLLIN else None
         if name is None or self._verdict is not None:
             poller.unregister(self._child.listener)
             return
