@@ -100,6 +100,11 @@ class _File:
 
     def close(self) -> None:
         os.close(self._descriptor)
+        self._descriptor = -1
+
+    def __del__(self) -> None:
+        if getattr(self, "_descriptor", -1) >= 0:
+            self.close()
 
 
 class _GroupV1:
@@ -243,7 +248,13 @@ class Hierarchy:
     def make(self) -> Group:
         """A fresh group for one worker."""
         name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
-        return _GroupV1(self.parents, name) if self.version == 1 else _GroupV2(self.parents["memory"], name)
+        try:
+            return _GroupV1(self.parents, name) if self.version == 1 else _GroupV2(self.parents["memory"], name)
+        except OSError:
+            for parent in set(self.parents.values()):
+                with contextlib.suppress(OSError):
+                    (parent / name).rmdir()
+            raise
 
     def sweep(self) -> None:
         """Remove empty groups whose engine was killed before it could. Groups still in use refuse to be removed."""
@@ -267,7 +278,6 @@ def find(proc: Path = Path("/proc/self")) -> Hierarchy:
             group = candidate.make()
         except OSError as error:
             tried.append(f"{candidate.parents['memory']} ({error.strerror})")
-            _remove_probes(candidate)
             continue
         try:
             group.limit(1 << 30, 100)
@@ -280,13 +290,6 @@ def find(proc: Path = Path("/proc/self")) -> Hierarchy:
         candidate.sweep()
         return candidate
     raise SandboxUnavailable("cgroup", f"no control group can be made: tried {'; '.join(tried) or 'nothing'}", _REMEDY)
-
-
-def _remove_probes(candidate: Hierarchy) -> None:
-    for parent in set(candidate.parents.values()):
-        for path in parent.glob(f"{PREFIX}-{os.getpid()}-*"):
-            with contextlib.suppress(OSError):
-                path.rmdir()
 
 
 def _candidates(proc: Path, tried: list[str]) -> list[Hierarchy]:

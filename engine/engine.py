@@ -58,7 +58,9 @@ class Engine:
         self._free = threading.Condition()
         self._idle: deque[worker.Worker] = deque()
         self._alive: set[worker.Worker] = set()
-        self._missing = 0
+        self._taken: dict[int, worker.Worker] = {}  # by the thread that drives it
+        self._starting = 0
+        self._closing = threading.Lock()
         self._closers: list[threading.Thread] = []
         self._closed = False
         try:
@@ -101,25 +103,23 @@ class Engine:
             InvalidProgram: arguments that cannot cross, or given to a program without entry.
             EngineClosed: the engine is closed, or belongs to another process.
         """
-        stdin, arguments = _check_request(program, stdin, args)
+        stdin, arguments = _check_request(program, stdin, args, limits)
         self._check_open()
         reason = ""
         for _ in range(_ATTEMPTS):
             try:
-                taken = self._take()
+                outcome = self._take().run(program, stdin, arguments, limits)
+                self._give_back()
             except SandboxUnavailable as error:
                 return Outcome(Status.SANDBOX_ERROR, detail=str(error), isolation=self.isolation)
-            try:
-                outcome = taken.run(program, stdin, arguments, limits)
             except worker.WorkerDied as error:
                 reason = str(error)
-                self._discard(taken)
-                continue
+                self._discard()
             except BaseException:
-                self._discard(taken)
+                self._discard()
                 raise
-            self._give_back(taken)
-            return outcome
+            else:
+                return outcome
         detail = f"the worker died twice, last: {reason}"
         return Outcome(Status.SANDBOX_ERROR, detail=detail, isolation=self.isolation)
 
@@ -135,7 +135,7 @@ class Engine:
         Raises:
             InvalidProgram, EngineClosed: as ``run``.
         """
-        _check_request(program, stdin, args)
+        _check_request(program, stdin, args, limits)
         self._check_open()
         try:
             return self._executor.submit(self.run, program, stdin, args, limits)
@@ -195,23 +195,24 @@ class Engine:
         Args:
             cancel: drop runs that have not begun, instead of doing them first.
         """
-        if getattr(self, "_owner", None) != os.getpid() or self._closed:
+        if getattr(self, "_owner", None) != os.getpid() or not hasattr(self, "_closing"):
             return
         executor = getattr(self, "_executor", None)
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=cancel)
-        with self._free:
-            self._closed = True
-            self._free.notify_all()
-            while len(self._idle) < len(self._alive):
-                self._free.wait()
-            doomed = list(self._alive)
-            self._alive.clear()
-            self._idle.clear()
-        for each in doomed:
-            each.close()
-        for closer in self._closers:
-            closer.join()
+        with self._closing:
+            with self._free:
+                self._closed = True
+                self._free.notify_all()
+                while len(self._idle) < len(self._alive):
+                    self._free.wait()
+                doomed = list(self._alive)
+                self._alive.clear()
+                self._idle.clear()
+            for each in doomed:
+                each.close()
+            for closer in self._closers:
+                closer.join()
 
     def __enter__(self) -> Self:
         return self
@@ -249,40 +250,52 @@ class Engine:
         raise EngineClosed("this engine is closed")
 
     def _take(self) -> worker.Worker:
+        """A worker for this thread. It is on record as this thread's before it is returned, and so never lost."""
+        thread = threading.get_ident()
         with self._free:
-            while not self._idle and not self._missing:
+            while not self._idle and len(self._alive) + self._starting >= self.workers:
                 if self._closed:
                     raise EngineClosed("this engine is closed")
                 self._free.wait()
             if self._idle:
                 # Last in, first out: the worker whose memory is still in the cache.
+                self._taken[thread] = self._idle[-1]
                 return self._idle.pop()
-            self._missing -= 1
+            self._starting += 1
         try:
-            return self._start_worker()
-        except BaseException:
+            started = self._taken[thread] = self._start_worker()
+        finally:
             with self._free:
-                self._missing += 1
+                self._starting -= 1
                 self._free.notify()
-            raise
+        return started
 
-    def _give_back(self, taken: worker.Worker) -> None:
+    def _give_back(self) -> None:
+        taken = self._taken[threading.get_ident()]
         if taken.stuck:
-            self._discard(taken)
+            self._discard()
             return
         with self._free:
             self._idle.append(taken)
-            self._free.notify()
+            del self._taken[threading.get_ident()]
+            if self._closed:
+                self._free.notify_all()
+            else:
+                self._free.notify()
 
-    def _discard(self, taken: worker.Worker) -> None:
+    def _discard(self) -> None:
         """Leave a vacancy, which the next caller in need fills; close the worker without making anybody wait for it."""
-        closer = threading.Thread(target=taken.close, name="semi-instruct-closer")
         with self._free:
+            taken = self._taken.pop(threading.get_ident(), None)
+            if taken is None:
+                return
+            if taken in self._idle:
+                self._idle.remove(taken)
             self._alive.discard(taken)
-            self._missing += 1
+            closer = threading.Thread(target=taken.close, name="semi-instruct-closer")
             self._closers = [each for each in self._closers if each.is_alive()] + [closer]
-            self._free.notify_all()
             closer.start()
+            self._free.notify_all()
 
     def _forget(self) -> None:
         for each in self._alive:
@@ -310,7 +323,7 @@ def _forget_after_fork(engine: Engine) -> None:
     os.register_at_fork(after_in_child=forget)
 
 
-def _check_request(program: Program, stdin: bytes, args: Sequence[Any]) -> tuple[bytes, bytes]:
+def _check_request(program: Program, stdin: bytes, args: Sequence[Any], limits: Limits) -> tuple[bytes, bytes]:
     """The request as bytes.
 
     Raises:
@@ -318,6 +331,8 @@ def _check_request(program: Program, stdin: bytes, args: Sequence[Any]) -> tuple
     """
     if not isinstance(program, Program):
         raise InvalidProgram(f"expected a Program, not {type(program).__name__}")
+    if not isinstance(limits, Limits):
+        raise InvalidProgram(f"limits must be Limits, not {type(limits).__name__}")
     if not isinstance(stdin, bytes | bytearray | memoryview):
         raise InvalidProgram(f"stdin must be bytes, not {type(stdin).__name__}")
     if program.entry is None:

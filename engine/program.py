@@ -34,6 +34,8 @@ class Program:
             raise InvalidProgram(f"source must be str or bytes, not {type(self.source).__name__}")
         if self.language not in LANGUAGES:
             raise InvalidProgram(f"unknown language {self.language!r}: this engine runs {', '.join(LANGUAGES)}")
+        if self.entry is not None and not isinstance(self.entry, str):
+            raise InvalidProgram(f"entry must be the name of a function, not {type(self.entry).__name__}")
         if self.entry is not None and not all(part.isidentifier() for part in self.entry.split(".")):
             raise InvalidProgram(f"entry {self.entry!r} is not the name of a function")
 

@@ -8,6 +8,7 @@ and what ended the run is taken from the kernel: our own kill, the group's count
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -108,6 +109,8 @@ class _Stream:
         self.truncated = False
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.read_end, False)
+        # So that a program may open /dev/stdout, which is this pipe, for writing; and only for that.
+        os.fchmod(self.write_end, 0o222)
 
     def close_write_end(self) -> None:
         """Leave the writing to the sandbox, so that its end is the end of the stream."""
@@ -148,25 +151,22 @@ class Worker:
         self._plan = plan
         self.stuck = False
         self._child: _Child | None = None  # the sandbox of the run to come
-        self._group = plan.hierarchy.make() if plan.hierarchy is not None else None
-        self._log, log = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._group: cgroup.Group | None = None
         self._zygote: int | None = None
+        self._log: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._who = jail.identity()
         try:
-            self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            self._control.settimeout(_START_SECONDS)
-            self._who = jail.identity()
-            config = jail.configuration(plan.runtime, self._who)
-            paths = self._group.paths if self._group is not None else ()
-            self._process = jail.start(plan.executable, config, theirs, log, paths)
-        finally:
-            theirs.close()
-            os.close(log)
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        except OSError as error:
+            raise SandboxUnavailable("jail", str(error), "raise the limit of open files (ulimit -n)") from error
         # What a run charges to the group is not all it occupies: it shares the zygote's image. How much of that a
         # program has in its memory, an empty one tells; see ``_calibrate``.
         self._shared = 0
         self._idle_usage = 0
         try:
+            with theirs:
+                self._start(theirs)
             self._introduce()
             self._calibrate()
         except (OSError, WorkerDied) as error:
@@ -174,6 +174,22 @@ class Worker:
             self.close()
             reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
             raise SandboxUnavailable("jail", reason, "see `semi-instruct doctor`") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, theirs: socket.socket) -> None:
+        if self._plan.hierarchy is not None:
+            self._group = self._plan.hierarchy.make()
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self._control.settimeout(_START_SECONDS)
+        config = jail.configuration(self._plan.runtime, self._who)
+        paths = self._group.paths if self._group is not None else ()
+        self._log, log = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            self._process = jail.start(self._plan.executable, config, theirs, log, paths)
+        finally:
+            os.close(log)
 
     def _introduce(self) -> None:
         """Learn the zygote's pid from the kernel, put it in the group, send it the filter, wait until it is warm."""
@@ -211,6 +227,8 @@ class Worker:
         return message[len(kind) :], pid
 
     def _said(self) -> str:
+        if self._log is None:
+            return ""
         with contextlib.suppress(OSError):
             lines = os.read(self._log, _CHUNK).decode(errors="replace").splitlines()
             # The loader remarks on symbol versions of libnl, nsjail on being started by root: neither is a fault.
@@ -221,7 +239,7 @@ class Worker:
     @property
     def pid(self) -> int:
         """The process id of the worker's outermost process, for accounting."""
-        return self._process.pid
+        return self._process.pid if self._process is not None else 0
 
     def run(self, program: Program, stdin: bytes, arguments: bytes, limits: Limits) -> Outcome:
         """Run one program in a sandbox of its own.
@@ -229,7 +247,10 @@ class Worker:
         Raises:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
         """
-        return self._prepare(program, limits).conduct(stdin, arguments)
+        try:
+            return self._prepare(program, limits).conduct(stdin, arguments)
+        except OSError as error:  # this process is out of descriptors or memory
+            raise WorkerDied(str(error)) from error
 
     def _prepare(self, program: Program, limits: Limits) -> _Run:
         child = self._await_child()
@@ -259,25 +280,28 @@ class Worker:
                 signal.pidfd_send_signal(self._zygote, signal.SIGKILL)
             os.close(self._zygote)
             self._zygote = None
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._kill_tree()
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._kill_tree(self._process)
         if self._child is not None:
             self._child.close()
             self._child = None
-        os.close(self._log)
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
         if self._group is not None:
             with contextlib.suppress(OSError):  # busy: a process the kernel cannot end yet; a later engine sweeps it
                 self._group.close()
 
-    def _kill_tree(self) -> None:
+    def _kill_tree(self, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
-            keeper = psutil.Process(self._process.pid)
-            for process in [*keeper.children(recursive=True), keeper]:
+            keeper = psutil.Process(process.pid)
+            for each in [*keeper.children(recursive=True), keeper]:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-        self._process.wait()
+                    each.kill()
+        process.wait()
 
     def forget(self) -> None:
         """In a forked copy of the supervisor: let go of the socket, so that the jail still ends with its owner."""
@@ -300,8 +324,7 @@ class _Run:
         self._program = program
         self._limits = limits
         self._child = child
-        names = ("stdout", "stderr") if program.entry is None else ("stdout", "stderr", "value")
-        self._streams = [_Stream(name, limits.output) for name in names]
+        self._streams: list[_Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
         self._report: _Report | None = None
@@ -316,6 +339,8 @@ class _Run:
             WorkerDied: see ``Worker.run``.
         """
         try:
+            for name in ("stdout", "stderr") if self._program.entry is None else ("stdout", "stderr", "value"):
+                self._streams.append(_Stream(name, self._limits.output))
             earlier_peak = self._begin_accounts()
             started = time.monotonic()
             self._hand_over(stdin, arguments)
@@ -338,12 +363,25 @@ class _Run:
             return 0
         try:
             memory = worker._idle_usage + max(self._limits.memory - worker._shared, 0)
-            group.limit(memory, _TRUSTED_TASKS + self._limits.processes)
+            self._set_limits(group, memory, _TRUSTED_TASKS + self._limits.processes)
             earlier_peak = 0 if group.restart_peak() else group.peak()
             self.before = group.read()
         except OSError as error:
             raise WorkerDied(f"the control group refused: {error}") from error
         return earlier_peak
+
+    def _set_limits(self, group: cgroup.Group, memory: int, tasks: int) -> None:
+        """Set them. While the kernel still frees what the last run had, a lower limit is refused: wait for it."""
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while True:
+            try:
+                group.limit(memory, tasks)
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.002)
+            else:
+                return
 
     def _end_accounts(self, earlier_peak: int) -> cgroup.Reading:
         self.largest = self._report.peak if self._report is not None else 0
@@ -359,8 +397,10 @@ class _Run:
         entry = (self._program.entry or "").encode()
         source = self._program.source_bytes
         job = self._job(len(entry), len(arguments), len(source))
-        files = [_sealed(entry + arguments + source), _sealed(stdin)]
+        files: list[int] = []
         try:
+            for data in (entry + arguments + source, stdin):
+                files.append(_sealed(data))
             ends = [stream.write_end for stream in self._streams]
             while len(ends) < 3:
                 ends.append(ends[1])
@@ -440,11 +480,11 @@ class _Run:
 
     def _forbid(self, poller: select.poll, events: int) -> None:
         # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
-        name = notify.forbidden_call(self._child.listener) if events & select.POLLIN else None
-        if name is None or self._verdict is not None:
+        if not events & select.POLLIN or self._verdict is not None:
             poller.unregister(self._child.listener)
             return
-        self._kill(Status.FORBIDDEN_SYSCALL, name)
+        name = notify.forbidden_call(self._child.listener)
+        self._kill(Status.FORBIDDEN_SYSCALL, name or "a forbidden call, by a process that has ended since")
 
     def _kill(self, status: Status, detail: str) -> None:
         self._verdict = (status, detail)
@@ -542,9 +582,13 @@ class _Run:
 def _sealed(data: bytes) -> int:
     """A file in memory that nobody can change any more, at its beginning."""
     file = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    written = os.write(file, data)
-    while written < len(data):  # one write takes at most 2 GiB
-        written += os.write(file, memoryview(data)[written:])
+    try:
+        written = os.write(file, data)
+        while written < len(data):  # one write takes at most 2 GiB
+            written += os.write(file, memoryview(data)[written:])
+    except OSError:
+        os.close(file)
+        raise
     os.lseek(file, 0, os.SEEK_SET)
     fcntl.fcntl(
         file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE

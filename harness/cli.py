@@ -87,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: those after the command's name; None for ``sys.argv``'s.
     """
+    _occupy_standard_descriptors()
     command = typer.main.get_command(app)
     given = None if arguments is None else list(arguments)
     try:
@@ -114,6 +115,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _say(message: str, status: ExitStatus) -> int:
     print(f"{NAME}: {one_line(' '.join(message.split()), longest=2_000)}", file=sys.stderr)
     return status
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open what the caller has closed of 0, 1 and 2, so that no file of ours is taken for one of them."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    sys.stdin, sys.stdout, sys.stderr = (
+        stream if stream is not None else os.fdopen(number, mode, closefd=False)
+        for number, (stream, mode) in enumerate(((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w")))
+    )
 
 
 def _forget_stdout() -> None:

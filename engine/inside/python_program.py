@@ -54,7 +54,7 @@ def become(program_fd, lengths, stage_fd, value_fd):
     else:
         value_fd = _move_to_3(value_fd)
         result = _guard(_call, code, _new_module("solution"), entry, arguments, value_fd)
-    _end(result, finalizers=b"__del__" in source)
+    _end(result)
 
 
 def _read(program_fd, lengths):
@@ -102,7 +102,7 @@ def _exit_code(code):
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
+        return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF
     print(code, file=sys.stderr)
     return 1
 
@@ -125,25 +125,31 @@ def _write_all(descriptor, data):
         view = view[os.write(descriptor, view) :]
 
 
-def _end(code, finalizers):
-    """What Python does at the end: wait for threads, run exit handlers, flush, and report output that was lost.
-
-    Tearing down every module, as Python then does, is only to be noticed where a program defines finalizers.
+def _end(code):
+    """What Python does at the end: wait for threads, run exit handlers, flush, drop the program's module, so that its
+    files are flushed and its finalizers run, and report output that was lost.
     """
     threading = sys.modules.get("threading")
     if threading is not None:
         _guard(threading._shutdown)
     _guard(atexit._run_exitfuncs)
-    if finalizers:
-        sys.modules.pop("__main__", None)
-        sys.modules.pop("solution", None)
-        gc.collect()
-    for stream in (sys.stdout, sys.stderr):
+    lost = not _flush_all()
+    sys.modules.pop("__main__", None)
+    sys.modules.pop("solution", None)
+    gc.collect()
+    lost = not _flush_all() or lost
+    _exit(120 if lost else code)
+
+
+def _flush_all():
+    """Flush the standard streams, those the program put in their place too; False when stdout's output is lost."""
+    kept = True
+    for stream in (sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__):
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
         except BaseException as error:
             if stream is sys.stdout:
-                code = 120
+                kept = False
                 sys.__excepthook__(type(error), error.with_traceback(None), None)
-    _exit(code)
+    return kept

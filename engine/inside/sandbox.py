@@ -106,6 +106,7 @@ class Walls:
         self._report = (ctypes.c_ubyte * REPORT_SIZE)(*b"report  ")
         report = ctypes.addressof(self._report)
         self._report_status, self._usage = ctypes.c_void_p(report + 8), ctypes.c_void_p(report + 16)
+        self._poll = (ctypes.c_int * 2)()  # struct pollfd
         self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
         self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
         self._init_flags = _CLONE_VM | _CLONE_NEWPID | signal.SIGCHLD
@@ -146,13 +147,12 @@ class Walls:
         says so, because the child's death says nothing of the program then.
         """
         _check(_libc.wait4(child, self._report_status, 0, self._usage), "wait4")
-        alone = False
-        if self._report[8] == signal.SIGKILL:
-            poller = select.poll()
-            poller.register(init_handle, select.POLLIN)
-            alone = poller.poll(_INIT_LEAVES_MS) != []
+        # The same calls and objects whatever happened, or the zygote's heap would remember it.
+        self._poll[0], self._poll[1] = init_handle, select.POLLIN
+        alone = _libc.poll(self._poll, 1, _INIT_LEAVES_MS if self._report[8] == signal.SIGKILL else 0)
         _libc.kill(init, signal.SIGKILL)
-        _check(_libc.waitpid(init, None, 0), "waitpid")
+        while _check(_libc.waitpid(-1, None, 0), "waitpid") != init:
+            pass
         self._report[12] = alone
         _check(_libc.write(control, self._report, REPORT_SIZE), "report")
 

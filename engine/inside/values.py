@@ -20,6 +20,7 @@ import math
 from typing import Any
 
 MAX_DEPTH = 100
+MAX_ITEMS = 500_000  # what decodes in half a second; the commas in its strings count too
 _BIG_INT_BITS = 1024
 _MAX_EQUAL_HASHES = 16
 
@@ -64,7 +65,7 @@ def encode(value: Any, depth: int = 0) -> Any:
     if kind is bytes or kind is bytearray:
         return {"$" + kind.__name__: base64.b64encode(value).decode("ascii")}
     if kind is complex:
-        return {"$complex": [encode(value.real), encode(value.imag)]}
+        return {"$complex": [encode(value.real, depth + 1), encode(value.imag, depth + 1)]}
     if kind is Opaque:
         return {"$opaque": value.type_name}
     return {"$opaque": _type_name(kind)}
@@ -93,6 +94,8 @@ def loads(data: bytes) -> Any:
     Raises:
         ValueRefused: see the class.
     """
+    if sum(map(data.count, (b"[", b"{", b","))) > MAX_ITEMS:
+        raise ValueRefused(f"the value has more than {MAX_ITEMS} items")
     try:
         tree = json.loads(data, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -147,7 +150,7 @@ def _decode_tagged(tag: str, body: Any, depth: int) -> Any:
                 return int(body, 16)
             case "$complex":
                 real, imag = body
-                return complex(_part(real), _part(imag))
+                return complex(_part(real, depth), _part(imag, depth))
             case "$opaque" if isinstance(body, str):
                 return Opaque(body)
     except (TypeError, ValueError) as error:
@@ -172,8 +175,8 @@ def _hashable(items: list[Any]) -> list[Any]:
     return items
 
 
-def _part(tree: Any) -> float:
-    number = decode(tree)
+def _part(tree: Any, depth: int) -> float:
+    number = decode(tree, depth + 1)
     if type(number) is not float:
         raise ValueRefused("a part of a complex number is not a float")
     return number

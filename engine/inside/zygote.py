@@ -38,6 +38,7 @@ namespace.
 
 import _sitebuiltins
 import builtins
+import contextlib
 import gc
 import os
 import select
@@ -85,6 +86,7 @@ def main():
     _add_site_builtins()
     python_program.prepare_interpreter()
     compile("def f(x):\n    return [x]", "warm", "exec")
+    _leave_small_pids()
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     cores = os.sched_getaffinity(0)
     control.send(BORN)
@@ -122,6 +124,15 @@ def _add_site_builtins():
     builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
     builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
     builtins.help = _sitebuiltins._Helper()
+
+
+def _leave_small_pids():
+    """Begin where pids are no longer among the integers Python keeps ready, so that every round allocates alike.
+
+    The file is there on kernels with checkpoint and restore, which distributions' are.
+    """
+    with contextlib.suppress(FileNotFoundError), open("/proc/sys/kernel/ns_last_pid", "w") as last:
+        last.write("1000")
 
 
 def await_end(child):

@@ -225,6 +225,69 @@ def test_runs_do_not_leak_descriptors_or_memory(engine: Engine) -> None:
     assert psutil.Process().memory_info().rss - resident < 2 << 20
 
 
+def test_two_threads_may_close_while_a_third_runs() -> None:
+    own = Engine(workers=2)
+    runner = threading.Thread(target=own.run, args=(SLEEP,), kwargs={"stdin": b"0.5"})
+    runner.start()
+    time.sleep(0.1)
+    closers = [threading.Thread(target=own.close) for _ in range(2)]
+    for closer in closers:
+        closer.start()
+    for thread in (runner, *closers):
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
+def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
+    class Alarm(Exception):
+        pass
+
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    try:
+        with Engine(workers=1) as own:
+            own.run(ECHO, stdin=b"x")
+            descriptors = len(os.listdir("/proc/self/fd"))
+            for delay in (0.001, 0.01, 0.05, 0.1, 0.15):
+                signal.setitimer(signal.ITIMER_REAL, delay)
+                with pytest.raises(Alarm):
+                    own.run(SLEEP, stdin=b"5")
+            assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
+            for closer in own._closers:
+                closer.join()
+            assert len(os.listdir("/proc/self/fd")) <= descriptors
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+
+
+def test_without_descriptors_a_run_is_a_sandbox_error_and_nothing_leaks() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Engine(workers=1) as own:
+        for spare in range(8):
+            groups, held = len(_groups(os.getpid())), []
+            resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
+            try:
+                while True:
+                    held.append(os.open("/dev/null", os.O_RDONLY))
+            except OSError:
+                for descriptor in held[:spare]:
+                    os.close(descriptor)
+            try:
+                assert own.run(ECHO, stdin=b"x").status is Status.SANDBOX_ERROR
+            finally:
+                for descriptor in held[spare:]:
+                    os.close(descriptor)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            assert own.run(ECHO, stdin=b"x").status is Status.OK
+            for closer in own._closers:
+                closer.join()
+            assert len(_groups(os.getpid())) == groups
+
+
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
 def test_a_senseless_number_of_workers_is_refused(workers: object) -> None:
     with pytest.raises(InvalidProgram, match="workers"):

@@ -12,6 +12,17 @@ from engine import Engine, InvalidProgram, Limits, Opaque, Program, Status
 from engine.limits import MIB
 
 
+def _forge(record: bytes) -> str:
+    """A program that writes the record where its function's value belongs, and ends."""
+    return f"""
+import os
+def f():
+    data = {record!r} + b"\\n"
+    while data: data = data[os.write(3, data):]
+    os._exit(0)
+"""
+
+
 def test_a_program_reads_stdin_and_writes_stdout(engine: Engine) -> None:
     outcome = engine.run(Program("print(int(input()) * 2)"), stdin=b"21\n", limits=Limits(cpu_time=2.0))
     assert outcome.status is Status.OK
@@ -140,6 +151,28 @@ sys.exit(5)
     assert warm.exit_code == cold.returncode == 5
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "w = open(1, 'w', closefd=False).write\nw('fast\\n')",
+        "import os\nos.dup2(1, 5)\nf = os.fdopen(5, 'w')\nf.write('five\\n')",
+        "import sys\nprint('first')\nsys.stdout = open('/dev/null', 'w')",
+        "import io, sys\nold = sys.stdout\nold.write('first\\n')\nsys.stdout = io.StringIO()",
+        "def g():\n    try: yield 1\n    finally: print('finally')\nx = g()\nnext(x)",
+        "f = open('/dev/stdout', 'w')\nf.write('by name\\n')",
+        "import sys\nsys.exit(2**70)",
+        "import sys\nsys.exit(-1)",
+        "import sys\nsys.stdout.close()",
+        "import weakref\nclass A: pass\na = A()\nweakref.finalize(a, print, 'finalised')",
+        "import sys\nprint('x', end='')\nsys.stderr.write('e')\nraise SystemExit(True)",
+    ],
+)
+def test_what_is_written_and_how_it_ends_is_as_cold(engine: Engine, source: str) -> None:
+    cold = subprocess.run([sys.executable, "-I", "-c", source], capture_output=True, check=False)
+    warm = engine.run(Program(source))
+    assert (warm.stdout, warm.exit_code) == (cold.stdout, cold.returncode)
+
+
 def test_a_traceback_shows_the_program_and_nothing_of_ours(engine: Engine) -> None:
     outcome = engine.run(Program("def f():\n    return 1 / 0\nf()"))
     assert outcome.stderr.decode().splitlines() == [
@@ -222,6 +255,8 @@ def test_a_main_block_does_not_run_for_a_function(engine: Engine) -> None:
         ("import os\ndef f(): os._exit(0)", Status.OK),
         ("def f():\n    x = []\n    x.append(x)\n    return x", Status.NONZERO_EXIT),
         ("import os\ndef f():\n    os.write(3, b'[1, 2')\n    os._exit(0)", Status.OK),
+        (_forge(b'{"$complex":[' * 700 + b"1.0" + b",1.0]}" * 700), Status.OK),
+        (_forge(b"[" + b"[]," * 600_000 + b"0]"), Status.OK),
         ("import os\ndef f():\n    os.write(3, b'{\"$evil\": 1}\\n')\n    os._exit(0)", Status.OK),
         ("import os\ndef f():\n    os.write(3, b'[' * 100000 + b'\\n')\n    os._exit(0)", Status.OK),
     ],

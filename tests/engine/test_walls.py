@@ -94,7 +94,7 @@ _KEEP_CAPABILITIES = ("self._capability_header, self._no_capabilities), ", "0, 0
             _inside(("_close_all_but(program, compile_error, value)", "pass"), ("os.closerange(3,", "(3,")),
         ),
         ("seccomp", _config(seccomp_string=[])),
-        ("seccomp", _inside((_LOAD_FILTER, 'return os.open("/dev/null", os.O_RDONLY)'))),
+        ("seccomp", _inside((_LOAD_FILTER, "return os.pipe()[0]"))),
         ("read-only root", _with_etc),
         ("forbidden calls", _silent_policy),
         ("memory", _without_group_limits),
@@ -185,6 +185,13 @@ while True: pass
     "opens all descriptors": "import os\nwhile True: os.open('/dev/null', 0)",
     "floods inodes": "import os\nfor n in range(10**6): os.close(os.open(f'/tmp/{n}', os.O_CREAT | os.O_WRONLY))",
     "sparse file": "open('/tmp/x', 'wb').truncate(1 << 50)",
+    "is adopted by the zygote": """
+import ctypes, os
+sibling = ctypes.CDLL(None).syscall(56, 0x8000 | 17, 0, 0, 0, 0)
+os._exit(1 if sibling == -1 else 0)
+""",
+    "watches files at the host's expense": "import ctypes, os; os._exit(ctypes.CDLL(None).inotify_init() == -1)",
+    "keeps memory beyond its end": "import ctypes, os; os._exit(ctypes.CDLL(None).shmget(0, 1 << 20, 0o1600) == -1)",
     "forges a report": "import os\nos.write(3, b'report')",
 }
 
