@@ -24,6 +24,7 @@ from benchmarks import rivals
 from engine import Engine, Program
 
 MIB = 1 << 20
+_IN_A_ROW, _TO_WARM = 20, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Claim:
 def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200, help="rounds of each rival, in turn (default 200)")
+    parser.add_argument("--rounds", type=int, default=20, help=f"rounds of {_IN_A_ROW} runs a rival (default 20)")
     parser.add_argument("--runs", type=int, default=100_000, help="runs of the test for growth (default 100,000)")
     options = parser.parse_args()
     claims = [*latency(options.rounds), scaling(), idle_worker(), growth(options.runs)]
@@ -62,12 +63,10 @@ def latency(rounds: int) -> list[Claim]:
             "bare": bare,
         }
         seconds: dict[str, list[float]] = {name: [] for name in contestants}
-        for number in range(rounds + 10):
+        for _ in range(rounds):
             for name, run in contestants.items():
-                # Five in a row: each is to run warm, as it would in a queue, not behind somebody else's cache misses.
-                times = [run() for _ in range(5)]
-                if number >= 10:
-                    seconds[name] += times[1:]
+                # Many in a row: each is to run warm, as it would in a queue, not behind somebody else's cache misses.
+                seconds[name] += [run() for _ in range(_IN_A_ROW + _TO_WARM)][_TO_WARM:]
         bare.close()
     p50 = {name: statistics.median(times) for name, times in seconds.items()}
     for name, value in p50.items():
@@ -93,7 +92,7 @@ def _quantile(values: list[float], share: float) -> float:
     return sorted(values)[int(len(values) * share)]
 
 
-def scaling(runs: int = 1500, rounds: int = 5) -> Claim:
+def scaling(runs: int = 1500, rounds: int = 9) -> Claim:
     """Throughput of two workers over that of one, in turn."""
     with Engine(workers=1) as one, Engine(workers=2) as two:
         ratios = []

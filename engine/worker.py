@@ -150,7 +150,6 @@ class Worker:
         """
         self._plan = plan
         self.stuck = False
-        self._child: _Child | None = None  # the sandbox of the run to come
         self._group: cgroup.Group | None = None
         self._zygote: int | None = None
         self._log: int | None = None
@@ -201,11 +200,12 @@ class Worker:
         own_uid = b"\1" if self._who.program is not None else b"\0"
         self._control.send(own_uid + self._plan.program_filter)
         self._receive(b"born")
+        self._control.settimeout(_READY_SECONDS)
 
     def _calibrate(self) -> None:
         """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
         for _ in range(2):
-            run = self._prepare(Program("pass"), Limits())
+            run = _Run(self, Program("pass"), Limits())
             outcome = run.conduct(b"", b"")
             if outcome.status is not Status.OK:
                 raise WorkerDied(
@@ -248,29 +248,25 @@ class Worker:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
         """
         try:
-            return self._prepare(program, limits).conduct(stdin, arguments)
+            return _Run(self, program, limits).conduct(stdin, arguments)
         except OSError as error:  # this process is out of descriptors or memory
             raise WorkerDied(str(error)) from error
 
-    def _prepare(self, program: Program, limits: Limits) -> _Run:
-        child = self._await_child()
-        self._child = None
-        return _Run(self, program, limits, child)
+    def await_child(self) -> _Child:
+        """The sandbox of the next run; it is usually there already.
 
-    def _await_child(self) -> _Child:
-        """The sandbox of the next run; it is usually there already."""
-        if self._child is None:
-            self._control.settimeout(_READY_SECONDS)
-            try:
-                message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
-            except OSError as error:
-                raise WorkerDied(f"no sandbox came: {error}") from error
-            if message != b"ready" or len(descriptors) != 3:
-                for descriptor in descriptors:
-                    os.close(descriptor)
-                raise WorkerDied(f"no sandbox came: {message[:20]!r}; the jail said: {self._said()}")
-            self._child = _Child(*descriptors)
-        return self._child
+        Raises:
+            WorkerDied: none came.
+        """
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
+        except OSError as error:
+            raise WorkerDied(f"no sandbox came: {error}") from error
+        if message != b"ready" or len(descriptors) != 3:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise WorkerDied(f"no sandbox came: {message[:20]!r}; the jail said: {self._said()}")
+        return _Child(*descriptors)
 
     def close(self) -> None:
         """End the jail and everything in it, and wait until its processes and control groups are gone."""
@@ -285,9 +281,6 @@ class Worker:
                 self._process.wait(timeout=5)
             except subprocess.TimeoutExpired:
                 self._kill_tree(self._process)
-        if self._child is not None:
-            self._child.close()
-            self._child = None
         if self._log is not None:
             os.close(self._log)
             self._log = None
@@ -317,13 +310,12 @@ class _Run:
         largest: resident bytes of its largest process.
     """
 
-    def __init__(self, worker: Worker, program: Program, limits: Limits, child: _Child) -> None:
+    def __init__(self, worker: Worker, program: Program, limits: Limits) -> None:
         self._worker = worker
         self._group = worker._group
         self._control = worker._control
         self._program = program
         self._limits = limits
-        self._child = child
         self._streams: list[_Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
@@ -338,12 +330,22 @@ class _Run:
         Raises:
             WorkerDied: see ``Worker.run``.
         """
-        try:
+        with contextlib.ExitStack() as opened:
+            # All that needs no sandbox is made while the sandbox is.
             for name in ("stdout", "stderr") if self._program.entry is None else ("stdout", "stderr", "value"):
                 self._streams.append(_Stream(name, self._limits.output))
+                opened.callback(self._streams[-1].close)
+            entry, source = (self._program.entry or "").encode(), self._program.source_bytes
+            job = self._job(len(entry), len(arguments), len(source))
+            files = []
+            for data in (entry + arguments + source, stdin):
+                files.append(_sealed(data))
+                opened.callback(os.close, files[-1])
+            self._child = self._worker.await_child()
+            opened.callback(self._child.close)
             earlier_peak = self._begin_accounts()
             started = time.monotonic()
-            self._hand_over(stdin, arguments)
+            self._hand_over(job, files)
             self._watch(started)
             wall = time.monotonic() - started
             after = self._end_accounts(earlier_peak)
@@ -351,10 +353,6 @@ class _Run:
                 while stream.take():
                     pass
             return self._outcome(after, wall)
-        finally:
-            self._child.close()
-            for stream in self._streams:
-                stream.close()
 
     def _begin_accounts(self) -> int:
         """Set the limits and read the accounts; the highest memory use that is not this run's (0: it was reset)."""
@@ -393,25 +391,16 @@ class _Run:
             self.charged = max(peak - self.before.memory, 0)
         return after
 
-    def _hand_over(self, stdin: bytes, arguments: bytes) -> None:
-        entry = (self._program.entry or "").encode()
-        source = self._program.source_bytes
-        job = self._job(len(entry), len(arguments), len(source))
-        files: list[int] = []
+    def _hand_over(self, job: bytes, files: list[int]) -> None:
+        ends = [stream.write_end for stream in self._streams]
+        while len(ends) < 3:
+            ends.append(ends[1])
         try:
-            for data in (entry + arguments + source, stdin):
-                files.append(_sealed(data))
-            ends = [stream.write_end for stream in self._streams]
-            while len(ends) < 3:
-                ends.append(ends[1])
             socket.send_fds(self._control, [job], [*files, *ends])
         except OSError as error:
             raise WorkerDied(f"the sandbox is gone: {error}") from error
-        finally:
-            for file in files:
-                os.close(file)
-            for stream in self._streams:
-                stream.close_write_end()
+        for stream in self._streams:
+            stream.close_write_end()
 
     def _job(self, *lengths: int) -> bytes:
         limits = self._limits
