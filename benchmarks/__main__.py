@@ -24,7 +24,7 @@ from benchmarks import rivals
 from engine import Engine, Program
 
 MIB = 1 << 20
-_IN_A_ROW, _TO_WARM = 20, 5
+_IN_A_ROW, _TO_WARM = 100, 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Claim:
 def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20, help=f"rounds of {_IN_A_ROW} runs a rival (default 20)")
+    parser.add_argument("--rounds", type=int, default=6, help=f"rounds of {_IN_A_ROW} runs a rival (default 6)")
     parser.add_argument("--runs", type=int, default=100_000, help="runs of the test for growth (default 100,000)")
     options = parser.parse_args()
     claims = [*latency(options.rounds), scaling(), idle_worker(), growth(options.runs)]

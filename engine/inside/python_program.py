@@ -133,15 +133,15 @@ def _end(code):
     if threading is not None:
         _guard(threading._shutdown)
     _guard(atexit._run_exitfuncs)
-    lost = not _flush_all()
+    lost = not flush_all()
     sys.modules.pop("__main__", None)
     sys.modules.pop("solution", None)
     gc.collect()
-    lost = not _flush_all() or lost
+    lost = not flush_all() or lost
     _exit(120 if lost else code)
 
 
-def _flush_all():
+def flush_all():
     """Flush the standard streams, those the program put in their place too; False when stdout's output is lost."""
     kept = True
     for stream in (sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__):
