@@ -84,7 +84,8 @@ class Identity:
 
     Attributes:
         uid, gid: the caller; root of the jail maps to it.
-        program: the outside uid and gid of a worker's programs; None where the caller may not map a second one.
+        program: the outside uid and gid of a worker's programs; None where the caller may not map a second one (the
+            self-test then refuses to serve).
         use_newidmap: whether the set-uid helpers newuidmap and newgidmap write the maps.
     """
 

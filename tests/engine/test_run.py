@@ -288,19 +288,18 @@ def test_an_outcome_is_json_in_the_promised_shape(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "request_",
     [
-        {"program": Program("x", entry="f"), "args": (lambda: 0, *[[]] * 3), "bad": False},
-        {"program": Program("x"), "args": (1,), "bad": True},
-        {"program": Program("x"), "stdin": "text", "bad": True},
-        {"program": "x", "bad": True},
+        {"program": Program("x"), "args": (1,)},
+        {"program": Program("x", entry="f"), "args": 5},
+        {"program": Program("x"), "stdin": "text"},
+        {"program": Program("x"), "limits": None},
+        {"program": "x"},
     ],
 )
 def test_a_bad_request_is_refused_before_anything_runs(engine: Engine, request_: dict[str, object]) -> None:
-    bad = request_.pop("bad")
-    if bad:
-        with pytest.raises(InvalidProgram):
-            engine.run(**request_)  # type: ignore[arg-type]
-        with pytest.raises(InvalidProgram):
-            engine.submit(**request_)  # type: ignore[arg-type]
+    with pytest.raises(InvalidProgram):
+        engine.run(**request_)  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(InvalidProgram):
+        engine.submit(**request_)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize(
@@ -319,10 +318,10 @@ def test_a_bad_request_is_refused_before_anything_runs(engine: Engine, request_:
 )
 def test_limits_out_of_range_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(InvalidProgram, match=next(iter(bad))):
-        Limits(**bad)  # type: ignore[arg-type]
+        Limits(**bad)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("bad", [{"source": 1}, {"source": "", "language": "cobol"}, {"source": "", "entry": "a b"}])
 def test_programs_that_are_none_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(InvalidProgram):
-        Program(**bad)  # type: ignore[arg-type]
+        Program(**bad)  # type: ignore[arg-type]  # wrong on purpose
