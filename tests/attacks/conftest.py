@@ -1,0 +1,84 @@
+"""The arena: a worker, hostile programs, and everything that must be as it was afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from engine import Engine, Limits, Outcome, Program, Status
+from engine.limits import MIB
+from tests.attacks.host import Host, resident_bytes
+
+LIMITS = Limits(cpu_time=1.0, wall_time=1.5, memory=64 * MIB, output=1 * MIB, file_size=8 * MIB, processes=16)
+_ANSWER_SECONDS = 1.0  # how much later than the wall limit the caller has its answer
+_SUPERVISOR_GROWTH = 16 * MIB
+_CLEAN = Program(
+    "import os, sys\n"
+    "print(sorted(os.listdir('/box/work')), os.listdir('/tmp'), os.listdir('/dev/shm'), os.getpid())\n"
+    "print(sum(map(int, sys.stdin.read().split())), file=sys.stderr)\n"
+)
+_CLEAN_STDOUT = b"['main.py'] [] [] 2\n"
+
+
+class Arena:
+    """One engine with one worker.
+
+    ``attack`` runs a hostile program through the public API and checks what every line of the list means by "safe":
+    the answer came in time, the status is not ours to excuse, the host is unchanged, and the same worker's next run is
+    clean and correct. What is particular to a line, its true status, is for the test to check on the outcome.
+    """
+
+    def __init__(self) -> None:
+        self.engine = Engine(workers=1)
+        self._run_clean()
+
+    def attack(
+        self,
+        source: str | bytes,
+        *,
+        stdin: bytes = b"",
+        limits: Limits = LIMITS,
+        entry: str | None = None,
+        args: Sequence[Any] = (),
+        same_worker: bool = True,
+    ) -> Outcome:
+        """Run ``source`` and check that it was survived.
+
+        Args:
+            same_worker: the worker must outlive the attack. False only for what is known to cost the engine a worker.
+        """
+        worker = next(iter(self.engine._alive))
+        before, memory = Host.look(), resident_bytes()
+        started = time.monotonic()
+        outcome = self.engine.run(Program(source, entry=entry), stdin=stdin, args=args, limits=limits)
+        took = time.monotonic() - started
+        assert took < limits.wall_seconds + _ANSWER_SECONDS, f"the caller waited {took:.2f} s"
+        assert outcome.status is not Status.SANDBOX_ERROR, outcome
+        self._run_clean()
+        self._assert_unchanged(before)
+        assert resident_bytes() - memory < _SUPERVISOR_GROWTH + 3 * limits.output, "the supervisor has grown"
+        if same_worker:
+            assert next(iter(self.engine._alive)) is worker, "the attack cost the engine a worker"
+        return outcome
+
+    def _run_clean(self) -> None:
+        clean = self.engine.run(_CLEAN, stdin=b"20 22", limits=LIMITS)
+        assert (clean.status, clean.stdout, clean.stderr) == (Status.OK, _CLEAN_STDOUT, b"42\n"), clean
+
+    def _assert_unchanged(self, before: Host) -> None:
+        """A worker being closed, or a sandbox being made, settles within moments: only what stays is a change."""
+        deadline = time.monotonic() + 5
+        while changes := before.changes(Host.look()):
+            assert time.monotonic() < deadline, changes
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def arena() -> Iterator[Arena]:
+    """An arena for the hostile programs of one file."""
+    made = Arena()
+    yield made
+    made.engine.close()

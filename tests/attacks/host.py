@@ -1,0 +1,94 @@
+"""The host as seen from outside the sandbox, before and after an attack."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import psutil
+
+from engine import cgroup
+
+_WATCHED_FOLDERS = (
+    "/",
+    "/dev",
+    "/dev/shm",
+    "/dev/mqueue",
+    "/root",
+    "/run",
+    "/run/lock",
+    "/run/user",
+    "/tmp",
+    "/var/tmp",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What no run may change.
+
+    Attributes:
+        processes: how many processes descend from this one (an idle worker's are always the same number).
+        mounts: this mount namespace, line by line.
+        groups: control groups of the engine.
+        files: entries of the folders that everybody may write, and of this one's working directory.
+        sockets: listening or connected internet sockets, and named unix sockets, of this network namespace.
+        ipc: System V segments, queues and semaphores of this ipc namespace.
+        descriptors: how many this process has open.
+    """
+
+    processes: int
+    mounts: tuple[str, ...]
+    groups: frozenset[str]
+    files: frozenset[str]
+    sockets: frozenset[str]
+    ipc: tuple[str, ...]
+    descriptors: int
+
+    @classmethod
+    def look(cls) -> Host:
+        """The host as it stands."""
+        return cls(
+            processes=len(psutil.Process().children(recursive=True)),
+            mounts=tuple(Path("/proc/self/mountinfo").read_text().splitlines()),
+            groups=_groups(),
+            files=_files(),
+            sockets=_sockets(),
+            ipc=tuple(Path("/proc/sysvipc", name).read_text() for name in ("shm", "msg", "sem")),
+            descriptors=len(os.listdir("/proc/self/fd")),
+        )
+
+    def changes(self, later: Host) -> dict[str, tuple[object, object]]:
+        """The aspects that differ, each with its value before and after. Empty when nothing has changed."""
+        pairs = {each.name: (getattr(self, each.name), getattr(later, each.name)) for each in fields(self)}
+        return {name: (before, after) for name, (before, after) in pairs.items() if before != after}
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process, the supervisor."""
+    return psutil.Process().memory_info().rss
+
+
+def _groups() -> frozenset[str]:
+    parents = set(cgroup.find().parents.values())
+    return frozenset(str(path) for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-*"))
+
+
+def _files() -> frozenset[str]:
+    found = set()
+    for folder in (*_WATCHED_FOLDERS, os.getcwd()):
+        if os.access(folder, os.R_OK | os.X_OK) and os.path.isdir(folder):
+            found |= {os.path.join(folder, name) for name in os.listdir(folder)}
+    return frozenset(found)
+
+
+def _sockets() -> frozenset[str]:
+    found = set()
+    for name in ("tcp", "tcp6", "udp", "udp6", "raw", "packet", "netlink"):
+        path = Path("/proc/net", name)
+        if path.exists():
+            # The address columns and the state; counters and timers move by themselves.
+            found |= {f"{name} {' '.join(line.split()[1:4])}" for line in path.read_text().splitlines()[1:]}
+    unix = Path("/proc/net/unix").read_text().splitlines()[1:]
+    return frozenset(found | {f"unix {columns[7]}" for columns in map(str.split, unix) if len(columns) > 7})
