@@ -24,7 +24,6 @@ from nsjail.config import Exe, IdMap, MountPt, NsJailConfig
 from nsjail.enums import LogLevel, RLimitType
 from nsjail.serializers.textproto import to_textproto
 
-from engine import policy
 from engine.errors import SandboxUnavailable
 from engine.runtime import Runtime
 
@@ -168,7 +167,6 @@ def configuration(runtime: Runtime, who: Identity) -> NsJailConfig:
         uidmap=_maps(who.uid, who.program and who.program[0], who.use_newidmap),
         gidmap=_maps(who.gid, who.program and who.program[1], who.use_newidmap),
         mount=_mounts(runtime),
-        seccomp_string=[policy.to_kafel(policy.load("worker"))],
         exec_bin=Exe(path=_INTERPRETER[0], arg=list(_INTERPRETER[1:])),
     )
 

@@ -39,6 +39,7 @@ _UNWATCHED_SECONDS = 0.003
 _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
+_SETUP = struct.Struct("<BH")
 _JOB = struct.Struct("<8QB")
 _REPORT = struct.Struct("=8siI5q104x")
 
@@ -55,13 +56,14 @@ class Plan:
         runtime: what programs run on.
         hierarchy: where control groups are made, or None when the engine was told to do without.
         executable: nsjail.
-        program_filter: the inner seccomp filter, as BPF.
+        worker_filter, program_filter: the outer and the inner seccomp filter, as BPF.
         isolation: the walls that stand, as every outcome reports them.
     """
 
     runtime: Runtime
     hierarchy: cgroup.Hierarchy | None
     executable: Path
+    worker_filter: bytes
     program_filter: bytes
     isolation: tuple[str, ...]
 
@@ -197,8 +199,8 @@ class Worker:
         self._zygote = os.pidfd_open(pid)
         if self._group is not None:
             self._group.add(pid)
-        own_uid = b"\1" if self._who.program is not None else b"\0"
-        self._control.send(own_uid + self._plan.program_filter)
+        outer, inner = self._plan.worker_filter, self._plan.program_filter
+        self._control.send(_SETUP.pack(self._who.program is not None, len(outer)) + outer + inner)
         self._receive(b"born")
         self._control.settimeout(_READY_SECONDS)
 
@@ -600,6 +602,7 @@ def plan(runtime: Runtime, hierarchy: cgroup.Hierarchy | None) -> Plan:
         runtime=runtime,
         hierarchy=hierarchy,
         executable=jail.binary(),
+        worker_filter=policy.to_bpf(policy.load("worker")),
         program_filter=policy.to_bpf(policy.load("program")),
         isolation=(*jail.NAMESPACES, "seccomp", "no_new_privs", "capabilities", "uid", *limits),
     )

@@ -71,13 +71,13 @@ PRELOADED = (
 
 
 def main():
-    """Be the zygote: introduce yourself, receive the filter, then make one run after the other, for ever."""
+    """Be the zygote: introduce yourself, receive the filters, then make one run after the other, for ever."""
     control = socket.socket(fileno=CONTROL_FD)
     # The shell that started nsjail left these ignored; programs are to find them as they always are.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     control.send(HELLO)
-    walls = sandbox.Walls(control.recv(1 << 17))
+    walls = sandbox.Walls(control.recv(1 << 16))
     os.unshare(os.CLONE_NEWCGROUP)
     walls.narrow_zygote()
     _hide_own_modules()
