@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 
 from engine import cgroup, jail, notify, policy
+from engine.determinism import Conditions
 from engine.errors import SandboxUnavailable
 from engine.inside import values
 from engine.limits import Limits
@@ -40,7 +41,8 @@ _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
 _SETUP = struct.Struct("<BH")
-_JOB = struct.Struct("<8QB")
+_JOB = struct.Struct("<8Q??d")
+_FIXED = Conditions()
 _REPORT = struct.Struct("=8siI5q104x")
 
 
@@ -207,7 +209,7 @@ class Worker:
     def _calibrate(self) -> None:
         """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
         for _ in range(2):
-            run = _Run(self, Program("pass"), Limits())
+            run = _Run(self, Program("pass"), Limits(), _FIXED)
             outcome = run.conduct(b"", b"")
             if outcome.status is not Status.OK:
                 raise WorkerDied(
@@ -243,14 +245,16 @@ class Worker:
         """The process id of the worker's outermost process, for accounting."""
         return self._process.pid if self._process is not None else 0
 
-    def run(self, program: Program, stdin: bytes, arguments: bytes, limits: Limits) -> Outcome:
+    def run(
+        self, program: Program, stdin: bytes, arguments: bytes, limits: Limits, conditions: Conditions = _FIXED
+    ) -> Outcome:
         """Run one program in a sandbox of its own.
 
         Raises:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
         """
         try:
-            return _Run(self, program, limits).conduct(stdin, arguments)
+            return _Run(self, program, limits, conditions).conduct(stdin, arguments)
         except OSError as error:  # this process is out of descriptors or memory
             raise WorkerDied(str(error)) from error
 
@@ -312,12 +316,16 @@ class _Run:
         largest: resident bytes of its largest process.
     """
 
-    def __init__(self, worker: Worker, program: Program, limits: Limits) -> None:
+    def __init__(self, worker: Worker, program: Program, limits: Limits, conditions: Conditions) -> None:
         self._worker = worker
         self._group = worker._group
         self._control = worker._control
         self._program = program
         self._limits = limits
+        self._conditions = conditions
+        # A varied run has an interpreter of its own: it shares nothing with the zygote, and has one process more.
+        self._shared = 0 if conditions.varied else worker._shared
+        self._tasks = limits.processes + conditions.varied
         self._streams: list[_Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
@@ -362,8 +370,8 @@ class _Run:
         if group is None:
             return 0
         try:
-            memory = worker._idle_usage + max(self._limits.memory - worker._shared, 0)
-            self._set_limits(group, memory, _TRUSTED_TASKS + self._limits.processes)
+            memory = worker._idle_usage + max(self._limits.memory - self._shared, 0)
+            self._set_limits(group, memory, _TRUSTED_TASKS + self._tasks)
             earlier_peak = 0 if group.restart_peak() else group.peak()
             self.before = group.read()
         except OSError as error:
@@ -410,10 +418,10 @@ class _Run:
         # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
         # It counts by uid, so it can only be set where programs have one of their own.
-        tasks = limits.processes + 16 if self._worker._who.program is not None else 0
-        is_function = self._program.entry is not None
+        tasks = self._tasks + 16 if self._worker._who.program is not None else 0
+        how = (self._program.entry is not None, self._conditions.varied, self._conditions.clock_start)
         rlimits = (seconds, max(limits.file_size, 1), limits.open_files, tasks, address_space)
-        return _JOB.pack(*rlimits, *lengths, is_function)
+        return _JOB.pack(*rlimits, *lengths, *how)
 
     def _watch(self, started: float) -> None:
         """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
@@ -524,7 +532,7 @@ class _Run:
             value=value,
             cpu_time_s=cpu,
             wall_time_s=wall,
-            peak_memory_bytes=max(self._worker._shared + self.charged, self.largest),
+            peak_memory_bytes=max(self._shared + self.charged, self.largest),
             detail=detail or refused,
             isolation=self._worker._plan.isolation,
         )

@@ -4,31 +4,51 @@ Nothing here is a wall: the walls stood before the program was read, and whateve
 itself. What this file owes is fidelity: the same namespaces, messages, exit codes and end of life as a cold start.
 """
 
+import _sitebuiltins
 import atexit
 import builtins
 import gc
+import math
 import os
-import random
 import sys
 
 import values
+import virtual_clock
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
-_SEED = 0
 
 _exit = os._exit
 
 
 def prepare_interpreter():
-    """What every program finds alike: its arguments and path, and a ``random`` that is seeded."""
+    """What every program finds alike: its arguments, its path, its builtins; and no trace of these files."""
+    _hide_own_modules()
+    _add_site_builtins()
     sys.argv[:] = [os.path.basename(MAIN)]
     sys.path.insert(0, os.path.dirname(MAIN))
     sys.path.append(PACKAGES)
-    random.seed(_SEED)
 
 
-def become(program_fd, lengths, stage_fd, value_fd):
+def _hide_own_modules():
+    """Leave nothing of this folder where a program's imports could meet it."""
+    own = os.path.dirname(__file__)
+    sys.path.remove(own)
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
+            del sys.modules[name]
+    sys.path_importer_cache.pop(own, None)
+
+
+def _add_site_builtins():
+    """What ``site`` would add to builtins, were it not switched off: programs do call ``exit()``."""
+    end_of_file = "Ctrl-D (i.e. EOF)"
+    builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
+    builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
+    builtins.help = _sitebuiltins._Helper()
+
+
+def become(program_fd, lengths, stage_fd, value_fd, clock):
     """Read the program, compile it, run it, end the process.
 
     Args:
@@ -36,7 +56,10 @@ def become(program_fd, lengths, stage_fd, value_fd):
         lengths: of these three, in bytes.
         stage_fd: one byte is written here when the source does not compile; closed before any of it runs.
         value_fd: where a function's return value goes, or None for a whole program.
+        clock: seconds since the epoch at which its clock starts, or nan for the real one.
     """
+    if not math.isnan(clock):
+        virtual_clock.start(clock)
     entry, arguments, source = _read(program_fd, lengths)
     main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
     _write_all(main, source)

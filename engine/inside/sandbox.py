@@ -15,12 +15,13 @@ import struct
 import sys
 
 import python_program
+import varied
 
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
 SETUP = struct.Struct("<BH")  # whether programs have a uid of their own, bytes of the outer filter
-JOB = struct.Struct("<8QB")
+JOB = struct.Struct("<8Q??d")  # five rlimits, three lengths, whether a function, whether varied, the clock
 REPORT_SIZE = 8 + 4 + 4 + 144  # a word, the wait status, whether init had left before, struct rusage
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
@@ -229,11 +230,11 @@ def be_child(control, walls, cores, init):
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         _close_all_but(program, compile_error, value)
-        *limits, entry, arguments, source, is_function = JOB.unpack(message)
+        *limits, entry, arguments, source, is_function, is_varied, clock = JOB.unpack(message)
         walls.limit(*limits)
         os.sched_setaffinity(0, cores)
-        lengths = (entry, arguments, source)
-        python_program.become(program, lengths, compile_error, value if is_function else None)
+        become = varied.start_over if is_varied else python_program.become
+        become(program, (entry, arguments, source), compile_error, value if is_function else None, clock)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -36,8 +36,6 @@ When the supervisor dies the socket hangs up; the zygote sees that, exits, and t
 namespace.
 """
 
-import _sitebuiltins
-import builtins
 import contextlib
 import gc
 import os
@@ -48,6 +46,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
 
+import fixed_random
 import python_program
 import sandbox
 
@@ -80,11 +79,10 @@ def main():
     walls = sandbox.Walls(control.recv(1 << 16))
     os.unshare(os.CLONE_NEWCGROUP)
     walls.narrow_zygote()
-    _hide_own_modules()
     for name in PRELOADED:
         __import__(name)
-    _add_site_builtins()
     python_program.prepare_interpreter()
+    fixed_random.fix()
     rehearse()
     _leave_small_pids()
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -107,23 +105,6 @@ def main():
         await_end(child)
         walls.end(child, init, init_handle, CONTROL_FD)
         os.close(init_handle)
-
-
-def _hide_own_modules():
-    """Leave no trace of this folder where a program's imports could meet it."""
-    own = sys.path.pop(0)
-    for name, module in list(sys.modules.items()):
-        if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
-            del sys.modules[name]
-    sys.path_importer_cache.pop(own, None)
-
-
-def _add_site_builtins():
-    """What ``site`` would add to builtins, were it not switched off: programs do call ``exit()``."""
-    end_of_file = "Ctrl-D (i.e. EOF)"
-    builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
-    builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
-    builtins.help = _sitebuiltins._Helper()
 
 
 def _leave_small_pids():
