@@ -10,6 +10,7 @@ import builtins
 import gc
 import math
 import os
+import signal
 import sys
 
 import values
@@ -17,6 +18,7 @@ import virtual_clock
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
+_INTERRUPTED = 256  # no exit code: Python ends an interrupted program by the signal that interrupted it
 
 _exit = os._exit
 
@@ -107,7 +109,7 @@ def _new_module(name):
 
 
 def _guard(function, *arguments):
-    """Call, and give the exit code that Python would: 0, what SystemExit says, or 1 after a traceback."""
+    """Call, and give Python's exit code: 0, what SystemExit says, 1 or ``_INTERRUPTED`` after a traceback."""
     try:
         function(*arguments)
     except SystemExit as error:
@@ -117,7 +119,7 @@ def _guard(function, *arguments):
         while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
             frames = frames.tb_next
         sys.excepthook(type(error), error.with_traceback(frames), frames)
-        return 1
+        return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 
@@ -161,6 +163,9 @@ def _end(code):
     sys.modules.pop("solution", None)
     gc.collect()
     lost = not flush_all() or lost
+    if code == _INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     _exit(120 if lost else code)
 
 
