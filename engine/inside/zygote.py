@@ -22,7 +22,8 @@ One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is who
     child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
                                      seccomp filter, on which forbidden system calls are reported; and the reading end
                                      of a pipe on which the child says that a source does not compile
-    supervisor -> child    JOB       rlimits, with the descriptors of program, stdin, stdout, stderr and value
+    supervisor -> child    JOB       rlimits and the manner of the run, with the descriptors of program, stdin, stdout,
+                                     stderr and value
     zygote -> supervisor   REPORT    wait status and usage of the program's first process, and whether init was there
                                      to the end; by then everything in the run is dead and reaped
 
