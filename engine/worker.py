@@ -544,6 +544,8 @@ class _Run:
             return self._verdict
         if after.oom_kills > before.oom_kills:
             return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
+        if self._is_compile_error():
+            return Status.COMPILE_ERROR, "the source does not compile"
         if self._verdict is not None:
             return self._verdict
         if report is None or report.init_left:
@@ -555,8 +557,6 @@ class _Run:
             return Status.TIME_LIMIT, f"cpu time of {limits.cpu_time:g} s"
         if after.forks_refused > before.forks_refused:
             return Status.PROCESS_LIMIT, f"{limits.processes} processes and threads"
-        if self._is_compile_error():
-            return Status.COMPILE_ERROR, "the source does not compile"
         if os.WIFSIGNALED(report.wait_status):
             number = os.WTERMSIG(report.wait_status)
             return Status.SIGNALED, signal.strsignal(number) or f"signal {number}"

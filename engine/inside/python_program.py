@@ -50,6 +50,20 @@ def _add_site_builtins():
     builtins.help = _sitebuiltins._Helper()
 
 
+def write_source(program_fd, lengths):
+    """Write the source where its traceback will look for it; the arguments are those of ``become``.
+
+    This is apart because the run's limit of file sizes is not about it.
+    """
+    *before, left = lengths
+    offset = sum(before)
+    main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
+    while left:
+        sent = os.sendfile(main, program_fd, offset, left)
+        offset, left = offset + sent, left - sent
+    os.close(main)
+
+
 def become(program_fd, lengths, stage_fd, value_fd, clock):
     """Read the program, compile it, run it, end the process.
 
@@ -63,9 +77,6 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
     if not math.isnan(clock):
         virtual_clock.start(clock)
     entry, arguments, source = _read(program_fd, lengths)
-    main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
-    _write_all(main, source)
-    os.close(main)
     try:
         code = compile(source, MAIN, "exec", dont_inherit=True)
     except BaseException as error:

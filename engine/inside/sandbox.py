@@ -231,10 +231,12 @@ def be_child(control, walls, cores, init):
         os.dup2(stderr, 2)
         _close_all_but(program, compile_error, value)
         *limits, entry, arguments, source, is_function, is_varied, clock = JOB.unpack(message)
+        lengths = (entry, arguments, source)
+        python_program.write_source(program, lengths)
         walls.limit(*limits)
         os.sched_setaffinity(0, cores)
         become = varied.start_over if is_varied else python_program.become
-        become(program, (entry, arguments, source), compile_error, value if is_function else None, clock)
+        become(program, lengths, compile_error, value if is_function else None, clock)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
