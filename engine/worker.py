@@ -329,6 +329,7 @@ class _Run:
         self._streams: list[_Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
+        self._over = False  # every process of the program had ended before we had to kill any
         self._report: _Report | None = None
         self.before = cgroup.Reading(0, 0, 0, 0)
         self.charged = 0
@@ -446,6 +447,8 @@ class _Run:
             if self._verdict is None and now >= check_cpu:
                 check_cpu = now + self._check_cpu()
             if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
+                if self._over:
+                    raise WorkerDied("the program has ended, but the zygote does not say how")
                 # A process the kernel cannot end yet (D state). The caller is answered; the worker is given up.
                 self._worker.stuck = True
                 return
@@ -481,6 +484,7 @@ class _Run:
         # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
         if not events & select.POLLIN or self._verdict is not None:
             poller.unregister(self._child.listener)
+            self._over = self._verdict is None
             return
         name = notify.forbidden_call(self._child.listener)
         self._kill(Status.FORBIDDEN_SYSCALL, name or "a forbidden call, by a process that has ended since")
