@@ -36,13 +36,22 @@ def with_etc(patch: pytest.MonkeyPatch, folder: Path) -> None:
 def inside(*replacements: tuple[str, str]) -> Edit:
     def edit(patch: pytest.MonkeyPatch, folder: Path) -> None:
         inside = folder / "inside"
-        shutil.copytree(jail.INSIDE, inside)
+        if inside != jail.INSIDE:
+            shutil.copytree(jail.INSIDE, inside)
         for old, new in replacements:
             found = [file for file in inside.glob("*.py") if old in file.read_text()]
             assert found, old
             for file in found:
                 file.write_text(file.read_text().replace(old, new))
         patch.setattr(jail, "INSIDE", inside)
+
+    return edit
+
+
+def together(*edits: Edit) -> Edit:
+    def edit(patch: pytest.MonkeyPatch, folder: Path) -> None:
+        for each in edits:
+            each(patch, folder)
 
     return edit
 
@@ -55,6 +64,7 @@ def without_group_limits(patch: pytest.MonkeyPatch, _: Path) -> None:
 def without_cpu_account(patch: pytest.MonkeyPatch, _: Path) -> None:
     for group in (cgroup._GroupV1, cgroup._GroupV2):
         patch.setattr(group, "cpu_ns", lambda _: 0)
+        patch.setattr(group, "read", lambda self, read=group.read: replace(read(self), cpu_ns=0))
 
 
 def silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
