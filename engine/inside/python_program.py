@@ -7,6 +7,7 @@ itself. What this file owes is fidelity: the same namespaces, messages, exit cod
 import _sitebuiltins
 import atexit
 import builtins
+import contextlib
 import gc
 import math
 import os
@@ -114,6 +115,8 @@ def _new_module(name):
     """The namespace of a fresh main module."""
     module = type(sys)(name)
     module.__file__ = MAIN
+    module.__cached__ = None
+    module.__annotations__ = {}
     module.__builtins__ = builtins
     sys.modules[name] = module
     return module.__dict__
@@ -173,22 +176,37 @@ def _end(code):
     sys.modules.pop("__main__", None)
     sys.modules.pop("solution", None)
     gc.collect()
-    lost = not flush_all() or lost
+    lost = not flush_all(told=lost) or lost
     if code == _INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     _exit(120 if lost else code)
 
 
-def flush_all():
-    """Flush the standard streams, those the program put in their place too; False when stdout's output is lost."""
+def flush_all(told=False):
+    """Flush the standard streams, those the program put in their place too; False when stdout's output is lost.
+
+    Args:
+        told: say nothing of it on stderr: that has been done.
+    """
     kept = True
+    streams = []
     for stream in (sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__):
+        if any(stream is each for each in streams):
+            continue
+        streams.append(stream)
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
         except BaseException as error:
             if stream is sys.stdout:
                 kept = False
-                sys.__excepthook__(type(error), error.with_traceback(None), None)
+                if not told:
+                    _tell_unraisable(stream, error)
     return kept
+
+
+def _tell_unraisable(culprit, error):
+    with contextlib.suppress(Exception):  # stderr is the program's as well: it may not take it
+        print(f"Exception ignored in: {culprit!r}", file=sys.stderr)
+    sys.__excepthook__(type(error), error.with_traceback(None), None)
