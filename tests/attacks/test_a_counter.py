@@ -102,3 +102,11 @@ def test_without_the_cap_on_output_the_supervisor_grows(
     outcome = run(exhaustion.STDOUT)
     assert (outcome.status, len(outcome.stdout)) == (Status.OK, 100 * MIB)
     assert resident_bytes() - before > 50 * MIB
+
+
+def test_without_its_place_in_the_queue_the_zygote_is_killed_for_a_program_s_files(
+    without: Callable[[Edit], Run],
+) -> None:
+    run = without(inside(("        walls.be_the_first_to_be_killed()\n", "")))
+    with pytest.raises(worker.WorkerDied):
+        run(exhaustion.FILE, LARGE_FILES)

@@ -735,7 +735,7 @@ for folder, _, names in os.walk("/opt"):
     for name in names:
         with open(os.path.join(folder, name), "rb") as file:
             while chunk := file.read(1 << 20): total += len(chunk)
-print(total > 100 << 20)
+print(total > 64 << 20)
 """
     outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=10, wall_time=30))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"True\n")
