@@ -43,7 +43,7 @@ PROGRAMS = {
     "streams": "import sys\nfor s in sys.stdin, sys.stdout, sys.stderr: print(s, s.errors, s.line_buffering)",
     "place": "import os\nprint(os.getcwd(), __file__, os.umask(0), os.listdir())",
     "own frame": "import sys\nprint(sys._getframe().f_code.co_name, sys._getframe().f_globals is globals())",
-    "hooks": "import gc, sys\nprint(gc.isenabled(), gc.get_threshold(), gc.callbacks, sys.getprofile(), sys.gettrace())",
+    "hooks": "import gc, sys\nprint(gc.isenabled(), gc.get_threshold(), gc.callbacks, sys.gettrace())",
     "signals": "import signal\nprint(*map(signal.getsignal, range(1, 32)), signal.pthread_sigmask(0, []))",
     "own hook": "import sys\nsys.excepthook = lambda *error: print('hooked', error[0].__name__)\n1 / 0",
     "traceback": "import traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()",
