@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -51,6 +52,7 @@ class Arena:
             same_worker: the worker must outlive the attack. False only for what is known to cost the engine a worker.
         """
         worker = next(iter(self.engine._alive))
+        select.select([worker._control], [], [], 5)  # until the sandbox of the next run is there, as it is in idleness
         before, memory = Host.look(), resident_bytes()
         started = time.monotonic()
         outcome = self.engine.run(Program(source, entry=entry), stdin=stdin, args=args, limits=limits)

@@ -31,7 +31,7 @@ class Host:
     Attributes:
         processes: how many processes descend from this one (an idle worker's are always the same number).
         mounts: this mount namespace, line by line.
-        groups: control groups of the engine.
+        groups: control groups of this process's engines.
         files: entries of the folders that everybody may write, and of this one's working directory.
         sockets: listening or connected internet sockets, and named unix sockets, of this network namespace.
         ipc: System V segments, queues and semaphores of this ipc namespace.
@@ -72,7 +72,7 @@ def resident_bytes() -> int:
 
 def _groups() -> frozenset[str]:
     parents = set(cgroup.find().parents.values())
-    return frozenset(str(path) for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-*"))
+    return frozenset(str(path) for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-{os.getpid()}-*"))
 
 
 def _files() -> frozenset[str]:
