@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +17,6 @@ LIMITS = Limits(cpu_time=1.0, wall_time=1.5, memory=64 * MIB, output=1 * MIB, fi
 _ANSWER_SECONDS = 1.0  # how much later than the wall limit the caller has its answer
 _SETTLE_SECONDS = 5.0
 _SUPERVISOR_GROWTH = 16 * MIB
-_PROCESSES_OF_A_WORKER = 5  # keeper, nsjail, zygote, and the next run's init and child
 _CLEAN = Program(
     "import os, sys\n"
     "print(sorted(os.listdir('/box/work')), os.listdir('/tmp'), os.listdir('/dev/shm'), os.getpid())\n"
@@ -53,7 +53,8 @@ class Arena:
             same_worker: the worker must outlive the attack. False only for what is known to cost the engine a worker.
         """
         worker = next(iter(self.engine._alive))
-        before, memory = self._look_when_idle(), resident_bytes()
+        select.select([worker._control], [], [], 5)  # until the sandbox of the next run is there, as it is in idleness
+        before, memory = Host.look(), resident_bytes()
         started = time.monotonic()
         outcome = self.engine.run(Program(source, entry=entry), stdin=stdin, args=args, limits=limits)
         took = time.monotonic() - started
@@ -69,14 +70,6 @@ class Arena:
     def _run_clean(self) -> None:
         clean = self.engine.run(_CLEAN, stdin=b"20 22", limits=LIMITS)
         assert (clean.status, clean.stdout, clean.stderr) == (Status.OK, _CLEAN_STDOUT, b"42\n"), clean
-
-    def _look_when_idle(self) -> Host:
-        """The host once the next sandbox is made: it is, a moment after every run."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while (host := Host.look()).processes != _PROCESSES_OF_A_WORKER:
-            assert time.monotonic() < deadline, host.processes
-            time.sleep(0.01)
-        return host
 
     def _assert_unchanged(self, before: Host) -> None:
         """A worker being closed, or a sandbox being made, settles within moments: only what stays is a change."""
