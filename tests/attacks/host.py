@@ -22,6 +22,7 @@ _WATCHED_FOLDERS = (
     "/tmp",
     "/var/tmp",
 )
+_LISTENS = ("0A", "07")  # states of TCP and of UDP, see the kernel's include/net/tcp_states.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Host:
         mounts: this mount namespace, line by line.
         groups: control groups of this process's engines.
         files: entries of the folders that everybody may write, and of this one's working directory.
-        sockets: listening or connected internet sockets, and named unix sockets, of this network namespace.
+        sockets: listening internet sockets, and named unix sockets, of this network namespace.
         ipc: System V segments, queues and semaphores of this ipc namespace.
         descriptors: how many this process has open.
     """
@@ -84,11 +85,12 @@ def _files() -> frozenset[str]:
 
 
 def _sockets() -> frozenset[str]:
+    """Who listens, and unix sockets with a name. Connections come and go with whatever else this machine does."""
     found = set()
-    for name in ("tcp", "tcp6", "udp", "udp6", "raw", "packet", "netlink"):
+    for name in ("tcp", "tcp6", "udp", "udp6", "raw", "packet"):
         path = Path("/proc/net", name)
         if path.exists():
-            # The address columns and the state; counters and timers move by themselves.
-            found |= {f"{name} {' '.join(line.split()[1:4])}" for line in path.read_text().splitlines()[1:]}
+            rows = [line.split()[1:4] for line in path.read_text().splitlines()[1:]]
+            found |= {f"{name} {' '.join(row)}" for row in rows if row[2] in _LISTENS}
     unix = Path("/proc/net/unix").read_text().splitlines()[1:]
     return frozenset(found | {f"unix {columns[7]}" for columns in map(str.split, unix) if len(columns) > 7})
