@@ -68,7 +68,7 @@ class Arena:
         return outcome
 
     def _run_clean(self) -> None:
-        clean = self.engine.run(_CLEAN, stdin=b"20 22", limits=LIMITS)
+        clean = self.engine.run(_CLEAN, stdin=b"20 22")
         assert (clean.status, clean.stdout, clean.stderr) == (Status.OK, _CLEAN_STDOUT, b"42\n"), clean
 
     def _assert_unchanged(self, before: Host) -> None:

@@ -61,9 +61,15 @@ class Host:
         )
 
     def changes(self, later: Host) -> dict[str, tuple[object, object]]:
-        """The aspects that differ, each with its value before and after. Empty when nothing has changed."""
+        """The aspects that differ, with what is gone and what is new. Empty when nothing has changed."""
         pairs = {each.name: (getattr(self, each.name), getattr(later, each.name)) for each in fields(self)}
-        return {name: (before, after) for name, (before, after) in pairs.items() if before != after}
+        return {name: _difference(before, after) for name, (before, after) in pairs.items() if before != after}
+
+
+def _difference(before: object, after: object) -> tuple[object, object]:
+    if isinstance(before, frozenset) and isinstance(after, frozenset):
+        return sorted(before - after), sorted(after - before)
+    return before, after
 
 
 def resident_bytes() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,13 @@ _NO_LIMIT_OF_TASKS = together(without_group_limits, _without_rlimit("NPROC"))
     ("source", "wall", "limits", "status", "stdout"),
     [
         (exhaustion.THREADS, _NO_LIMIT_OF_TASKS, LIMITS, Status.OK, b"100\n"),
-        (exhaustion.ORPHANS, _NO_REAPING, LIMITS, Status.PROCESS_LIMIT, b"14 of 300 orphans\n"),
+        (
+            exhaustion.ORPHANS,
+            _NO_REAPING,
+            replace(LIMITS, cpu_time=10, wall_time=20),
+            Status.PROCESS_LIMIT,
+            b"14 of 300 orphans\n",
+        ),
         (exhaustion.MEMORY_IN_CHILDREN, without_group_limits, LIMITS, Status.OK, b"6 of 6 children hold 15 MiB\n"),
         (exhaustion.MEMORY_OF_A_CHILD, without_group_limits, LIMITS, Status.OK, b"the child ended with 0\n"),
         (exhaustion.FILE, _LARGE_TMPFS, ROOMY, Status.OK, b"100 MiB\n"),

@@ -361,7 +361,7 @@ def test_a24_spins_for_ever(arena: Arena) -> None:
 def test_a25_sleeps_for_ever(arena: Arena) -> None:
     outcome = arena.attack("import time\ntime.sleep(10**6)")
     assert (outcome.status, outcome.signal, outcome.detail) == (Status.TIME_LIMIT, signal.SIGKILL, "wall time of 1.5 s")
-    assert 1.5 <= outcome.wall_time_s < 1.6
+    assert 1.5 <= outcome.wall_time_s < 2
     assert outcome.cpu_time_s < 0.1
 
 
