@@ -49,6 +49,7 @@ class _Asked:
     missing: int
     answers: list[Answer | None]
     exhausted: bool = False
+    seconds: float = 0.0  # that the oracles took so far
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ class Examination:
     Args:
         seed: see ``harness.inputs.inputs``.
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
-            finished, so a little more is spent.
+            finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: one
+            that wastes time is not to be judged on fewer test cases for it.
     """
 
     problem: Problem
@@ -159,6 +161,7 @@ class Examination:
             self._waiting.clear()
             return
         asked = self._asked[index]
+        asked.seconds += outcome.cpu_time_s
         asked.answers[number] = answer_of(self.problem, outcome)
         if asked.answers[number] is None:
             self._crashes[index, number] = why_failed(outcome)
@@ -175,13 +178,13 @@ class Examination:
             self._settled[index] = result
             return
         self._settled[index] = None
+        self._spent += asked.seconds / len(self._oracles) * len(self._candidates)
         if self._sandbox_error is None:
             for program, card in zip(self._candidates, self._scorecards, strict=True):
                 self._waiting.append(partial(self._candidate_run, result, program, card))
 
     def _candidate_done(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
         self._running -= 1
-        self._spent += outcome.cpu_time_s
         card.record(case, outcome)
 
     def _last_that_counts(self) -> float:

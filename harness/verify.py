@@ -46,7 +46,8 @@ def verify(
     Args:
         problems: taken lazily, a bounded number ahead.
         seed: for inputs chosen at random; the same seed gives the same rows.
-        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end.
+        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end. See
+            ``harness.examination``.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
