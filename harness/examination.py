@@ -32,6 +32,8 @@ class Run:
 
     Attributes:
         done: to be called with the outcome.
+        if_refused: how it ends when the engine does not take it. An oracle's is our fault. A candidate's is its own: on
+            the same input the oracles were taken.
     """
 
     program: Program
@@ -39,6 +41,7 @@ class Run:
     args: tuple[Any, ...]
     limits: Limits
     done: Callable[[Outcome], None]
+    if_refused: Status
 
 
 @dataclass(slots=True)
@@ -142,15 +145,16 @@ class Examination:
         return True
 
     def _oracle_run(self, index: int, number: int, program: Program) -> Run | None:
-        return self._run(program, self._asked[index].input, partial(self._oracle_done, index, number))
+        done = partial(self._oracle_done, index, number)
+        return self._run(program, self._asked[index].input, done, Status.SANDBOX_ERROR)
 
     def _candidate_run(self, case: TestCase, program: Program, card: Scorecard) -> Run | None:
         if card.is_settled_before(case.index):
             return None
-        return self._run(program, case.input, partial(self._candidate_done, case, card))
+        return self._run(program, case.input, partial(self._candidate_done, case, card), Status.COMPILE_ERROR)
 
-    def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None]) -> Run:
-        return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done)
+    def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None], if_refused: Status) -> Run:
+        return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done, if_refused)
 
     def _oracle_done(self, index: int, number: int, outcome: Outcome) -> None:
         self._running -= 1

@@ -309,6 +309,17 @@ def test_an_engine_that_refuses_a_run_is_our_fault() -> None:
     assert "cannot cross" in row.detail
 
 
+def test_a_candidate_that_the_engine_refuses_is_not_excused() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "too large":
+            raise InvalidProgram("a source may have so many bytes")
+        return echo(program, stdin, args)
+
+    refused, honest = judge(stdin_row(candidates=candidates("too large", "right")), script=script)
+    assert (refused.verdict, honest.verdict) == (Verdict.COMPILE_ERROR, Verdict.ACCEPTED)
+    assert "so many bytes" in refused.detail
+
+
 def test_an_engine_without_walls_ends_everything() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         raise SandboxUnavailable("cgroup", "read-only", "remount it")
