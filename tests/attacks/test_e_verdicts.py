@@ -322,10 +322,10 @@ os.environ['LD_PRELOAD'] = 'libfaketime.so.1'
 started = true()
 while true() < started + {seconds}: pass
 """
-    outcome = arena.attack(source.format(seconds=9), limits=_SECONDS)
+    outcome = arena.attack(source.format(seconds=9), limits=Limits(cpu_time=0.3, wall_time=20))
     assert outcome.status is Status.TIME_LIMIT
     assert outcome.cpu_time_s >= 0.3
-    outcome = arena.attack(source.format(seconds=0.2))
+    outcome = arena.attack(source.format(seconds=0.2), limits=Limits())
     assert outcome.status is Status.OK
     assert outcome.wall_time_s >= 0.2
     assert judge_printed(arena.engine, source.format(seconds=9)).verdict is Verdict.TIME_LIMIT
@@ -516,6 +516,12 @@ def test_e22_odd_source_text(arena: Arena, source: str | bytes, status: Status, 
     assert (outcome.status, outcome.stdout) == (status, stdout), outcome
     if isinstance(source, str):
         assert judge_printed(arena.engine, source).verdict is Verdict.COMPILE_ERROR
+
+
+def test_e22_a_source_larger_than_is_taken_is_not_excused(arena: Arena) -> None:
+    row = judge(arena.engine, "def f(x): return x * x + 1\n#" + "x" * (33 * MIB))
+    assert row.verdict is Verdict.COMPILE_ERROR
+    assert "refused" in row.detail
 
 
 @pytest.mark.parametrize(
