@@ -20,6 +20,7 @@ import virtual_clock
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
 _INTERRUPTED = 256  # no exit code: Python ends an interrupted program by the signal that interrupted it
+_OWN_FILES = (__file__, values.__file__)  # not shown in tracebacks
 
 _exit = os._exit
 
@@ -130,7 +131,7 @@ def _guard(function, *arguments):
         return _exit_code(error.code)
     except BaseException as error:
         frames = error.__traceback__.tb_next
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
             frames = frames.tb_next
         sys.excepthook(type(error), error.with_traceback(frames), frames)
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
