@@ -1,5 +1,6 @@
 """Runs programs nobody trusts: safely, exactly and fast. Knows nothing of models, tests or verdicts."""
 
+from engine.determinism import Determinism
 from engine.engine import Engine
 from engine.errors import (
     EngineClosed,
@@ -16,6 +17,7 @@ from engine.program import LANGUAGES, Program
 
 __all__ = [
     "LANGUAGES",
+    "Determinism",
     "Engine",
     "EngineClosed",
     "EngineError",

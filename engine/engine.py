@@ -8,12 +8,14 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from engine import cgroup, probe, runtime, worker
+from engine.determinism import Conditions, Determinism
 from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
 from engine.inside import values
 from engine.limits import Limits
@@ -86,6 +88,9 @@ class Engine:
         stdin: bytes = b"",
         args: Sequence[Any] = (),
         limits: Limits = _DEFAULT_LIMITS,
+        *,
+        determinism: str = Determinism.FIXED,
+        clock: float | None = None,
     ) -> Outcome:
         """Run a program and wait for its outcome.
 
@@ -94,6 +99,9 @@ class Engine:
             stdin: the bytes on its standard input.
             args: the arguments of its entry function: plain data, see ``engine.inside.values``.
             limits: what it may use.
+            determinism: ``"fixed"`` or ``"varied"``, see :class:`Determinism`.
+            clock: seconds since the epoch at which the program's clock starts; it then advances with the program's cpu
+                time and with what it sleeps. None is the real clock (of a varied run, a random time).
 
         Returns:
             The outcome. What a program does wrong is in it, never an exception; so is a failure of the sandbox that
@@ -104,11 +112,12 @@ class Engine:
             EngineClosed: the engine is closed, or belongs to another process.
         """
         stdin, arguments = _check_request(program, stdin, args, limits)
+        conditions = Conditions(determinism, clock)
         self._check_open()
         reason = ""
         for _ in range(_ATTEMPTS):
             try:
-                outcome = self._take().run(program, stdin, arguments, limits)
+                outcome = self._take().run(program, stdin, arguments, limits, conditions)
                 self._give_back()
             except SandboxUnavailable as error:
                 return Outcome(Status.SANDBOX_ERROR, detail=str(error), isolation=self.isolation)
@@ -129,6 +138,9 @@ class Engine:
         stdin: bytes = b"",
         args: Sequence[Any] = (),
         limits: Limits = _DEFAULT_LIMITS,
+        *,
+        determinism: str = Determinism.FIXED,
+        clock: float | None = None,
     ) -> Future[Outcome]:
         """Like ``run``, but at once: a future of the outcome, which can be cancelled until the run has begun.
 
@@ -136,9 +148,11 @@ class Engine:
             InvalidProgram, EngineClosed: as ``run``.
         """
         _check_request(program, stdin, args, limits)
+        how = Conditions(determinism, clock)
         self._check_open()
+        run = partial(self.run, determinism=how.determinism, clock=how.clock)
         try:
-            return self._executor.submit(self.run, program, stdin, args, limits)
+            return self._executor.submit(run, program, stdin, args, limits)
         except RuntimeError as error:
             raise EngineClosed("this engine is closed") from error
 
@@ -149,6 +163,8 @@ class Engine:
         *,
         args: Iterable[Sequence[Any]] | None = None,
         limits: Limits = _DEFAULT_LIMITS,
+        determinism: str = Determinism.FIXED,
+        clock: float | None = None,
     ) -> Iterator[Outcome]:
         """Outcomes of one program on many inputs: in order, on all workers, lazily.
 
@@ -159,7 +175,7 @@ class Engine:
             program: what to run.
             stdins: standard inputs; or
             args: argument lists of the entry function. With both, they go in pairs.
-            limits: of each run.
+            limits, determinism, clock: of each run, as ``run``.
 
         Raises:
             InvalidProgram, EngineClosed: as ``run``; in the order of the inputs.
@@ -172,15 +188,16 @@ class Engine:
             args if args is not None else itertools.repeat(()),
             strict=False,
         )
-        return self._map(program, inputs, limits)
+        submit = partial(self.submit, program, limits=limits, determinism=determinism, clock=clock)
+        return self._map(submit, inputs)
 
     def _map(
-        self, program: Program, inputs: Iterator[tuple[bytes, Sequence[Any]]], limits: Limits
+        self, submit: Callable[[bytes, Sequence[Any]], Future[Outcome]], inputs: Iterator[tuple[bytes, Sequence[Any]]]
     ) -> Iterator[Outcome]:
         ahead: deque[Future[Outcome]] = deque()
         try:
             for stdin, args in inputs:
-                ahead.append(self.submit(program, stdin, args, limits))
+                ahead.append(submit(stdin, args))
                 if len(ahead) >= 2 * self.workers:
                     yield ahead.popleft().result()
             while ahead:

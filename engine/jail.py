@@ -21,7 +21,6 @@ from nsjail.config import Exe, IdMap, MountPt, NsJailConfig
 from nsjail.enums import LogLevel, RLimitType
 from nsjail.serializers.textproto import to_textproto
 
-from engine import policy
 from engine.errors import SandboxUnavailable
 from engine.identity import Identity
 from engine.runtime import Runtime
@@ -129,7 +128,6 @@ def configuration(runtime: Runtime, who: Identity) -> NsJailConfig:
         uidmap=_maps(who.root[0], who.program[0], who.use_newidmap),
         gidmap=_maps(who.root[1], who.program[1], who.use_newidmap),
         mount=_mounts(runtime),
-        seccomp_string=[policy.to_kafel(policy.load("worker"))],
         exec_bin=Exe(path=_INTERPRETER[0], arg=list(_INTERPRETER[1:])),
     )
 

@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 
 from engine import cgroup, diagnosis, identity, jail, notify, policy
+from engine.determinism import Conditions
 from engine.errors import SandboxUnavailable
 from engine.inside import values
 from engine.limits import Limits
@@ -39,7 +40,9 @@ _UNWATCHED_SECONDS = 0.003
 _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_JOB = struct.Struct("<8QB")
+_SETUP = struct.Struct("<H")
+_JOB = struct.Struct("<8Q??d")
+_FIXED = Conditions()
 _REPORT = struct.Struct("=8siI5q104x")
 
 
@@ -55,13 +58,14 @@ class Plan:
         runtime: what programs run on.
         hierarchy: where control groups are made, or None when the engine was told to do without.
         executable: nsjail.
-        program_filter: the inner seccomp filter, as BPF.
+        worker_filter, program_filter: the outer and the inner seccomp filter, as BPF.
         isolation: the walls that stand, as every outcome reports them.
     """
 
     runtime: Runtime
     hierarchy: cgroup.Hierarchy | None
     executable: Path
+    worker_filter: bytes
     program_filter: bytes
     isolation: tuple[str, ...]
 
@@ -195,14 +199,15 @@ class Worker:
         self._zygote = os.pidfd_open(pid)
         if self._group is not None:
             self._group.add(pid)
-        self._control.send(self._plan.program_filter)
+        outer, inner = self._plan.worker_filter, self._plan.program_filter
+        self._control.send(_SETUP.pack(len(outer)) + outer + inner)
         self._receive(b"born")
         self._control.settimeout(_READY_SECONDS)
 
     def _calibrate(self) -> None:
         """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
         for _ in range(2):
-            run = _Run(self, Program("pass"), Limits())
+            run = _Run(self, Program("pass"), Limits(), _FIXED)
             outcome = run.conduct(b"", b"")
             if outcome.status is not Status.OK:
                 raise WorkerDied(
@@ -238,14 +243,16 @@ class Worker:
         """The process id of the worker's outermost process, for accounting."""
         return self._process.pid if self._process is not None else 0
 
-    def run(self, program: Program, stdin: bytes, arguments: bytes, limits: Limits) -> Outcome:
+    def run(
+        self, program: Program, stdin: bytes, arguments: bytes, limits: Limits, conditions: Conditions = _FIXED
+    ) -> Outcome:
         """Run one program in a sandbox of its own.
 
         Raises:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
         """
         try:
-            return _Run(self, program, limits).conduct(stdin, arguments)
+            return _Run(self, program, limits, conditions).conduct(stdin, arguments)
         except OSError as error:  # this process is out of descriptors or memory
             raise WorkerDied(str(error)) from error
 
@@ -307,12 +314,16 @@ class _Run:
         largest: resident bytes of its largest process.
     """
 
-    def __init__(self, worker: Worker, program: Program, limits: Limits) -> None:
+    def __init__(self, worker: Worker, program: Program, limits: Limits, conditions: Conditions) -> None:
         self._worker = worker
         self._group = worker._group
         self._control = worker._control
         self._program = program
         self._limits = limits
+        self._conditions = conditions
+        # A varied run has an interpreter of its own: it shares nothing with the zygote, and has one process more.
+        self._shared = 0 if conditions.varied else worker._shared
+        self._tasks = limits.processes + conditions.varied
         self._streams: list[_Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
@@ -357,8 +368,8 @@ class _Run:
         if group is None:
             return 0
         try:
-            memory = worker._idle_usage + max(self._limits.memory - worker._shared, 0)
-            self._set_limits(group, memory, _TRUSTED_TASKS + self._limits.processes)
+            memory = worker._idle_usage + max(self._limits.memory - self._shared, 0)
+            self._set_limits(group, memory, _TRUSTED_TASKS + self._tasks)
             earlier_peak = 0 if group.restart_peak() else group.peak()
             self.before = group.read()
         except OSError as error:
@@ -404,9 +415,9 @@ class _Run:
         seconds = int(limits.cpu_time) + 2
         # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
-        is_function = self._program.entry is not None
-        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, limits.processes + 16, address_space)
-        return _JOB.pack(*rlimits, *lengths, is_function)
+        how = (self._program.entry is not None, self._conditions.varied, self._conditions.clock_start)
+        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, self._tasks + 16, address_space)
+        return _JOB.pack(*rlimits, *lengths, *how)
 
     def _watch(self, started: float) -> None:
         """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
@@ -517,7 +528,7 @@ class _Run:
             value=value,
             cpu_time_s=cpu,
             wall_time_s=wall,
-            peak_memory_bytes=max(self._worker._shared + self.charged, self.largest),
+            peak_memory_bytes=max(self._shared + self.charged, self.largest),
             detail=detail or refused,
             isolation=self._worker._plan.isolation,
         )
@@ -595,6 +606,7 @@ def plan(runtime: Runtime, hierarchy: cgroup.Hierarchy | None) -> Plan:
         runtime=runtime,
         hierarchy=hierarchy,
         executable=jail.binary(),
+        worker_filter=policy.to_bpf(policy.load("worker")),
         program_filter=policy.to_bpf(policy.load("program")),
         isolation=(*jail.NAMESPACES, "seccomp", "no_new_privs", "capabilities", "uid", *limits),
     )

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from engine import EngineError, SandboxUnavailable
+from engine import Determinism, EngineError, SandboxUnavailable
 from harness import doctor_command, run_command, verify_command
 from harness.errors import HarnessError, Interrupted
 from harness.exit_status import ExitStatus
@@ -43,11 +43,13 @@ def run(
     memory: Annotated[int | None, typer.Option(metavar="MIB", help="Limit of memory, MiB.")] = None,
     output: Annotated[int | None, typer.Option(metavar="KIB", help="Limit of stdout and of stderr, KiB.")] = None,
     processes: Annotated[int | None, typer.Option(metavar="N", help="Limit of processes and threads.")] = None,
+    determinism: Annotated[Determinism, typer.Option(help="Whether runs are alike, or differ.")] = Determinism.FIXED,
+    clock: Annotated[float | None, typer.Option(metavar="S", help="Its clock starts S seconds after 1970.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON, alone.")] = False,
 ) -> int:
     """Run one program in a sandbox. Exit status 0 if its status is ok (and a function returned), else 1."""
     limits = run_command.limits(cpu_time, wall_time, memory, output, processes)
-    request = run_command.request(program, language, stdin, entry, args)
+    request = run_command.request(program, language, stdin, entry, args, determinism, clock)
     return run_command.execute(request, limits, as_json)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine import Engine, Limits, Outcome, Program, Status, ValueRefused
+from engine import Determinism, Engine, Limits, Outcome, Program, Status, ValueRefused
 from engine.inside.values import decode
 from harness.errors import BadRequest
 from harness.exit_status import ExitStatus
@@ -25,6 +25,8 @@ class Request:
     program: Program
     stdin: bytes
     args: tuple[Any, ...]
+    determinism: str = Determinism.FIXED
+    clock: float | None = None
 
 
 def limits(
@@ -52,7 +54,15 @@ def limits(
     return Limits(**{name: value for name, value in asked.items() if value is not None})
 
 
-def request(path: Path, language: str, stdin: str | None, entry: str | None, args: str | None) -> Request:
+def request(
+    path: Path,
+    language: str,
+    stdin: str | None,
+    entry: str | None,
+    args: str | None,
+    determinism: str,
+    clock: float | None,
+) -> Request:
     """Read what the options name.
 
     Raises:
@@ -62,7 +72,7 @@ def request(path: Path, language: str, stdin: str | None, entry: str | None, arg
     if args is not None and entry is None:
         raise BadRequest("--args is for a function: name it with --entry")
     program = Program(_read(path), language, entry)
-    return Request(program, _stdin(stdin), _arguments(args) if args is not None else ())
+    return Request(program, _stdin(stdin), _arguments(args) if args is not None else (), determinism, clock)
 
 
 def execute(wanted: Request, within: Limits, as_json: bool) -> ExitStatus:
@@ -72,7 +82,14 @@ def execute(wanted: Request, within: Limits, as_json: bool) -> ExitStatus:
         SandboxUnavailable: nothing is run without the walls.
     """
     with Engine(workers=1) as engine:
-        outcome = engine.run(wanted.program, stdin=wanted.stdin, args=wanted.args, limits=within)
+        outcome = engine.run(
+            wanted.program,
+            stdin=wanted.stdin,
+            args=wanted.args,
+            limits=within,
+            determinism=wanted.determinism,
+            clock=wanted.clock,
+        )
     is_function = wanted.program.entry is not None
     if as_json:
         print(json.dumps(outcome.to_json() | {"value": plain_value(outcome.value)}))

@@ -4,31 +4,53 @@ Nothing here is a wall: the walls stood before the program was read, and whateve
 itself. What this file owes is fidelity: the same namespaces, messages, exit codes and end of life as a cold start.
 """
 
+import _sitebuiltins
 import atexit
 import builtins
 import gc
+import math
 import os
-import random
+import signal
 import sys
 
 import values
+import virtual_clock
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
-_SEED = 0
+_INTERRUPTED = 256  # no exit code: Python ends an interrupted program by the signal that interrupted it
 
 _exit = os._exit
 
 
 def prepare_interpreter():
-    """What every program finds alike: its arguments and path, and a ``random`` that is seeded."""
+    """What every program finds alike: its arguments, its path, its builtins; and no trace of these files."""
+    _hide_own_modules()
+    _add_site_builtins()
     sys.argv[:] = [os.path.basename(MAIN)]
     sys.path.insert(0, os.path.dirname(MAIN))
     sys.path.append(PACKAGES)
-    random.seed(_SEED)
 
 
-def become(program_fd, lengths, stage_fd, value_fd):
+def _hide_own_modules():
+    """Leave nothing of this folder where a program's imports could meet it."""
+    own = os.path.dirname(__file__)
+    sys.path.remove(own)
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
+            del sys.modules[name]
+    sys.path_importer_cache.pop(own, None)
+
+
+def _add_site_builtins():
+    """What ``site`` would add to builtins, were it not switched off: programs do call ``exit()``."""
+    end_of_file = "Ctrl-D (i.e. EOF)"
+    builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
+    builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
+    builtins.help = _sitebuiltins._Helper()
+
+
+def become(program_fd, lengths, stage_fd, value_fd, clock):
     """Read the program, compile it, run it, end the process.
 
     Args:
@@ -36,7 +58,10 @@ def become(program_fd, lengths, stage_fd, value_fd):
         lengths: of these three, in bytes.
         stage_fd: one byte is written here when the source does not compile; closed before any of it runs.
         value_fd: where a function's return value goes, or None for a whole program.
+        clock: seconds since the epoch at which its clock starts, or nan for the real one.
     """
+    if not math.isnan(clock):
+        virtual_clock.start(clock)
     entry, arguments, source = _read(program_fd, lengths)
     main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
     _write_all(main, source)
@@ -84,7 +109,7 @@ def _new_module(name):
 
 
 def _guard(function, *arguments):
-    """Call, and give the exit code that Python would: 0, what SystemExit says, or 1 after a traceback."""
+    """Call, and give Python's exit code: 0, what SystemExit says, 1 or ``_INTERRUPTED`` after a traceback."""
     try:
         function(*arguments)
     except SystemExit as error:
@@ -94,7 +119,7 @@ def _guard(function, *arguments):
         while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
             frames = frames.tb_next
         sys.excepthook(type(error), error.with_traceback(frames), frames)
-        return 1
+        return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 
@@ -138,6 +163,9 @@ def _end(code):
     sys.modules.pop("solution", None)
     gc.collect()
     lost = not flush_all() or lost
+    if code == _INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     _exit(120 if lost else code)
 
 

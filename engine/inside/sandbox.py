@@ -15,11 +15,13 @@ import struct
 import sys
 
 import python_program
+import varied
 
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
-JOB = struct.Struct("<8QB")
+SETUP = struct.Struct("<H")  # bytes of the outer filter
+JOB = struct.Struct("<8Q??d")  # five rlimits, three lengths, whether a function, whether varied, the clock
 REPORT_SIZE = 8 + 4 + 4 + 144  # a word, the wait status, whether init had left before, struct rusage
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8
@@ -91,14 +93,14 @@ class Walls:
     """What is raised around every run, with its arguments made ready once.
 
     Args:
-        program_filter: the supervisor's first message: an array of ``struct sock_filter``.
+        setup: the supervisor's first message: ``SETUP``, the outer filter and the inner filter.
     """
 
-    def __init__(self, program_filter):
-        self._filter = ctypes.create_string_buffer(program_filter, len(program_filter))
-        address = ctypes.addressof(self._filter)
-        self._fprog = ctypes.create_string_buffer(struct.pack("@HP", len(program_filter) // 8, address))
-        self._filter_flags = ctypes.c_ulong(_SECCOMP_FILTER_FLAG_NEW_LISTENER)
+    def __init__(self, setup):
+        [outer_length] = SETUP.unpack_from(setup)
+        filters = setup[SETUP.size :]
+        self._outer_filter = _Filter(filters[:outer_length], 0)
+        self._inner_filter = _Filter(filters[outer_length:], _SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
         self._report = (ctypes.c_ubyte * REPORT_SIZE)(*b"report  ")
@@ -113,7 +115,8 @@ class Walls:
         self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
 
     def narrow_zygote(self):
-        """What holds for every run alike, done once: no privilege can be gained, capabilities only lost, no cores.
+        """What holds for every run alike, done once: no privilege can be gained, capabilities only lost, no cores; and
+        the outer filter, which the inner one is later stacked on.
 
         A core limit of one byte, not of zero: the kernel takes one as "not even through a pipe handler" (core(5)).
         """
@@ -128,6 +131,7 @@ class Walls:
             (resource.RLIMIT_MEMLOCK, 1 << 16),
         ):
             _lower(limit, value, resource.getrlimit(limit)[1])
+        self._outer_filter.load()
 
     def start_init(self):
         """Start pid 1 of a new pid namespace: it shares the zygote's memory, calls pause(2) on a stack of its own, and
@@ -184,7 +188,20 @@ class Walls:
 
     def load_filter(self):
         """Load the filter; return the descriptor on which the kernel reports the calls that it forbids."""
-        return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._filter_flags, self._fprog), "seccomp")
+        return self._inner_filter.load()
+
+
+class _Filter:
+    """A seccomp filter: its array of ``struct sock_filter``, and the flags to load it with."""
+
+    def __init__(self, instructions, flags):
+        self._instructions = ctypes.create_string_buffer(instructions, len(instructions))
+        address = ctypes.addressof(self._instructions)
+        self._fprog = ctypes.create_string_buffer(struct.pack("@HP", len(instructions) // 8, address))
+        self._flags = ctypes.c_ulong(flags)
+
+    def load(self):
+        return _check(_libc.syscall(_SYS_SECCOMP, _SECCOMP_SET_MODE_FILTER, self._flags, self._fprog), "seccomp")
 
 
 def be_child(control, walls, cores, init):
@@ -211,11 +228,11 @@ def be_child(control, walls, cores, init):
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         _close_all_but(program, compile_error, value)
-        *limits, entry, arguments, source, is_function = JOB.unpack(message)
+        *limits, entry, arguments, source, is_function, is_varied, clock = JOB.unpack(message)
         walls.limit(*limits)
         os.sched_setaffinity(0, cores)
-        lengths = (entry, arguments, source)
-        python_program.become(program, lengths, compile_error, value if is_function else None)
+        become = varied.start_over if is_varied else python_program.become
+        become(program, (entry, arguments, source), compile_error, value if is_function else None, clock)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -22,7 +22,8 @@ One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is who
     child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
                                      seccomp filter, on which forbidden system calls are reported; and the reading end
                                      of a pipe on which the child says that a source does not compile
-    supervisor -> child    JOB       rlimits, with the descriptors of program, stdin, stdout, stderr and value
+    supervisor -> child    JOB       rlimits and the manner of the run, with the descriptors of program, stdin, stdout,
+                                     stderr and value
     zygote -> supervisor   REPORT    wait status and usage of the program's first process, and whether init was there
                                      to the end; by then everything in the run is dead and reaped
 
@@ -36,8 +37,6 @@ When the supervisor dies the socket hangs up; the zygote sees that, exits, and t
 namespace.
 """
 
-import _sitebuiltins
-import builtins
 import contextlib
 import gc
 import os
@@ -48,6 +47,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
 
+import fixed_random
 import python_program
 import sandbox
 
@@ -71,20 +71,19 @@ PRELOADED = (
 
 
 def main():
-    """Be the zygote: introduce yourself, receive the filter, then make one run after the other, for ever."""
+    """Be the zygote: introduce yourself, receive the filters, then make one run after the other, for ever."""
     control = socket.socket(fileno=CONTROL_FD)
     # The shell that started nsjail left these ignored; programs are to find them as they always are.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     control.send(HELLO)
-    walls = sandbox.Walls(control.recv(1 << 17))
+    walls = sandbox.Walls(control.recv(1 << 16))
     os.unshare(os.CLONE_NEWCGROUP)
     walls.narrow_zygote()
-    _hide_own_modules()
     for name in PRELOADED:
         __import__(name)
-    _add_site_builtins()
     python_program.prepare_interpreter()
+    fixed_random.fix()
     rehearse()
     _leave_small_pids()
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -107,23 +106,6 @@ def main():
         await_end(child)
         walls.end(child, init, init_handle, CONTROL_FD)
         os.close(init_handle)
-
-
-def _hide_own_modules():
-    """Leave no trace of this folder where a program's imports could meet it."""
-    own = sys.path.pop(0)
-    for name, module in list(sys.modules.items()):
-        if name != "__main__" and (getattr(module, "__file__", None) or "").startswith(own):
-            del sys.modules[name]
-    sys.path_importer_cache.pop(own, None)
-
-
-def _add_site_builtins():
-    """What ``site`` would add to builtins, were it not switched off: programs do call ``exit()``."""
-    end_of_file = "Ctrl-D (i.e. EOF)"
-    builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
-    builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
-    builtins.help = _sitebuiltins._Helper()
 
 
 def _leave_small_pids():

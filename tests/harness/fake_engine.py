@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from engine import Limits, Outcome, Program, Status
+from engine import Determinism, Limits, Outcome, Program, Status
 from engine.inside.values import dumps, loads
 
 Script = Callable[[Program, bytes, tuple[Any, ...]], Outcome]
@@ -55,6 +55,7 @@ class ScriptedEngine:
         self.workers = workers
         self.asked: list[tuple[str, bytes, tuple[Any, ...]]] = []
         self.limits: list[Limits] = []
+        self.conditions: list[tuple[str, float | None]] = []
         self.most_at_once = 0
         self._script = script
         self._pool = ThreadPoolExecutor(workers)
@@ -78,8 +79,18 @@ class ScriptedEngine:
         with self._lock:
             self._unfinished -= 1
 
-    def run(self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = _LIMITS) -> Outcome:
+    def run(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = _LIMITS,
+        *,
+        determinism: str = Determinism.FIXED,
+        clock: float | None = None,
+    ) -> Outcome:
         """Run and wait."""
+        self.conditions.append((determinism, clock))
         return self.submit(program, stdin, args, limits).result()
 
     def __enter__(self) -> Self:

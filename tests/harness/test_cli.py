@@ -173,6 +173,14 @@ def test_run_hands_on_limits_in_their_units(program: Path, monkeypatch: pytest.M
     assert asked == [expected, Limits()]
 
 
+def test_run_hands_on_determinism_and_clock(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine(lambda *_: printed(""))
+    monkeypatch.setattr("harness.run_command.Engine", lambda workers: engine)
+    assert cli.main(["run", str(program), "--determinism", "varied", "--clock", "1e9"]) == 0
+    assert engine.conditions == [("varied", 1e9)]
+    assert cli.main(["run", str(program), "--determinism", "vary"]) == 2
+
+
 def test_run_json_is_the_outcome(
     program: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
