@@ -61,6 +61,9 @@ def _obstacles(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
     if _own(proc, "Seccomp") == "2":
         remedy = "start the container with --security-opt seccomp=unconfined, or a profile that allows namespaces"
         yield "user", "a seccomp filter around this process refuses namespaces", remedy
+    if "clone" in said and "Operation not permitted" in said:
+        remedy = "run it outside of a chroot, and where no security module (AppArmor, SELinux) forbids namespaces"
+        yield "user", "the kernel refuses a user namespace", remedy
     if any(mount.startswith("/proc/") and mount != "/proc/sys/fs/binfmt_misc" for mount in mounts):
         remedy = "start the container with --security-opt systempaths=unconfined (podman: unmask=ALL)"
         yield "mount", "parts of /proc are covered, so no jail may mount its own", remedy
