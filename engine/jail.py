@@ -11,13 +11,10 @@ leaves nothing behind when the engine itself is killed with SIGKILL.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import socket
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nsjail.config import Exe, IdMap, MountPt, NsJailConfig
@@ -25,6 +22,7 @@ from nsjail.enums import LogLevel, RLimitType
 from nsjail.serializers.textproto import to_textproto
 
 from engine.errors import SandboxUnavailable
+from engine.identity import Identity
 from engine.runtime import Runtime
 
 NAMESPACES = ("user", "mount", "pid", "net", "ipc", "uts", "cgroup")
@@ -55,12 +53,12 @@ _ENVIRONMENT = (
 )
 # -I would make Python ignore PYTHONHASHSEED.
 _INTERPRETER = ("/opt/python/bin/python3", "-s", "-S", "-P", "-B", "/opt/engine/zygote.py")
-_FIRST_OUTSIDE_ID = 0x70000000  # up to 0x7fffffff: beyond what distributions and systemd hand out
 _PROGRAM_ID = 1000
 _LIBNL_REMEDY = "apt-get install libnl-route-3-200 (Debian, Ubuntu) or your distribution's libnl3"
 
 # $1 nsjail, $2 its configuration, the rest: directories to remove. The control socket arrives as descriptor 0, is given
-# to nsjail as 3, and is not kept here: its hanging up must mean that the jail has ended.
+# to nsjail as 3, and is not kept here: its hanging up must mean that the jail has ended. Last go the empty folders on
+# which nsjail mounts, in the first of these places that it can write in.
 _KEEPER = """
 exec 3<&0 0</dev/null
 "$1" --config "$2" & exec 3<&-
@@ -73,49 +71,12 @@ for group; do
         sleep 0.05
     done
 done
-rmdir /run/user/nsjail.$(id -u).root /run/user/nsjail.$(id -u).tmp 2>/dev/null
+me=$(id -u)
+for place in /run/user/$me/nsjail/ /run/user/nsjail.$me. /tmp/nsjail.$me. /dev/shm/nsjail.$me.; do
+    rmdir ${place}root ${place}tmp
+done 2>/dev/null
+rmdir /run/user/$me/nsjail 2>/dev/null
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who is who on both sides of the user namespace.
-
-    Attributes:
-        uid, gid: the caller; root of the jail maps to it.
-        program: the outside uid and gid of a worker's programs; None where the caller may not map a second one (the
-            self-test then refuses to serve).
-        use_newidmap: whether the set-uid helpers newuidmap and newgidmap write the maps.
-    """
-
-    uid: int
-    gid: int
-    program: tuple[int, int] | None
-    use_newidmap: bool = False
-
-
-def identity() -> Identity:
-    """The identities for a new worker: root takes a uid nobody has, an ordinary user one of its subordinate ids."""
-    uid, gid = os.geteuid(), os.getegid()
-    if uid == 0:
-        outside = _FIRST_OUTSIDE_ID + secrets.randbelow(1 << 28)
-        return Identity(uid, gid, (outside, outside))
-    first_uid, first_gid = _subordinate("/etc/subuid", uid), _subordinate("/etc/subgid", uid)
-    if first_uid is None or first_gid is None or not Path("/usr/bin/newuidmap").exists():
-        return Identity(uid, gid, None)
-    return Identity(uid, gid, (first_uid, first_gid), use_newidmap=True)
-
-
-def _subordinate(file: str, uid: int) -> int | None:
-    import pwd
-
-    with contextlib.suppress(OSError, KeyError, ValueError):
-        name = pwd.getpwuid(uid).pw_name
-        for line in Path(file).read_text().splitlines():
-            owner, first, count = line.split(":")
-            if owner in (name, str(uid)) and int(count) > 0:
-                return int(first) + secrets.randbelow(int(count))
-    return None
 
 
 def binary() -> Path:
@@ -164,8 +125,8 @@ def configuration(runtime: Runtime, who: Identity) -> NsJailConfig:
         rlimit_rtprio_type=hard,
         rlimit_stack=_stack_mib(),
         rlimit_stack_type=RLimitType.VALUE,
-        uidmap=_maps(who.uid, who.program and who.program[0], who.use_newidmap),
-        gidmap=_maps(who.gid, who.program and who.program[1], who.use_newidmap),
+        uidmap=_maps(who.root[0], who.program[0], who.use_newidmap),
+        gidmap=_maps(who.root[1], who.program[1], who.use_newidmap),
         mount=_mounts(runtime),
         exec_bin=Exe(path=_INTERPRETER[0], arg=list(_INTERPRETER[1:])),
     )
@@ -179,11 +140,10 @@ def _stack_mib() -> int:
     return STACK_MIB if most == resource.RLIM_INFINITY else min(STACK_MIB, most >> 20)
 
 
-def _maps(caller: int, program: int | None, use_newidmap: bool) -> list[IdMap]:
-    maps = [IdMap(inside_id="0", outside_id=str(caller))]
-    if program is not None:
-        maps.append(IdMap(inside_id=str(_PROGRAM_ID), outside_id=str(program), use_newidmap=use_newidmap))
-    return maps
+def _maps(root: int, program: int, use_newidmap: bool) -> list[IdMap]:
+    """A map can be written once: either the helper writes all of it, or nsjail does."""
+    inside = ((0, root), (_PROGRAM_ID, program))
+    return [IdMap(inside_id=str(i), outside_id=str(o), use_newidmap=use_newidmap) for i, o in inside]
 
 
 def _mounts(runtime: Runtime) -> list[MountPt]:

@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from engine import cgroup, jail, notify, policy
+from engine import cgroup, diagnosis, identity, jail, notify, policy
 from engine.determinism import Conditions
 from engine.errors import SandboxUnavailable
 from engine.inside import values
@@ -40,7 +40,7 @@ _UNWATCHED_SECONDS = 0.003
 _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_SETUP = struct.Struct("<BH")
+_SETUP = struct.Struct("<H")
 _JOB = struct.Struct("<8Q??d")
 _FIXED = Conditions()
 _REPORT = struct.Struct("=8siI5q104x")
@@ -158,7 +158,6 @@ class Worker:
         self._zygote: int | None = None
         self._log: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._who = jail.identity()
         try:
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         except OSError as error:
@@ -175,8 +174,7 @@ class Worker:
         except (OSError, WorkerDied) as error:
             said = self._said()
             self.close()
-            reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
-            raise SandboxUnavailable("jail", reason, "see `semi-instruct doctor`") from error
+            raise diagnosis.no_jail(str(error), said) from error
         except BaseException:
             self.close()
             raise
@@ -186,7 +184,7 @@ class Worker:
             self._group = self._plan.hierarchy.make()
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._control.settimeout(_START_SECONDS)
-        config = jail.configuration(self._plan.runtime, self._who)
+        config = jail.configuration(self._plan.runtime, identity.choose())
         paths = self._group.paths if self._group is not None else ()
         self._log, log = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         try:
@@ -202,7 +200,7 @@ class Worker:
         if self._group is not None:
             self._group.add(pid)
         outer, inner = self._plan.worker_filter, self._plan.program_filter
-        self._control.send(_SETUP.pack(self._who.program is not None, len(outer)) + outer + inner)
+        self._control.send(_SETUP.pack(len(outer)) + outer + inner)
         self._receive(b"born")
         self._control.settimeout(_READY_SECONDS)
 
@@ -418,10 +416,8 @@ class _Run:
         seconds = int(limits.cpu_time) + 2
         # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
-        # It counts by uid, so it can only be set where programs have one of their own.
-        tasks = self._tasks + 16 if self._worker._who.program is not None else 0
         how = (self._program.entry is not None, self._conditions.varied, self._conditions.clock_start)
-        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, tasks, address_space)
+        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, self._tasks + 16, address_space)
         return _JOB.pack(*rlimits, *lengths, *how)
 
     def _watch(self, started: float) -> None:

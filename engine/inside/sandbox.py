@@ -20,7 +20,7 @@ import varied
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
-SETUP = struct.Struct("<BH")  # whether programs have a uid of their own, bytes of the outer filter
+SETUP = struct.Struct("<H")  # bytes of the outer filter
 JOB = struct.Struct("<8Q??d")  # five rlimits, three lengths, whether a function, whether varied, the clock
 REPORT_SIZE = 8 + 4 + 4 + 144  # a word, the wait status, whether init had left before, struct rusage
 
@@ -117,9 +117,8 @@ class Walls:
     """
 
     def __init__(self, setup):
-        own_uid, outer_length = SETUP.unpack_from(setup)
+        [outer_length] = SETUP.unpack_from(setup)
         filters = setup[SETUP.size :]
-        self._program_id = PROGRAM_ID if own_uid else 0
         self._outer_filter = _Filter(filters[:outer_length], 0)
         self._inner_filter = _Filter(filters[outer_length:], _SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
@@ -195,10 +194,9 @@ class Walls:
 
     def drop_identity(self):
         """Become nobody: no groups, a uid and gid of one's own, no capability in any set."""
-        if self._program_id:
-            os.setgroups([])
-            os.setresgid(self._program_id, self._program_id, self._program_id)
-            os.setresuid(self._program_id, self._program_id, self._program_id)
+        os.setgroups([])
+        os.setresgid(PROGRAM_ID, PROGRAM_ID, PROGRAM_ID)
+        os.setresuid(PROGRAM_ID, PROGRAM_ID, PROGRAM_ID)
         _check(_libc.syscall(_SYS_CAPSET, self._capability_header, self._no_capabilities), "capset")
         _prctl(_PR_SET_DUMPABLE, 0)
 

@@ -12,10 +12,13 @@ import pytest
 from engine import Engine, Limits, Outcome, Program, Status
 from engine.limits import MIB
 from tests.attacks.host import Host, resident_bytes
+from tests.patience import patient
 
-LIMITS = Limits(cpu_time=1.0, wall_time=1.5, memory=64 * MIB, output=1 * MIB, file_size=8 * MIB, processes=16)
+LIMITS = Limits(
+    cpu_time=patient(1.0), wall_time=patient(1.5), memory=64 * MIB, output=1 * MIB, file_size=8 * MIB, processes=16
+)
 _ANSWER_SECONDS = 1.0  # how much later than the wall limit the caller has its answer
-_SETTLE_SECONDS = 5.0
+_SETTLE_SECONDS = patient(5)
 _SUPERVISOR_GROWTH = 16 * MIB
 _CLEAN = Program(
     "import os, sys\n"
@@ -58,7 +61,7 @@ class Arena:
         started = time.monotonic()
         outcome = self.engine.run(Program(source, entry=entry), stdin=stdin, args=args, limits=limits)
         took = time.monotonic() - started
-        assert took < limits.wall_seconds + _ANSWER_SECONDS, f"the caller waited {took:.2f} s"
+        assert took < limits.wall_seconds + patient(_ANSWER_SECONDS), f"the caller waited {took:.2f} s"
         assert outcome.status is not Status.SANDBOX_ERROR, outcome
         self._run_clean()
         self._assert_unchanged(before)

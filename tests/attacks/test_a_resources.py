@@ -18,13 +18,14 @@ from engine import Engine, InvalidProgram, Program, Status
 from engine.limits import MIB
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS, Arena
+from tests.patience import patient
 
 DOES_NOT_APPLY: dict[str, str] = {
     "a14": "No file of a sandbox is ever opened from outside: what comes out is three pipes, so no link is followed.",
 }
 
-BRIEF = replace(LIMITS, cpu_time=0.3, wall_time=0.6)
-PATIENT = replace(LIMITS, cpu_time=0.3, wall_time=10.0)
+BRIEF = replace(LIMITS, cpu_time=patient(0.3), wall_time=patient(0.6))
+PATIENT = replace(LIMITS, cpu_time=patient(0.3), wall_time=patient(10.0))
 """For programs that must meet the limit of cpu time: on a busy machine that may take long."""
 LARGE_FILES = replace(LIMITS, file_size=1 << 46)
 ROOMY = replace(LARGE_FILES, memory=256 * MIB)
@@ -354,14 +355,22 @@ def test_a23_message_queues(arena: Arena) -> None:
 
 def test_a24_spins_for_ever(arena: Arena) -> None:
     outcome = arena.attack("while True: pass", limits=PATIENT)
-    assert (outcome.status, outcome.signal, outcome.detail) == (Status.TIME_LIMIT, signal.SIGKILL, "cpu time of 0.3 s")
-    assert 0.3 <= outcome.cpu_time_s < 0.35
+    assert (outcome.status, outcome.signal, outcome.detail) == (
+        Status.TIME_LIMIT,
+        signal.SIGKILL,
+        f"cpu time of {BRIEF.cpu_time:g} s",
+    )
+    assert BRIEF.cpu_time <= outcome.cpu_time_s < BRIEF.cpu_time + patient(0.05)
 
 
 def test_a25_sleeps_for_ever(arena: Arena) -> None:
     outcome = arena.attack("import time\ntime.sleep(10**6)")
-    assert (outcome.status, outcome.signal, outcome.detail) == (Status.TIME_LIMIT, signal.SIGKILL, "wall time of 1.5 s")
-    assert 1.5 <= outcome.wall_time_s < 2
+    assert (outcome.status, outcome.signal, outcome.detail) == (
+        Status.TIME_LIMIT,
+        signal.SIGKILL,
+        f"wall time of {LIMITS.wall_seconds:g} s",
+    )
+    assert LIMITS.wall_seconds <= outcome.wall_time_s < LIMITS.wall_seconds + patient(0.5)
     assert outcome.cpu_time_s < 0.1
 
 
@@ -386,8 +395,8 @@ while True: pass
 )
 def test_a26_cpu_time_is_that_of_the_tree(arena: Arena, source: str) -> None:
     outcome = arena.attack(source, limits=PATIENT)
-    assert (outcome.status, outcome.detail) == (Status.TIME_LIMIT, "cpu time of 0.3 s")
-    assert 0.3 <= outcome.cpu_time_s < 0.4
+    assert (outcome.status, outcome.detail) == (Status.TIME_LIMIT, f"cpu time of {BRIEF.cpu_time:g} s")
+    assert BRIEF.cpu_time <= outcome.cpu_time_s < BRIEF.cpu_time + patient(0.1)
 
 
 def test_a27_ignores_every_signal(arena: Arena) -> None:
@@ -410,7 +419,7 @@ def test_a28_stops_itself(arena: Arena) -> None:
     outcome = arena.attack(source, limits=BRIEF)
     assert (outcome.status, outcome.signal) == (Status.TIME_LIMIT, signal.SIGKILL)
     assert outcome.stdout in {b".", b".."}
-    assert outcome.wall_time_s >= 0.6
+    assert outcome.wall_time_s >= BRIEF.wall_seconds
 
 
 def test_a29_waits_uninterruptibly(arena: Arena) -> None:
@@ -453,7 +462,7 @@ def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
             lossy.setattr(signal, "pidfd_send_signal", lambda *_: None)
             outcome = engine.run(Program("import time\ntime.sleep(60)"), limits=BRIEF)
         assert outcome.status is Status.TIME_LIMIT
-        assert outcome.wall_time_s < BRIEF.wall_seconds + 1
+        assert outcome.wall_time_s < BRIEF.wall_seconds + patient(1)
         assert engine.run(Program("print('next')")).stdout == b"next\n"
         assert worker not in engine._alive
     assert psutil.wait_procs(doomed, timeout=5)[1] == []
@@ -462,7 +471,7 @@ def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a30_a_daemon_outlives_the_program(arena: Arena) -> None:
     outcome = arena.attack(exhaustion.DAEMON)
     assert (outcome.status, outcome.stdout) == (Status.OK, b"daemon left behind\n")
-    assert outcome.wall_time_s < 1
+    assert outcome.wall_time_s < patient(1)
 
 
 def test_a31_an_orphan_keeps_stdout_open(arena: Arena) -> None:
@@ -479,7 +488,7 @@ os._exit(0)
     outcome = arena.attack(source)
     assert outcome.status is Status.OK
     assert outcome.stdout.rstrip(b".") == b"orphan "
-    assert outcome.wall_time_s < 1
+    assert outcome.wall_time_s < patient(1)
 
 
 def test_a32_priorities(arena: Arena) -> None:
@@ -552,7 +561,7 @@ def test_a35_input_that_is_never_read(arena: Arena) -> None:
     outcome = arena.attack("print('done')", stdin=bytes(256 * MIB))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
     assert outcome.peak_memory_bytes < 32 * MIB
-    assert outcome.wall_time_s < 0.5
+    assert outcome.wall_time_s < patient(0.5)
 
 
 def test_a36_input_that_is_closed(arena: Arena) -> None:
@@ -611,7 +620,7 @@ print("before", flush=True)
 print("after")
 """
     outcome = arena.attack(source, limits=replace(PATIENT, memory=512 * MIB))
-    assert (outcome.status, outcome.detail) == (Status.TIME_LIMIT, "cpu time of 0.3 s")
+    assert (outcome.status, outcome.detail) == (Status.TIME_LIMIT, f"cpu time of {BRIEF.cpu_time:g} s")
     assert outcome.stdout == b"before\n"
 
 

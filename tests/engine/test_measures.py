@@ -11,6 +11,7 @@ import pytest
 
 from engine import Engine, Limits, Program, Status
 from engine.limits import MIB
+from tests.patience import patient
 
 _SPIN = """
 import json, os, resource, time
@@ -35,7 +36,7 @@ def test_cpu_time_of_the_whole_tree(engine: Engine, children: int, seconds: floa
     outcome = engine.run(Program(_SPIN.format(seconds=seconds)), stdin=b"%d\n" % children)
     told_by_rusage = json.loads(outcome.stdout)
     assert told_by_rusage >= seconds * (children + 1)
-    assert outcome.cpu_time_s == pytest.approx(told_by_rusage, rel=0.10, abs=0.020)
+    assert outcome.cpu_time_s == pytest.approx(told_by_rusage, rel=0.10, abs=patient(0.020))
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.4])
@@ -45,7 +46,7 @@ def test_wall_time(engine: Engine, seconds: float) -> None:
     outcome = engine.run(program)
     around = time.monotonic() - started
     assert seconds <= outcome.wall_time_s <= around
-    assert outcome.wall_time_s == pytest.approx(seconds, rel=0.10, abs=0.020)
+    assert outcome.wall_time_s == pytest.approx(seconds, rel=0.10, abs=patient(0.020))
 
 
 @pytest.mark.parametrize("mebibytes", [0, 20, 200])
@@ -56,18 +57,20 @@ def test_peak_memory_of_one_process(engine: Engine, mebibytes: int) -> None:
     assert outcome.peak_memory_bytes == pytest.approx(int(high_water) * 1024, rel=0.10, abs=2 * MIB)
 
 
-def test_peak_memory_of_a_tree_counts_every_process_once(engine: Engine) -> None:
+def test_peak_memory_of_a_tree_counts_every_process_once() -> None:
     source = """
 import os, time
 for _ in range(4):
     if os.fork() == 0:
         kept = bytearray(b"x") * (30 << 20)
-        time.sleep(0.5)
+        time.sleep(float(input()))
         os._exit(0)
 for _ in range(4): os.wait()
 """
-    empty = engine.run(Program("pass")).peak_memory_bytes
-    outcome = engine.run(Program(source))
+    # A worker of its own: before Linux 6.12, version 2 only tells the peak of a run that is the highest so far.
+    with Engine(workers=1) as own:
+        empty = own.run(Program("pass")).peak_memory_bytes
+        outcome = own.run(Program(source), stdin=b"%f" % patient(0.5))
     assert outcome.peak_memory_bytes - empty == pytest.approx(120 * MIB, rel=0.10)
 
 
@@ -83,11 +86,11 @@ def test_time_limits_hold_to_the_millisecond(engine: Engine) -> None:
     spun = engine.run(Program("while True: pass"), limits=Limits(cpu_time=0.25))
     assert spun.status is Status.TIME_LIMIT
     assert "cpu" in spun.detail
-    assert 0.25 <= spun.cpu_time_s <= 0.27
+    assert 0.25 <= spun.cpu_time_s <= 0.25 + patient(0.02)
     slept = engine.run(Program("import time; time.sleep(9)"), limits=Limits(wall_time=0.25))
     assert slept.status is Status.TIME_LIMIT
     assert "wall" in slept.detail
-    assert 0.25 <= slept.wall_time_s <= 0.30
+    assert 0.25 <= slept.wall_time_s <= 0.25 + patient(0.05)
 
 
 def test_memory_limit_is_where_it_is_said_to_be(engine: Engine) -> None:

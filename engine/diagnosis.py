@@ -1,0 +1,114 @@
+"""Why a wall cannot be raised on this machine, and what to do about it.
+
+Asked only when something has failed already: it looks at the switches with which distributions, administrators and
+containers forbid what the sandbox is made of. Nothing here decides whether a program is run.
+
+Sources: namespaces(7), user_namespaces(7), clone(2), seccomp(2), sysctl documentation of the kernel, Debian and Ubuntu.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from engine.errors import SandboxUnavailable
+
+_PROC = Path("/proc")
+_NAMESPACES = {
+    "user": "user",
+    "mnt": "mount",
+    "pid": "pid",
+    "net": "net",
+    "ipc": "ipc",
+    "uts": "uts",
+    "cgroup": "cgroup",
+}
+
+
+def no_jail(error: str, said: str, proc: Path | None = None) -> SandboxUnavailable:
+    """The jail did not start: the first switch found that forbids it, or else all that it said.
+
+    Args:
+        error: how that was noticed.
+        said: the messages of nsjail and of the zygote.
+        proc: where proc(5) is mounted; tests give another.
+    """
+    last = said.splitlines()[-1] if said else "nothing"
+    for layer, reason, remedy in _obstacles(said, proc or _PROC):
+        return SandboxUnavailable(layer, f"{reason}; the jail said: {last}", remedy)
+    reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
+    return SandboxUnavailable("jail", reason, "no known switch forbids it here: report this line")
+
+
+def _obstacles(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
+    if "user_notif" not in _read(proc / "sys/kernel/seccomp/actions_avail").split():
+        remedy = "use Linux 5.9 or later with CONFIG_SECCOMP_FILTER, which distributions' kernels have"
+        yield "seccomp", "this kernel cannot report forbidden system calls", remedy
+    for name, layer in _NAMESPACES.items():
+        switch = f"user.max_{name}_namespaces"
+        if _read(proc / "sys" / switch.replace(".", "/")) == "0":
+            yield layer, f"{switch} is 0", f"as root: sysctl {switch}=10000"
+    if "No space left on device" in said:
+        yield "user", "there are as many namespaces as are allowed", "as root: raise user.max_*_namespaces (sysctl)"
+    if os.geteuid() != 0:
+        yield from _obstacles_for_users(proc)
+    mounts = [line.split()[4] for line in _read(proc / "self/mountinfo").splitlines()]
+    if mounts and "/" not in mounts:
+        reason = "this is a chroot, in which the kernel makes no user namespaces"
+        yield "user", reason, "run outside of it, or in a container that has a root mount of its own"
+    if _own(proc, "Seccomp") == "2":
+        remedy = "start the container with --security-opt seccomp=unconfined, or a profile that allows namespaces"
+        yield "user", "a seccomp filter around this process refuses namespaces", remedy
+    if "clone" in said and "Operation not permitted" in said:
+        remedy = "run it outside of a chroot, and where no security module (AppArmor, SELinux) forbids namespaces"
+        yield "user", "the kernel refuses a user namespace", remedy
+    if any(mount.startswith("/proc/") and mount != "/proc/sys/fs/binfmt_misc" for mount in mounts):
+        remedy = "start the container with --security-opt systempaths=unconfined (podman: unmask=ALL)"
+        yield "mount", "parts of /proc are covered, so no jail may mount its own", remedy
+
+
+def _obstacles_for_users(proc: Path) -> Iterator[tuple[str, str, str]]:
+    switch = "kernel.unprivileged_userns_clone"
+    if _read(proc / "sys" / switch.replace(".", "/")) == "0":
+        yield "user", f"{switch} is 0", f"as root: sysctl {switch}=1"
+    switch = "kernel.apparmor_restrict_unprivileged_userns"
+    if _read(proc / "sys" / switch.replace(".", "/")) == "1":
+        remedy = f"as root: sysctl {switch}=0, or an AppArmor profile that allows nsjail `userns`"
+        yield "user", f"AppArmor keeps user namespaces from ordinary users ({switch} is 1)", remedy
+    if _own(proc, "NoNewPrivs") == "1":
+        remedy = "start it without (systemd: NoNewPrivileges=no; containers: no --security-opt no-new-privileges)"
+        yield "uid", "no_new_privs is set, which keeps newuidmap from working", remedy
+
+
+def _read(path: Path) -> str:
+    """What a file of proc(5) says; nothing where this kernel does not have it."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _own(proc: Path, field: str) -> str:
+    for line in _read(proc / "self/status").splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return value.strip()
+    return ""
+
+
+def no_group(tried: Mapping[Path, Exception]) -> SandboxUnavailable:
+    """No control group can be made; ``tried`` says where, and what happened."""
+    if not tried:
+        remedy = "as root: mount -t cgroup2 none /sys/fs/cgroup (in a container: start it with one)"
+        return SandboxUnavailable("cgroup", "no control group file system is mounted here", remedy)
+    errors = {error.errno for error in tried.values() if isinstance(error, OSError)}
+    if errno.EROFS in errors:
+        remedy = "as root: mount -o remount,rw /sys/fs/cgroup (Docker: --privileged, or a writable /sys/fs/cgroup)"
+    elif os.geteuid() == 0:
+        remedy = "run it where root may write in /sys/fs/cgroup"
+    else:
+        remedy = "run it in a delegated group (systemd-run --user --scope -p Delegate=yes COMMAND)"
+    attempts = "; ".join(f"{path} ({getattr(error, 'strerror', None) or error})" for path, error in tried.items())
+    return SandboxUnavailable("cgroup", f"no control group can be made: tried {attempts}", remedy)

@@ -1,0 +1,1 @@
+"""The test suite on another kernel: see ``__main__``."""

@@ -1,0 +1,78 @@
+"""The test suite on Debian's own kernel with control groups of version 2 alone: as root, and as an ordinary user.
+
+    python -m tests.vm [--as root|tester] [PYTEST ARGUMENTS]
+
+Boots two guests side by side, in software emulation (it works on every machine, virtual ones included; nested KVM does
+not), prints what they print, and ends as the suites in them did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import threading
+
+from tests.vm import debian, host, image
+
+FOLDER = image.ENVIRONMENT / "share/semi-instruct/vm"
+_MEMORY_MIB = 2048
+_MOST_SECONDS = 28 * 60
+
+
+class Guest:
+    """One boot, as one user."""
+
+    def __init__(self, made: image.Image, privilege: str) -> None:
+        self.privilege = privilege
+        self._result = FOLDER / f"result-{privilege}"
+        self._result.unlink(missing_ok=True)
+        command = [
+            *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", str(_MEMORY_MIB)),
+            *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
+            *("-serial", "stdio", "-serial", f"file:{self._result}"),
+            *("-drive", f"file={made.disk},if=virtio,format=raw,snapshot=on"),
+            *("-kernel", made.kernel, "-initrd", made.initrd),
+            *("-append", f"console=ttyS0 loglevel=1 panic=-1 mitigations=off privilege={privilege}"),
+        ]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self._reader = threading.Thread(target=self._print)
+        self._reader.start()
+
+    def _print(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            print(f"{self.privilege:>6} | {text}", flush=True)
+
+    def end(self, seconds: float) -> str:
+        """Wait for the guest to switch itself off; what it told, or why it told nothing."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return f"did not end within {seconds:.0f} s"
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join()
+        return self._result.read_text().strip() if self._result.exists() else "switched off without a word"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--as", dest="privileges", choices=("root", debian.USER), action="append")
+    options, arguments = parser.parse_known_args()
+    try:
+        made = image.build(FOLDER, arguments)
+    except host.CannotBuild as error:
+        print(f"test-vm: {error}", file=sys.stderr)
+        return 2
+    guests = [Guest(made, privilege) for privilege in options.privileges or ("root", debian.USER)]
+    results = {guest.privilege: guest.end(_MOST_SECONDS) for guest in guests}
+    for privilege, result in results.items():
+        print(f"test-vm: as {privilege}: {result}")
+    return 0 if all(result.startswith("0 ") for result in results.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
