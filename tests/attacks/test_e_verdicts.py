@@ -443,10 +443,10 @@ def test_e19_odd_values_cross_as_they_are(arena: Arena, returned: str, value: st
 )
 def test_e19_values_that_would_harm_their_reader_are_refused(arena: Arena, returned: str, status: Status) -> None:
     source = f"import os\ndef f(x):\n    {returned}"
-    outcome = attack_function(arena, source)
+    outcome = attack_function(arena, source, limits=Limits())
     assert (outcome.status, outcome.returned, outcome.value) == (status, False, None)
     assert ("refused" in outcome.detail) == (status is Status.OK)
-    assert judge(arena.engine, source).verdict in {Verdict.RUNTIME_ERROR, Verdict.OUTPUT_LIMIT}
+    assert judge(arena.engine, source, time_limit_s=5.0).verdict in {Verdict.RUNTIME_ERROR, Verdict.OUTPUT_LIMIT}
 
 
 def test_e20_nothing_is_unpickled(arena: Arena, tmp_path: Path) -> None:
