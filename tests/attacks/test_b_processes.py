@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status, cgroup, jail, runtime
+from engine import Engine, Limits, Outcome, Program, Status, cgroup, identity, jail, runtime
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.hostile import (
     INTERRUPT_INIT,
@@ -53,7 +53,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 def bystander(arena: Arena) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the host that has the very uid of the arena's programs, where the test may give it one."""
     [worker] = arena.engine._alive
-    uid = worker._who.program[0] if worker._who.program is not None and os.geteuid() == 0 else None
+    # The next run's child, made last, has given up the caller's identity already.
+    uids = {each.uids().real for each in psutil.Process(worker.pid).children(recursive=True)} - {os.geteuid()}
+    uid = uids.pop() if os.geteuid() == 0 else None
     process = subprocess.Popen(["/bin/sleep", "60"], user=uid)
     yield process
     process.kill()
@@ -580,7 +582,7 @@ def test_b32_environment_of_trusted_code(monkeypatch: pytest.MonkeyPatch) -> Non
         [environment, path] = ask(poisoned, "dict(os.environ)", "__import__('sys').path")
     finally:
         poisoned.engine.close()
-    meant = dict(each.split("=", 1) for each in jail.configuration(runtime.find(), jail.identity()).envar)
+    meant = dict(each.split("=", 1) for each in jail.configuration(runtime.find(), identity.choose()).envar)
     assert environment == meant
     assert "evil" not in f"{environment} {path}"
 

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from nsjail.config import MountPt
 
-from engine import Outcome, Program, SandboxUnavailable, Status, cgroup, jail, runtime, worker
+from engine import Outcome, Program, SandboxUnavailable, Status, cgroup, identity, runtime, worker
 from engine.limits import MIB
 from tests.attacks import hostile
 from tests.attacks.conftest import LIMITS
@@ -188,8 +188,8 @@ def _shared_without_set_uid(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def _program_is_bystander(patch: pytest.MonkeyPatch, _: Path) -> None:
-    who = jail.Identity(0, 0, (_BYSTANDER, _BYSTANDER))
-    patch.setattr(jail, "identity", lambda: who)
+    who = identity.Identity((os.geteuid(), os.getegid()), (_BYSTANDER, _BYSTANDER), use_newidmap=False)
+    patch.setattr(identity, "choose", lambda: who)
 
 
 _INNER, _OUTER, _UID = inside(NO_INNER_FILTER), inside(NO_OUTER_FILTER), inside(KEEP_UID)
