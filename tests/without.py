@@ -93,6 +93,7 @@ def without_calibration(patch: pytest.MonkeyPatch, _: Path) -> None:
 
 
 KEEP_UID = ("PROGRAM_ID, PROGRAM_ID, PROGRAM_ID", "0, 0, 0")
+OPEN_TO_SIGNALS = ("        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n", "")
 NO_OUTER_FILTER = ("        self._outer_filter.load()\n", "")
 NO_INNER_FILTER = ("return self._inner_filter.load()", "return os.pipe()[0]")
 KEEP_CAPABILITIES = ("self._capability_header, self._no_capabilities), ", "0, 0) * 0, ")

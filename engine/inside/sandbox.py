@@ -135,8 +135,8 @@ class Walls:
         self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
 
     def narrow_zygote(self):
-        """What holds for every run alike, done once: no privilege can be gained, capabilities only lost, no cores; and
-        the outer filter, which the inner one is later stacked on.
+        """What holds for every run alike, done once: no privilege can be gained, capabilities only lost, no cores, no
+        signal but SIGKILL reaches the zygote or init; and the outer filter, on which the inner one is stacked later.
 
         A core limit of one byte, not of zero: the kernel takes one as "not even through a pipe handler" (core(5)).
         """
@@ -151,6 +151,7 @@ class Walls:
             (resource.RLIMIT_MEMLOCK, 1 << 16),
         ):
             _lower(limit, value, resource.getrlimit(limit)[1])
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self._outer_filter.load()
 
     def start_init(self):
@@ -227,6 +228,7 @@ class _Filter:
 def be_child(control, walls, cores, init):
     """Be the child of one run: raise the walls, lose everything, receive the job, become the program. Never returns."""
     try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.setsid()
         os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
         walls.be_the_first_to_be_killed()
