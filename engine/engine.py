@@ -18,11 +18,12 @@ from engine import cgroup, probe, runtime, worker
 from engine.determinism import Conditions, Determinism
 from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
 from engine.inside import values
-from engine.limits import Limits
+from engine.limits import MIB, Limits
 from engine.outcome import Outcome, Status
 from engine.program import Program
 
 _DEFAULT_LIMITS = Limits()
+_LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
 _ATTEMPTS = 2
 _START_ATTEMPTS = 3
 
@@ -108,7 +109,8 @@ class Engine:
             outlasted one retry on a fresh worker (``sandbox_error``).
 
         Raises:
-            InvalidProgram: arguments that cannot cross, or given to a program without entry.
+            InvalidProgram: a source of more than 32 MiB; arguments that cannot cross, or given to a program without
+                entry.
             EngineClosed: the engine is closed, or belongs to another process.
         """
         stdin, arguments = _check_request(program, stdin, args, limits)
@@ -352,6 +354,8 @@ def _check_request(program: Program, stdin: bytes, args: Sequence[Any], limits: 
         raise InvalidProgram(f"limits must be Limits, not {type(limits).__name__}")
     if not isinstance(stdin, bytes | bytearray | memoryview):
         raise InvalidProgram(f"stdin must be bytes, not {type(stdin).__name__}")
+    if len(program.source_bytes) > _LARGEST_SOURCE:
+        raise InvalidProgram(f"a source may have {_LARGEST_SOURCE} bytes, not {len(program.source_bytes)}")
     if program.entry is None:
         if args:
             raise InvalidProgram("args are for a program with an entry function: this one has none")

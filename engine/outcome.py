@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -53,7 +53,7 @@ class Outcome:
     stdout_truncated: bool = False
     stderr_truncated: bool = False
     returned: bool = False
-    value: Any = None
+    value: Any = field(default=None, repr=False)  # a program may choose one that has no repr
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
     peak_memory_bytes: int = 0

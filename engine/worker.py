@@ -332,6 +332,7 @@ class _Run:
         self._streams: list[_Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
+        self._over = False  # every process of the program had ended before we had to kill any
         self._report: _Report | None = None
         self.before = cgroup.Reading(0, 0, 0, 0)
         self.charged = 0
@@ -447,6 +448,8 @@ class _Run:
             if self._verdict is None and now >= check_cpu:
                 check_cpu = now + self._check_cpu()
             if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
+                if self._over:
+                    raise WorkerDied("the program has ended, but the zygote does not say how")
                 # A process the kernel cannot end yet (D state). The caller is answered; the worker is given up.
                 self._worker.stuck = True
                 return
@@ -482,6 +485,7 @@ class _Run:
         # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
         if not events & select.POLLIN or self._verdict is not None:
             poller.unregister(self._child.listener)
+            self._over = self._verdict is None
             return
         name = notify.forbidden_call(self._child.listener)
         self._kill(Status.FORBIDDEN_SYSCALL, name or "a forbidden call, by a process that has ended since")
@@ -545,6 +549,8 @@ class _Run:
             return self._verdict
         if after.oom_kills > before.oom_kills:
             return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
+        if self._is_compile_error():
+            return Status.COMPILE_ERROR, "the source does not compile"
         if self._verdict is not None:
             return self._verdict
         if report is None or report.init_left:
@@ -556,8 +562,6 @@ class _Run:
             return Status.TIME_LIMIT, f"cpu time of {limits.cpu_time:g} s"
         if after.forks_refused > before.forks_refused:
             return Status.PROCESS_LIMIT, f"{limits.processes} processes and threads"
-        if self._is_compile_error():
-            return Status.COMPILE_ERROR, "the source does not compile"
         if os.WIFSIGNALED(report.wait_status):
             number = os.WTERMSIG(report.wait_status)
             return Status.SIGNALED, signal.strsignal(number) or f"signal {number}"

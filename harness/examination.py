@@ -32,6 +32,8 @@ class Run:
 
     Attributes:
         done: to be called with the outcome.
+        if_refused: how it ends when the engine does not take it. An oracle's is our fault. A candidate's is its own: on
+            the same input the oracles were taken.
     """
 
     program: Program
@@ -39,6 +41,7 @@ class Run:
     args: tuple[Any, ...]
     limits: Limits
     done: Callable[[Outcome], None]
+    if_refused: Status
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class _Asked:
     missing: int
     answers: list[Answer | None]
     exhausted: bool = False
+    seconds: float = 0.0  # that the oracles took so far
 
 
 @dataclass(slots=True)
@@ -58,7 +62,8 @@ class Examination:
     Args:
         seed: see ``harness.inputs.inputs``.
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
-            finished, so a little more is spent.
+            finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: one
+            that wastes time is not to be judged on fewer test cases for it.
     """
 
     problem: Problem
@@ -140,15 +145,16 @@ class Examination:
         return True
 
     def _oracle_run(self, index: int, number: int, program: Program) -> Run | None:
-        return self._run(program, self._asked[index].input, partial(self._oracle_done, index, number))
+        done = partial(self._oracle_done, index, number)
+        return self._run(program, self._asked[index].input, done, Status.SANDBOX_ERROR)
 
     def _candidate_run(self, case: TestCase, program: Program, card: Scorecard) -> Run | None:
         if card.is_settled_before(case.index):
             return None
-        return self._run(program, case.input, partial(self._candidate_done, case, card))
+        return self._run(program, case.input, partial(self._candidate_done, case, card), Status.COMPILE_ERROR)
 
-    def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None]) -> Run:
-        return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done)
+    def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None], if_refused: Status) -> Run:
+        return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done, if_refused)
 
     def _oracle_done(self, index: int, number: int, outcome: Outcome) -> None:
         self._running -= 1
@@ -159,6 +165,7 @@ class Examination:
             self._waiting.clear()
             return
         asked = self._asked[index]
+        asked.seconds += outcome.cpu_time_s
         asked.answers[number] = answer_of(self.problem, outcome)
         if asked.answers[number] is None:
             self._crashes[index, number] = why_failed(outcome)
@@ -175,13 +182,13 @@ class Examination:
             self._settled[index] = result
             return
         self._settled[index] = None
+        self._spent += asked.seconds / len(self._oracles) * len(self._candidates)
         if self._sandbox_error is None:
             for program, card in zip(self._candidates, self._scorecards, strict=True):
                 self._waiting.append(partial(self._candidate_run, result, program, card))
 
     def _candidate_done(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
         self._running -= 1
-        self._spent += outcome.cpu_time_s
         card.record(case, outcome)
 
     def _last_that_counts(self) -> float:

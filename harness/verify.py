@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from engine import InvalidProgram, Limits, Outcome, Program, Status
+from engine import InvalidProgram, Limits, Outcome, Program
 from harness.examination import Examination, Run
 from harness.problems import Problem
 from harness.verdicts import VerdictRow
@@ -46,7 +46,8 @@ def verify(
     Args:
         problems: taken lazily, a bounded number ahead.
         seed: for inputs chosen at random; the same seed gives the same rows.
-        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end.
+        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end. See
+            ``harness.examination``.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
@@ -106,7 +107,7 @@ class _Scheduler:
         try:
             outcome = future.result()
         except InvalidProgram as error:
-            outcome = _refused(error)
+            outcome = _refused(run, error)
         run.done(outcome)
         return outcome
 
@@ -120,7 +121,7 @@ class _Scheduler:
             future = self._engine.submit(run.program, stdin=run.stdin, args=run.args, limits=run.limits)
         except InvalidProgram as error:
             future = Future()
-            future.set_result(_refused(error))
+            future.set_result(_refused(run, error))
         self._running[future] = run
         future.add_done_callback(self._finished.put)
 
@@ -134,6 +135,6 @@ class _Scheduler:
         return True
 
 
-def _refused(error: InvalidProgram) -> Outcome:
-    """A run the engine would not make: rows are checked when they are read, so the omission is ours."""
-    return Outcome(Status.SANDBOX_ERROR, detail=f"the engine refused the run: {error}")
+def _refused(run: Run, error: InvalidProgram) -> Outcome:
+    """A run the engine would not make."""
+    return Outcome(run.if_refused, detail=f"the engine refused the run: {error}")

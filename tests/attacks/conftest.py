@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ LIMITS = Limits(
     cpu_time=patient(1.0), wall_time=patient(1.5), memory=64 * MIB, output=1 * MIB, file_size=8 * MIB, processes=16
 )
 _ANSWER_SECONDS = 1.0  # how much later than the wall limit the caller has its answer
+_SETTLE_SECONDS = patient(5)
 _SUPERVISOR_GROWTH = 16 * MIB
 _CLEAN = Program(
     "import os, sys\n"
@@ -54,6 +56,7 @@ class Arena:
             same_worker: the worker must outlive the attack. False only for what is known to cost the engine a worker.
         """
         worker = next(iter(self.engine._alive))
+        select.select([worker._control], [], [], 5)  # until the sandbox of the next run is there, as it is in idleness
         before, memory = Host.look(), resident_bytes()
         started = time.monotonic()
         outcome = self.engine.run(Program(source, entry=entry), stdin=stdin, args=args, limits=limits)
@@ -68,12 +71,12 @@ class Arena:
         return outcome
 
     def _run_clean(self) -> None:
-        clean = self.engine.run(_CLEAN, stdin=b"20 22", limits=LIMITS)
+        clean = self.engine.run(_CLEAN, stdin=b"20 22")
         assert (clean.status, clean.stdout, clean.stderr) == (Status.OK, _CLEAN_STDOUT, b"42\n"), clean
 
     def _assert_unchanged(self, before: Host) -> None:
         """A worker being closed, or a sandbox being made, settles within moments: only what stays is a change."""
-        deadline = time.monotonic() + patient(5)
+        deadline = time.monotonic() + _SETTLE_SECONDS
         while changes := before.changes(Host.look()):
             assert time.monotonic() < deadline, changes
             time.sleep(0.02)

@@ -22,6 +22,7 @@ _WATCHED_FOLDERS = (
     "/tmp",
     "/var/tmp",
 )
+_LISTENS = ("0A", "07")  # states of TCP and of UDP, see the kernel's include/net/tcp_states.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class Host:
     Attributes:
         processes: how many processes descend from this one (an idle worker's are always the same number).
         mounts: this mount namespace, line by line.
-        groups: control groups of the engine.
+        groups: control groups of this process's engines.
         files: entries of the folders that everybody may write, and of this one's working directory.
-        sockets: listening or connected internet sockets, and named unix sockets, of this network namespace.
+        sockets: listening internet sockets, and named unix sockets, of this network namespace.
         ipc: System V segments, queues and semaphores of this ipc namespace.
         descriptors: how many this process has open.
     """
@@ -60,9 +61,15 @@ class Host:
         )
 
     def changes(self, later: Host) -> dict[str, tuple[object, object]]:
-        """The aspects that differ, each with its value before and after. Empty when nothing has changed."""
+        """The aspects that differ, with what is gone and what is new. Empty when nothing has changed."""
         pairs = {each.name: (getattr(self, each.name), getattr(later, each.name)) for each in fields(self)}
-        return {name: (before, after) for name, (before, after) in pairs.items() if before != after}
+        return {name: _difference(before, after) for name, (before, after) in pairs.items() if before != after}
+
+
+def _difference(before: object, after: object) -> tuple[object, object]:
+    if isinstance(before, frozenset) and isinstance(after, frozenset):
+        return sorted(before - after), sorted(after - before)
+    return before, after
 
 
 def resident_bytes() -> int:
@@ -72,7 +79,7 @@ def resident_bytes() -> int:
 
 def _groups() -> frozenset[str]:
     parents = set(cgroup.find().parents.values())
-    return frozenset(str(path) for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-*"))
+    return frozenset(str(path) for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-{os.getpid()}-*"))
 
 
 def _files() -> frozenset[str]:
@@ -84,11 +91,12 @@ def _files() -> frozenset[str]:
 
 
 def _sockets() -> frozenset[str]:
+    """Who listens, and unix sockets with a name. Connections come and go with whatever else this machine does."""
     found = set()
-    for name in ("tcp", "tcp6", "udp", "udp6", "raw", "packet", "netlink"):
+    for name in ("tcp", "tcp6", "udp", "udp6", "raw", "packet"):
         path = Path("/proc/net", name)
         if path.exists():
-            # The address columns and the state; counters and timers move by themselves.
-            found |= {f"{name} {' '.join(line.split()[1:4])}" for line in path.read_text().splitlines()[1:]}
+            rows = [line.split()[1:4] for line in path.read_text().splitlines()[1:]]
+            found |= {f"{name} {' '.join(row)}" for row in rows if row[2] in _LISTENS}
     unix = Path("/proc/net/unix").read_text().splitlines()[1:]
     return frozenset(found | {f"unix {columns[7]}" for columns in map(str.split, unix) if len(columns) > 7})

@@ -272,6 +272,9 @@ def test_neither_policy_knows(name: str) -> None:
         ("ioctl", (0, 0x5412), ERRNO | errno.EPERM),
         ("ioctl", (0, 0xDEAD00005412), ERRNO | errno.EPERM),
         ("ioctl", (0, 0x10000541C), ERRNO | errno.EPERM),
+        ("fcntl", (3, 6), ALLOW),  # F_SETLK
+        ("fcntl", (3, 1026), ERRNO | errno.EINVAL),  # F_NOTIFY
+        ("fcntl", (3, 0x100000402), ERRNO | errno.EINVAL),
         ("prctl", (15,), ALLOW),
         ("prctl", (0x53564D41,), ALLOW),
         ("prctl", (4,), ERRNO | errno.EPERM),  # PR_SET_DUMPABLE

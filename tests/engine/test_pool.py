@@ -170,6 +170,14 @@ def test_a_stopped_worker_is_given_up_in_time() -> None:
         assert time.monotonic() - started < 0.5 + patient(1.0)
 
 
+def test_a_run_that_ended_while_its_zygote_was_stopped_is_done_again() -> None:
+    with Engine(workers=1) as own:
+        future = own.submit(SLEEP, stdin=b"0.4", limits=Limits(wall_time=1))
+        time.sleep(0.15)
+        _process(own, "zygote").suspend()
+        assert future.result(timeout=20).status is Status.OK
+
+
 def test_closing_leaves_nothing() -> None:
     own_groups, descriptors = _groups(os.getpid()), len(os.listdir("/proc/self/fd"))
     with Engine(workers=2) as own:

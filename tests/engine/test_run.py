@@ -82,6 +82,18 @@ def test_a_child_killed_for_memory_counts_though_its_parent_exits_0(engine: Engi
     assert (outcome.status, outcome.exit_code, outcome.stdout) == (Status.MEMORY_LIMIT, 0, b"9\n")
 
 
+def test_a_source_that_does_not_compile_is_just_that_though_its_message_is_too_long(engine: Engine) -> None:
+    outcome = engine.run(Program("(" * 200_000), limits=Limits(output=100_000))
+    assert (outcome.status, outcome.stderr_truncated) == (Status.COMPILE_ERROR, True)
+
+
+def test_a_limit_on_files_is_not_about_the_program_s_own_source(engine: Engine) -> None:
+    source = b"#" + b"x" * 100_000 + b"\nprint('ran')\nwith open('other', 'w') as file: file.write('xx')"
+    outcome = engine.run(Program(source), limits=Limits(file_size=0))
+    assert (outcome.status, outcome.stdout) == (Status.NONZERO_EXIT, b"ran\n")
+    assert outcome.stderr.endswith(b"OSError: [Errno 27] File too large\n")
+
+
 def test_output_is_exact_to_the_cap_and_marked_beyond(engine: Engine) -> None:
     program = Program("import sys; sys.stdout.buffer.write(bytes(range(256)) * 1000)")
     data = bytes(range(256)) * 1000
@@ -294,7 +306,9 @@ def test_an_outcome_is_json_in_the_promised_shape(engine: Engine) -> None:
         {"program": Program("x"), "stdin": "text"},
         {"program": Program("x"), "limits": None},
         {"program": "x"},
+        {"program": Program(b" " * (33 * MIB))},
     ],
+    ids=lambda request_: "-".join(request_),
 )
 def test_a_bad_request_is_refused_before_anything_runs(engine: Engine, request_: dict[str, object]) -> None:
     with pytest.raises(InvalidProgram):

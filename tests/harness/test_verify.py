@@ -229,6 +229,18 @@ def test_the_budget_ends_the_taking_of_inputs_for_all_candidates_alike() -> None
     assert "budget" not in judge(row, script=script, budget=1_000.0)[0].detail
 
 
+def test_a_candidate_cannot_spend_the_budget_of_the_hidden_cases() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "wastes time on the case it knows":
+            return printed("1", cpu=100.0)
+        return printed(stdin.decode(), cpu=0.1)
+
+    row = stdin_row(examples=numbers(8), candidates=candidates("wastes time on the case it knows", "right"))
+    forged, honest = judge(row, script=script, budget=50.0, workers=1)
+    assert (forged.verdict, forged.test_cases) == (Verdict.WRONG_ANSWER, 8)
+    assert (honest.verdict, honest.passed) == (Verdict.ACCEPTED, 8)
+
+
 def test_the_limits_are_those_of_the_problem() -> None:
     with ScriptedEngine(echo) as engine:
         list(verify([problem(stdin_row(time_limit_s=1.0, memory_limit_mib=64))], engine))
@@ -295,6 +307,17 @@ def test_an_engine_that_refuses_a_run_is_our_fault() -> None:
     [row] = judge(stdin_row(), script=script)
     assert row.verdict is Verdict.SANDBOX_ERROR
     assert "cannot cross" in row.detail
+
+
+def test_a_candidate_that_the_engine_refuses_is_not_excused() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "too large":
+            raise InvalidProgram("a source may have so many bytes")
+        return echo(program, stdin, args)
+
+    refused, honest = judge(stdin_row(candidates=candidates("too large", "right")), script=script)
+    assert (refused.verdict, honest.verdict) == (Verdict.COMPILE_ERROR, Verdict.ACCEPTED)
+    assert "so many bytes" in refused.detail
 
 
 def test_an_engine_without_walls_ends_everything() -> None:
