@@ -191,7 +191,7 @@ def _bind(source: Path, target: str) -> MountPt:
 
 
 def _empty(target: str) -> MountPt:
-    return MountPt(dst=target, fstype="tmpfs", options="size=4096", nosuid=True, nodev=True, noexec=True)
+    return MountPt(dst=target, fstype="tmpfs", options="size=4096,mode=0755", nosuid=True, nodev=True, noexec=True)
 
 
 def _link(target: str, name: str) -> MountPt:

@@ -262,6 +262,11 @@ class Worker:
         Raises:
             WorkerDied: none came.
         """
+        # Waited for separately: an exception that a signal raises while waiting then finds no descriptor received yet.
+        arrival = select.poll()
+        arrival.register(self._control, select.POLLIN)
+        if not arrival.poll(1000 * _READY_SECONDS):
+            raise WorkerDied("no sandbox came in time")
         try:
             message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
         except OSError as error:
