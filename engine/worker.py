@@ -44,6 +44,7 @@ _SETUP = struct.Struct("<H")
 _JOB = struct.Struct("<8Q??d")
 _FIXED = Conditions()
 _REPORT = struct.Struct("=8siI5q104x")
+_HAS_JOB, _NOT_COMPILED = b"J", b"C"
 
 
 class WorkerDied(Exception):
@@ -90,17 +91,17 @@ class _Child:
     Attributes:
         init: pidfd of its pid 1; to kill that is to kill the run.
         listener: where the kernel reports forbidden system calls.
-        compile_error: a pipe with one byte in it when the source did not compile.
+        stage: a pipe with a byte for how far it got: it has its job, and the source did not compile.
     """
 
     init: int
     listener: int
-    compile_error: int
+    stage: int
 
     def close(self) -> None:
         os.close(self.init)
         os.close(self.listener)
-        os.close(self.compile_error)
+        os.close(self.stage)
 
 
 class _Stream:
@@ -540,11 +541,14 @@ class _Run:
     def _status(self, after: cgroup.Reading, cpu: float) -> tuple[Status, str]:
         """Facts in the order of their weight: our own observation first, the program's own exit last."""
         report, limits, before = self._report, self._limits, self.before
+        stage = self._stage()
+        if not stage.startswith(_HAS_JOB):
+            raise WorkerDied("the sandbox ended before it took its job")
         if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
             return self._verdict
         if after.oom_kills > before.oom_kills:
             return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
-        if self._is_compile_error():
+        if stage.endswith(_NOT_COMPILED):
             return Status.COMPILE_ERROR, "the source does not compile"
         if self._verdict is not None:
             return self._verdict
@@ -563,10 +567,13 @@ class _Run:
         code = os.WEXITSTATUS(report.wait_status)
         return (Status.OK, "") if code == 0 else (Status.NONZERO_EXIT, f"exit code {code}")
 
-    def _is_compile_error(self) -> bool:
-        """Whether the child said so, which it can only before anything of the program has run."""
-        os.set_blocking(self._child.compile_error, False)
-        return os.read(self._child.compile_error, 1) != b""
+    def _stage(self) -> bytes:
+        """How far the child got, in its own words: it can say so only before anything of the program has run."""
+        os.set_blocking(self._child.stage, False)
+        try:
+            return os.read(self._child.stage, 2)
+        except BlockingIOError:
+            return b""
 
     def _value(self) -> tuple[bool, Any, str]:
         """Whether the entry function returned, what it returned, and why that was refused."""

@@ -237,24 +237,25 @@ def be_child(control, walls, cores, init):
         os.mkdir("/box/tmp", 0o755)
         os.mkdir("/box/shm", 0o755)
         os.chdir("/box/work")
-        compiled, compile_error = os.pipe()
+        stage, stage_end = os.pipe()
         listener = walls.load_filter()
-        socket.send_fds(control, [b"ready"], [init, listener, compiled])
+        socket.send_fds(control, [b"ready"], [init, listener, stage])
         message, descriptors, _, _ = socket.recv_fds(control, JOB.size, 5)
         if not message:
             os._exit(0)
+        os.write(stage_end, b"J")
         program, stdin, stdout, stderr, value = descriptors
         os.dup2(stdin, 0)
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
-        _close_all_but(program, compile_error, value)
+        _close_all_but(program, stage_end, value)
         *limits, entry, arguments, source, is_function, is_varied, clock = JOB.unpack(message)
         lengths = (entry, arguments, source)
         python_program.write_source(program, lengths)
         walls.limit(*limits)
         os.sched_setaffinity(0, cores)
         become = varied.start_over if is_varied else python_program.become
-        become(program, lengths, compile_error, value if is_function else None, clock)
+        become(program, lengths, stage_end, value if is_function else None, clock)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

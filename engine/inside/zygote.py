@@ -21,7 +21,8 @@ One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is who
 
     child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
                                      seccomp filter, on which forbidden system calls are reported; and the reading end
-                                     of a pipe on which the child says that a source does not compile
+                                     of a pipe on which the child says how far it got: that it has its job, and
+                                     that the source does not compile
     supervisor -> child    JOB       rlimits and the manner of the run, with the descriptors of program, stdin, stdout,
                                      stderr and value
     zygote -> supervisor   REPORT    wait status and usage of the program's first process, and whether init was there

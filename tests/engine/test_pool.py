@@ -178,6 +178,19 @@ def test_a_run_that_ended_while_its_zygote_was_stopped_is_done_again() -> None:
         assert future.result(timeout=20).status is Status.OK
 
 
+def test_a_sandbox_killed_before_its_run_costs_no_run_its_outcome() -> None:
+    with Engine(workers=1) as own:
+        for number in range(5):
+            while len(sandbox := _process(own, "zygote").children()) < 2:
+                time.sleep(0.001)
+            init, child = sorted(sandbox, key=lambda process: process.pid)
+            child.kill()
+            assert _gone([init, child], 5)
+            for again in range(3):
+                outcome = own.run(ECHO, stdin=b"%d %d" % (number, again))
+                assert (outcome.status, outcome.stdout) == (Status.OK, b"%d %d\n" % (number, again))
+
+
 def test_closing_leaves_nothing() -> None:
     own_groups, descriptors = _groups(os.getpid()), len(os.listdir("/proc/self/fd"))
     with Engine(workers=2) as own:
