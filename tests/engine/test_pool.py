@@ -191,6 +191,17 @@ def test_a_sandbox_killed_before_its_run_costs_no_run_its_outcome() -> None:
                 assert (outcome.status, outcome.stdout) == (Status.OK, b"%d %d\n" % (number, again))
 
 
+def test_an_engine_that_closes_takes_no_mount_point_from_another(engine: Engine) -> None:
+    def mount_points() -> dict[Path, int]:
+        folders = (Path("/run/user"), Path("/tmp"))
+        return {path: path.stat().st_ino for folder in folders for path in folder.glob(f"nsjail.{os.geteuid()}.*")}
+
+    before = mount_points()
+    assert before
+    Engine(workers=1).close()
+    assert mount_points() == before
+
+
 def test_closing_leaves_nothing() -> None:
     own_groups, descriptors = _groups(os.getpid()), len(os.listdir("/proc/self/fd"))
     with Engine(workers=2) as own:
