@@ -34,6 +34,7 @@ from engine.runtime import Runtime
 
 _START_SECONDS = 20.0
 _READY_SECONDS = 10.0
+_END_SECONDS = 5.0
 _GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the worker is given up
 _SHORTEST_CPU_CHECK = 0.002
 _UNWATCHED_SECONDS = 0.003
@@ -41,6 +42,7 @@ _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
 _SETUP = struct.Struct("<H")
+_CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
 _JOB = struct.Struct("<8Q??d")
 _FIXED = Conditions()
 _REPORT = struct.Struct("=8siI5q104x")
@@ -195,7 +197,7 @@ class Worker:
 
     def _introduce(self) -> None:
         """Learn the zygote's pid from the kernel, put it in the group, send it the filter, wait until it is warm."""
-        _, pid = self._receive(b"hello")
+        _, pid = self._receive(b"hello", _CREDENTIALS_SPACE)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         self._zygote = os.pidfd_open(pid)
         if self._group is not None:
@@ -208,7 +210,7 @@ class Worker:
     def _calibrate(self) -> None:
         """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
         for _ in range(2):
-            run = _Run(self, Program("pass"), Limits(), _FIXED)
+            run = _Run(self, Program("pass"), Limits(wall_time=_READY_SECONDS), _FIXED)
             outcome = run.conduct(b"", b"")
             if outcome.status is not Status.OK:
                 raise WorkerDied(
@@ -219,8 +221,11 @@ class Worker:
             if run.charged or not self._shared:
                 self._shared = max(run.largest - run.charged, 0)
 
-    def _receive(self, kind: bytes) -> tuple[bytes, int]:
-        message, ancillary, _, _ = self._control.recvmsg(4096, socket.CMSG_SPACE(12))
+    def _receive(self, kind: bytes, room: int = 0) -> tuple[bytes, int]:
+        """A message and its sender's pid. ``room`` is for the credentials alone: where there is none, the kernel drops
+        what else may come with a message, descriptors for instance.
+        """
+        message, ancillary, _, _ = self._control.recvmsg(4096, room)
         if not message.startswith(kind):
             raise WorkerDied(f"expected {kind.decode()}, got {message[:20]!r}")
         pid = 0
@@ -283,7 +288,7 @@ class Worker:
             self._zygote = None
         if self._process is not None:
             try:
-                self._process.wait(timeout=5)
+                self._process.wait(timeout=_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self._kill_tree(self._process)
         if self._log is not None:
@@ -501,6 +506,8 @@ class _Run:
         if len(message) != _REPORT.size or not message.startswith(b"report"):
             raise WorkerDied(f"the jail ended; it said: {self._worker._said()}")
         _, status, init_left, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
+        if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
+            raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
         cpu_s = user_s + system_s + (user_us + system_us) / 1e6
         return _Report(status, bool(init_left), cpu_s, peak_kib * 1024)
 
