@@ -45,7 +45,8 @@ _SETUP = struct.Struct("<H")
 _CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
 _JOB = struct.Struct("<8Q??d")
 _FIXED = Conditions()
-_REPORT = struct.Struct("=8siI5q104x")
+_REPORT = struct.Struct("=8si4x5q104x96s")
+_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/pid/stat
 _HAS_JOB, _NOT_COMPILED = b"J", b"C"
 
 
@@ -505,11 +506,15 @@ class _Run:
             raise WorkerDied(str(error)) from error
         if len(message) != _REPORT.size or not message.startswith(b"report"):
             raise WorkerDied(f"the jail ended; it said: {self._worker._said()}")
-        _, status, init_left, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
+        _, status, user_s, user_us, system_s, system_us, peak_kib, init_stat = _REPORT.unpack(message)
         if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
             raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
         cpu_s = user_s + system_s + (user_us + system_us) / 1e6
-        return _Report(status, bool(init_left), cpu_s, peak_kib * 1024)
+        try:
+            init_left = int(init_stat.rpartition(b")")[2].split()[6]) & _PF_EXITING != 0
+        except (ValueError, IndexError) as error:
+            raise WorkerDied(f"the jail reports {init_stat!r} of init") from error
+        return _Report(status, init_left, cpu_s, peak_kib * 1024)
 
     def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
         report = self._report

@@ -22,7 +22,8 @@ from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status,
 from tests.fuzz import peer
 from tests.fuzz.effort import examples
 
-_REPORT = struct.Struct("=8siI5q104x")
+_REPORT = struct.Struct("=8si4x5q104x96s")
+_INIT = b"1000 (python3) S 1 1 1 0 -1 %d "  # the beginning of /proc/pid/stat, up to the flags
 _LIMITS = Limits(wall_time=0.1)
 _PROGRAM = Program("def f(): pass", entry="f")
 _LONGEST = 5.0  # seconds: every patience of the worker below, one after the other, and as much again
@@ -30,8 +31,8 @@ _LONGEST = 5.0  # seconds: every patience of the worker below, one after the oth
 Step = list[Any]
 
 
-def _report(status: int = 0, init_left: int = 0, *usage: int) -> bytes:
-    return _REPORT.pack(b"report  ", status, init_left, *usage or (0,) * 5)
+def _report(status: int = 0, init: bytes = _INIT % 0, *usage: int) -> bytes:
+    return _REPORT.pack(b"report  ", status, *usage or (0,) * 5, init)
 
 
 def _send(message: bytes, *kinds: str) -> Step:
@@ -43,7 +44,8 @@ _HONEST = [_send(b"hello"), ["receive"], _send(b"born"), *_RUN, *_RUN, *_RUN]
 
 _words = st.sampled_from([b"", b"hello", b"born", b"ready", b"report", b"report  ", _report()])
 _numbers = st.just(0) | st.integers(-(2**63), 2**63 - 1)
-_reports = st.builds(_report, st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1), *[_numbers] * 5)
+_inits = st.sampled_from([_INIT % 0, _INIT % 4]) | st.binary(max_size=96)
+_reports = st.builds(_report, st.integers(-(2**31), 2**31 - 1), _inits, *[_numbers] * 5)
 _messages = st.one_of(
     _words,
     _reports,
