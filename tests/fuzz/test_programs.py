@@ -87,7 +87,7 @@ def _engine_says(outcome: Outcome) -> tuple[int | None, bool]:
     return outcome.exit_code, outcome.status is not Status.COMPILE_ERROR
 
 
-@examples(60)
+@examples(40)
 @given(source=_sources)
 def test_any_source_ends_as_it_does_in_a_plain_interpreter(
     engine: Engine, tmp_path_factory: pytest.TempPathFactory, source: bytes
@@ -104,7 +104,7 @@ def test_any_input_is_echoed_exactly(engine: Engine, stdin: bytes) -> None:
     assert (outcome.status, outcome.stdout, outcome.stderr) == (Status.OK, stdin, stdin)
 
 
-@examples(60)
+@examples(40)
 @given(text=st.text(st.characters(codec=None), max_size=50))
 @example(text="\ud800")
 def test_any_text_as_source_is_run_or_does_not_compile(engine: Engine, text: str) -> None:
@@ -113,7 +113,7 @@ def test_any_text_as_source_is_run_or_does_not_compile(engine: Engine, text: str
     assert (outcome.status is Status.OK) == (outcome.stderr == b"")
 
 
-@examples(60)
+@examples(40)
 @given(entry=_names, args=st.lists(_objects, max_size=3))
 def test_any_entry_is_called_or_refused(engine: Engine, entry: str, args: list[Any]) -> None:
     with contextlib.suppress(InvalidProgram):
