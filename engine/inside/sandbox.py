@@ -5,7 +5,6 @@ read on the last line but one. Sources: mount(2), capabilities(7), seccomp(2), s
 """
 
 import ctypes
-import gc
 import os
 import resource
 import signal
@@ -34,7 +33,6 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 _SIG_DFL, _SIG_IGN = 0, 1
 _INIT_STACK = 1 << 16
-_IMMORTAL = 0xFFFFFFFF
 
 # PyDLL keeps the GIL: with one thread there is nobody to give it to, and taking it back costs page faults.
 _libc = ctypes.PyDLL(None, use_errno=True)
@@ -59,26 +57,6 @@ _LIMITS = (
     resource.RLIMIT_NPROC,
     resource.RLIMIT_AS,
 )
-
-
-def immortalise():
-    """Fix the reference count of everything that exists (PEP 683), so that a fork does not copy what it only looks at.
-
-    Counting references writes to objects; after a fork each such write copies a page. Nothing made later is affected.
-    Containers that the collector does not track, such as tuples of strings, are reached through what holds them.
-    """
-    pending = gc.get_objects()
-    while pending:
-        each = pending.pop()
-        count = ctypes.c_uint32.from_address(id(each))
-        if count.value != _IMMORTAL:
-            count.value = _IMMORTAL
-            pending += gc.get_referents(each)
-
-
-def current_core():
-    """The number of the core this process runs on (sched_getcpu(3))."""
-    return _libc.sched_getcpu()
 
 
 def fork():

@@ -39,7 +39,6 @@ namespace.
 """
 
 import contextlib
-import gc
 import os
 import select
 import signal
@@ -51,24 +50,10 @@ sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs a
 import fixed_random
 import python_program
 import sandbox
+import warmth
 
 HELLO, BORN = b"hello", b"born"
 CONTROL_FD = 3
-# What programs import most often. A module more is 0.1 to 0.4 MiB more heap, and so a slower fork.
-PRELOADED = (
-    "bisect",
-    "collections",
-    "copy",
-    "functools",
-    "heapq",
-    "itertools",
-    "math",
-    "operator",
-    "random",
-    "re",
-    "string",
-    "typing",
-)
 
 
 def main():
@@ -82,21 +67,18 @@ def main():
     os.unshare(os.CLONE_NEWCGROUP)
     sandbox.seal_mounts()
     walls.narrow_zygote()
-    for name in PRELOADED:
-        __import__(name)
+    warmth.preload()
     python_program.prepare_interpreter()
     fixed_random.fix()
-    rehearse()
+    warmth.rehearse(sandbox.JOB)
     _leave_small_pids()
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     cores = os.sched_getaffinity(0)
     control.send(BORN)
-    gc.collect()
-    sandbox.immortalise()
-    gc.freeze()
+    warmth.immortalise()
     while True:
         # A sandbox is made on one core: moving to an idle one at each fork would cost more than it gains.
-        os.sched_setaffinity(0, (sandbox.current_core(),))
+        os.sched_setaffinity(0, (warmth.current_core(),))
         init = walls.start_init()
         init_handle = os.pidfd_open(init)
         os.setns(init_handle, os.CLONE_NEWPID)
@@ -117,24 +99,6 @@ def _leave_small_pids():
     """
     with contextlib.suppress(FileNotFoundError), open("/proc/sys/kernel/ns_last_pid", "w") as last:
         last.write("1000")
-
-
-def rehearse():
-    """Do a few times what every child will do: the interpreter then rewrites its code here, once, and not in each run.
-
-    (PEP 659: code specialises itself when it is first used, and each such write copies a page after a fork.)
-    """
-    ours, theirs = socket.socketpair()
-    for _ in range(20):
-        compile("def f(x):\n    return [x]\nprint(int(input()) * 2)", "rehearsal", "exec")
-        socket.send_fds(ours, [b"x"], [0])
-        _, descriptors, _, _ = socket.recv_fds(theirs, sandbox.JOB.size, 5)
-        sandbox.JOB.unpack(bytes(sandbox.JOB.size))
-        sorted((descriptors[0], 0))
-        os.close(descriptors[0])
-        python_program.flush_all()
-    ours.close()
-    theirs.close()
 
 
 def await_end(child):
