@@ -3,12 +3,14 @@
     python -m tests.vm [--as root|tester] [PYTEST ARGUMENTS]
 
 Boots two guests side by side, in software emulation (it works on every machine, virtual ones included; nested KVM does
-not), prints what they print, and ends as the suites in them did.
+not), prints what they print, and ends as the suites in them did. A busy host needs more patience than the usual 5:
+SEMI_INSTRUCT_TEST_PATIENCE=15.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ from tests.vm import debian, host, image
 FOLDER = image.ENVIRONMENT / "share/semi-instruct/vm"
 _MEMORY_MIB = 2048
 _MOST_SECONDS = 60 * 60
+_PATIENCE = os.environ.get("SEMI_INSTRUCT_TEST_PATIENCE", "5")
 
 
 class Guest:
@@ -34,7 +37,7 @@ class Guest:
             *("-serial", "stdio", "-serial", f"file:{self._result}"),
             *("-drive", f"file={made.disk},if=virtio,format=raw,snapshot=on"),
             *("-kernel", made.kernel, "-initrd", made.initrd),
-            *("-append", f"console=ttyS0 loglevel=1 panic=-1 mitigations=off privilege={privilege}"),
+            *("-append", f"console=ttyS0 loglevel=1 panic=-1 mitigations=off privilege={privilege} patience={_PATIENCE}"),
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._print)
