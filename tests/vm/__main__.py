@@ -37,7 +37,10 @@ class Guest:
             *("-serial", "stdio", "-serial", f"file:{self._result}"),
             *("-drive", f"file={made.disk},if=virtio,format=raw,snapshot=on"),
             *("-kernel", made.kernel, "-initrd", made.initrd),
-            *("-append", f"console=ttyS0 loglevel=1 panic=-1 mitigations=off privilege={privilege} patience={_PATIENCE}"),
+            *(
+                "-append",
+                f"console=ttyS0 loglevel=1 panic=-1 mitigations=off privilege={privilege} patience={_PATIENCE}",
+            ),
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._print)
