@@ -10,8 +10,7 @@ group. Version 2 needs one group whose parent hands memory and pids down: the ca
 ancestor that can. A process inside a group forbids it to do so, so a caller that was *delegated* its own group first
 steps down into a leaf of it, as systemd asks of delegates.
 
-Sources: the kernel's cgroup-v1/memory.rst, cgroup-v1/pids.rst, cgroup-v1/cpuacct.rst and cgroup-v2.rst, and systemd's
-CGROUP_DELEGATION.md.
+Sources: the kernel's cgroup-v1/{memory,pids,cpuacct}.rst and cgroup-v2.rst; systemd's CGROUP_DELEGATION.md.
 """
 
 from __future__ import annotations
@@ -176,12 +175,9 @@ class Hierarchy:
         """The write probe: raises OSError or ValueError where no group can be made, limited, read and removed."""
         if self.version == 2:
             _hand_down(self.parents["memory"])
-        group = self.make()
-        try:
+        with contextlib.closing(self.make()) as group:
             group.limit(1 << 30, 100)
             group.read()
-        finally:
-            group.close()
 
     def sweep(self) -> None:
         """Remove empty groups whose engine was killed before it could. Groups still in use refuse to be removed."""

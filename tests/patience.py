@@ -1,7 +1,7 @@
 """Time for slow machines.
 
-``make test-vm`` runs the suite in an emulated machine, ten times slower than a real one. There every time that a test
-allows, as a limit or as a margin, is multiplied by SEMI_INSTRUCT_TEST_PATIENCE; what is asserted stays the same.
+``make test-vm`` runs the suite in an emulated machine, several times slower than a real one. There every time that a
+test allows, as a limit or as a margin, is multiplied by SEMI_INSTRUCT_TEST_PATIENCE; what is asserted stays the same.
 """
 
 from __future__ import annotations

@@ -18,10 +18,11 @@ from harness.problems import parse_row
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import verify
 from tests.attacks.conftest import LIMITS, Arena
+from tests.patience import patient
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
-_SECONDS = Limits(cpu_time=0.3, wall_time=0.6, memory=64 * MIB)
+_SECONDS = Limits(cpu_time=patient(0.3), wall_time=patient(0.6), memory=64 * MIB)
 
 
 def judge(engine: Engine, source: str, **row: Any) -> VerdictRow:
@@ -569,7 +570,9 @@ class Evil(BaseException):
     __class__ = property(lambda self: SystemExit)
 def f(x): raise Evil
 """
-    outcome = attack_function(arena, source, limits=Limits(cpu_time=0.3, wall_time=0.6, output=1 * MIB))
+    outcome = attack_function(
+        arena, source, limits=Limits(cpu_time=patient(0.3), wall_time=patient(0.6), output=1 * MIB)
+    )
     assert (outcome.status, outcome.returned) == (status, False)
     failing = {Verdict.RUNTIME_ERROR, Verdict.TIME_LIMIT, Verdict.OUTPUT_LIMIT}
     assert judge(arena.engine, source, time_limit_s=0.001).verdict in failing

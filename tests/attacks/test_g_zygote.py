@@ -17,6 +17,7 @@ from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status,
 from engine.limits import MIB
 from tests.attacks import corpus
 from tests.attacks.conftest import LIMITS, Arena
+from tests.patience import patient
 from tests.without import KEEP_CAPABILITIES, KEEP_UID, Edit, inside
 
 DOES_NOT_APPLY: dict[str, str] = {}
@@ -270,10 +271,10 @@ def test_g11_no_request_is_lost() -> None:
     with Engine(workers=1) as engine:
         futures = [engine.submit(program, stdin=b"%d" % number) for number in range(6)]
         for number in (0, 3):  # never the same run twice: that would be a sandbox_error
-            futures[number].result(timeout=30)
+            futures[number].result(timeout=patient(30))
             time.sleep(0.1)
             _zygote(engine).kill()
-        outcomes = [future.result(timeout=30) for future in futures]
+        outcomes = [future.result(timeout=patient(30)) for future in futures]
     told = [(outcome.status, outcome.stdout) for outcome in outcomes]
     assert told == [(Status.OK, b"%d\n" % number) for number in range(6)]
 

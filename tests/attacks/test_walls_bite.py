@@ -26,6 +26,7 @@ from engine.limits import MIB
 from tests.attacks import hostile
 from tests.attacks.conftest import LIMITS
 from tests.attacks.hostile import CONNECT, TOOLS, elf64
+from tests.patience import patient
 from tests.without import (
     ALL_OF_PROC,
     GAIN_PRIVILEGES,
@@ -120,7 +121,7 @@ def _kills_a_process_of_the_host(scene: Scene) -> bool:
     bystander = subprocess.Popen(["/bin/sleep", "60"], user=_BYSTANDER)
     try:
         scene.ask(f"attempt(os.kill, {bystander.pid}, 9)")
-        return bystander.wait(timeout=0.5) == -signal.SIGKILL
+        return bystander.wait(timeout=patient(0.5)) == -signal.SIGKILL
     except subprocess.TimeoutExpired:
         return False
     finally:
