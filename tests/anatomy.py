@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import psutil
@@ -13,12 +13,13 @@ from engine.worker import Worker
 PARTS = 5  # of a worker at rest
 
 
-def parts(engine: Engine) -> list[tuple[str, psutil.Process]]:
+def parts(engine: Engine, others: Container[psutil.Process] = ()) -> list[tuple[str, psutil.Process]]:
     """What its workers consist of, those that are still being started too: keeper, nsjail, zygote, init and child.
 
-    What programs have started themselves is not among them; workers of other engines of this process are.
+    What programs have started themselves is not among them. ``others`` are the children that this process had before:
+    keepers of other engines.
     """
-    keepers = [process for process in psutil.Process().children() if _is_alive(process)]
+    keepers = [each for each in psutil.Process().children() if each not in others and _is_alive(each)]
     # An nsjail whose keeper was killed is nobody's child that we know; its zygote still is.
     orphans = {parent for worker in list(engine._alive) for parent in _nsjail_of(worker)}
     nsjails = {*_children(keepers), *orphans}

@@ -121,10 +121,11 @@ def test_g02_descriptors() -> None:
         assert json.loads(engine.run(Program(starts_another, entry="f")).stdout) == _THREE
 
 
+_REPORT = struct.pack("=8si148x96s", b"report  ", 0, b"1000 (python3) S 1 1 1 0 -1 0 ")
 _FORGER = f"""
 import os
 for descriptor in range(3, 4096):
-    try: os.write(descriptor, {struct.pack("=8siI144x", b"report  ", 0, 0)!r})
+    try: os.write(descriptor, {_REPORT!r})
     except OSError: pass
 os._exit(3)
 """

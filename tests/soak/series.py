@@ -34,10 +34,10 @@ _UNDER_FIRE = Limits(cpu_time=2, wall_time=3)
 def mixed(runs: int, seed: int, say: Say) -> None:
     """Hostile and honest runs, as they come; afterwards every worker is the one it was, and the host is, too."""
     random = Random(seed)
-    before = Host.look()
+    before, others = Host.look(), set(psutil.Process().children())
     with Engine(workers=_WORKERS) as engine:
         _all_right(engine, [*HOSTILE, *HOSTILE])
-        _settle(engine)
+        _settle(engine, others)
         workers, idle, memory = set(engine._alive), Host.look(), _Memory.look()
         started = time.monotonic()
         cases = (honest(random) if random.random() < 0.5 else random.choice(HOSTILE) for _ in range(runs))
@@ -56,11 +56,11 @@ def mixed(runs: int, seed: int, say: Say) -> None:
     assert not changes, changes
 
 
-def _settle(engine: Engine) -> None:
+def _settle(engine: Engine, others: set[psutil.Process]) -> None:
     """Wait until every worker has the sandbox of its next run."""
     deadline = time.monotonic() + _ANSWER_SECONDS
-    while len(parts(engine)) < _WORKERS * PARTS:
-        assert time.monotonic() < deadline, parts(engine)
+    while len(parts(engine, others)) < _WORKERS * PARTS:
+        assert time.monotonic() < deadline, parts(engine, others)
         time.sleep(0.02)
 
 
@@ -126,7 +126,7 @@ def killing(kills: int, seed: int, say: Say) -> None:
     program cannot be told from a program that kills itself: that run is ``signaled``, and counted here.
     """
     random = Random(seed)
-    before = Host.look()
+    before, others = Host.look(), set(psutil.Process().children())
     seen: set[psutil.Process] = set()
     shots: Counter[str] = Counter()
     ends: Counter[str] = Counter()
@@ -138,7 +138,7 @@ def killing(kills: int, seed: int, say: Say) -> None:
                 future = engine.submit(case.program, case.stdin, case.args, case.limits)
                 flights.append(_Flight(case, future, shots.copy()))
             time.sleep(random.uniform(0, 0.3))
-            aims = parts(engine)
+            aims = parts(engine, others)
             seen.update(process for _, process in aims)
             if aims and (hit := _shoot(random, *random.choice(aims))):
                 shots[hit] += 1
