@@ -560,7 +560,10 @@ class _Run:
         report, limits, before = self._report, self._limits, self.before
         stage = self._stage()
         if not stage.startswith(_HAS_JOB):
-            raise WorkerDied("the sandbox ended before it took its job")
+            if self._verdict is None:
+                raise WorkerDied("the sandbox ended before it took its job")
+            # Its time was over first. The job may still lie in the socket, and is not for the next sandbox to take.
+            self._worker.stuck = True
         if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
             return self._verdict
         if after.oom_kills > before.oom_kills:

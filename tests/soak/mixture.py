@@ -10,7 +10,7 @@ from engine import Limits, Outcome, Program, Status
 from engine.limits import MIB
 
 _TINY = Limits(
-    cpu_time=0.5, wall_time=2.0, memory=48 * MIB, output=32 << 10, file_size=1 * MIB, processes=8, open_files=32
+    cpu_time=0.5, wall_time=10.0, memory=48 * MIB, output=32 << 10, file_size=1 * MIB, processes=8, open_files=32
 )
 _HASTY = replace(_TINY, wall_time=0.15)
 _GENEROUS = Limits(cpu_time=10, wall_time=30)

@@ -25,6 +25,8 @@ Say = Callable[[str], None]
 _WORKERS = 2
 _AHEAD = 3 * _WORKERS
 _ANSWER_SECONDS = 60.0  # how long a future may take, whatever happens to its workers
+# A worker is given up when the kernel needs 0.8 s to end a run: never on a quiet machine, rarely on a busy one.
+_REPLACED_SHARE = 0.01
 _SUPERVISOR_GROWTH = 4 * MIB
 _SLAB_GROWTH = 128 * MIB
 _MEMORY_LOST = 1024 * MIB
@@ -32,22 +34,27 @@ _UNDER_FIRE = Limits(cpu_time=2, wall_time=3)
 
 
 def mixed(runs: int, seed: int, say: Say) -> None:
-    """Hostile and honest runs, as they come; afterwards every worker is the one it was, and the host is, too."""
+    """Hostile and honest runs, as they come; afterwards the host is as it was, with the engine open and closed."""
     random = Random(seed)
     before, others = Host.look(), set(psutil.Process().children())
     with Engine(workers=_WORKERS) as engine:
         _all_right(engine, [*HOSTILE, *HOSTILE])
         _settle(engine, others)
-        workers, idle, memory = set(engine._alive), Host.look(), _Memory.look()
+        idle, memory = Host.look(), _Memory.look()
+        workers = set(engine._alive)
         started = time.monotonic()
         cases = (honest(random) if random.random() < 0.5 else random.choice(HOSTILE) for _ in range(runs))
         for number, _ in enumerate(_outcomes(engine, cases), 1):
+            workers |= engine._alive
             if number % max(runs // 10, 1) == 0:
                 pace = number / (time.monotonic() - started)
                 say(f"{number} runs, {pace:.0f} a second; {_Memory.look().since(memory)}")
-        changes = idle.lasting_changes(*OWN_ASPECTS)
+        replaced = len(workers) - _WORKERS
+        say(f"workers replaced: {replaced}")
+        assert replaced <= runs * _REPLACED_SHARE, replaced
+        _settle(engine, others)
+        changes = idle.lasting_changes(*(set(OWN_ASPECTS) - {"groups"} if replaced else OWN_ASPECTS))
         assert not changes, changes
-        assert set(engine._alive) == workers, "a program cost the engine a worker"
         grown = _Memory.look()
         assert grown.supervisor - memory.supervisor < _SUPERVISOR_GROWTH, grown.since(memory)
         assert grown.slab - memory.slab < _SLAB_GROWTH, grown.since(memory)
@@ -57,7 +64,8 @@ def mixed(runs: int, seed: int, say: Say) -> None:
 
 
 def _settle(engine: Engine, others: set[psutil.Process]) -> None:
-    """Wait until every worker has the sandbox of its next run."""
+    """Fill the vacancies with as many runs at once as there are workers; wait until each has its next sandbox."""
+    _all_right(engine, [case for case in HOSTILE if case.name == "sleeps"] * _WORKERS)
     deadline = time.monotonic() + _ANSWER_SECONDS
     while len(parts(engine, others)) < _WORKERS * PARTS:
         assert time.monotonic() < deadline, parts(engine, others)
