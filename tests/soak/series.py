@@ -64,12 +64,16 @@ def mixed(runs: int, seed: int, say: Say) -> None:
 
 
 def _settle(engine: Engine, others: set[psutil.Process]) -> None:
-    """Fill the vacancies with as many runs at once as there are workers; wait until each has its next sandbox."""
-    _all_right(engine, [case for case in HOSTILE if case.name == "sleeps"] * _WORKERS)
+    """Wait until there are as many workers as there may be, and each has the sandbox of its next run."""
     deadline = time.monotonic() + _ANSWER_SECONDS
-    while len(parts(engine, others)) < _WORKERS * PARTS:
-        assert time.monotonic() < deadline, parts(engine, others)
-        time.sleep(0.02)
+    while True:
+        if len(engine._alive) < _WORKERS:  # a vacancy is filled when there are more runs at once than workers
+            _all_right(engine, [case for case in HOSTILE if case.name == "sleeps"] * _WORKERS)
+        found = parts(engine, others)
+        time.sleep(0.1)
+        if len(found) == _WORKERS * PARTS and parts(engine, others) == found:
+            return
+        assert time.monotonic() < deadline, found
 
 
 def _all_right(engine: Engine, cases: list[Case]) -> None:
