@@ -91,7 +91,8 @@ SEE_INIT = "attempt(os.stat, '/proc/1/cmdline')"
 SEE_MACHINE = "attempt(os.stat, '/proc/meminfo')"
 SEE_GROUPS = "{line.rstrip().split(':')[2] for line in open('/proc/self/cgroup')}"
 MAKE_DEVICE = "attempt(os.mknod, '/tmp/device', 0o020666, os.makedev(1, 3))"
-REPORT = struct.pack("=8siI5q104x", b"report  ", 0, 0, 0, 0, 0, 0, 4096)  # as the zygote says that all went well
+# As the zygote says that all went well: a wait status of 0, and that init was there to the end.
+REPORT = struct.pack("=8si148x96s", b"report  ", 0, b"1000 (python3) S 1 1 1 0 -1 0 ")
 FORGE_REPORT = f"{{attempt(os.write, number, {REPORT!r}) for number in range(3, 256)}}"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import struct
 import subprocess
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status,
 from engine.limits import MIB
 from tests.attacks import corpus
 from tests.attacks.conftest import LIMITS, Arena
+from tests.attacks.hostile import REPORT
 from tests.patience import patient
 from tests.without import KEEP_CAPABILITIES, KEEP_UID, Edit, inside
 
@@ -121,11 +121,10 @@ def test_g02_descriptors() -> None:
         assert json.loads(engine.run(Program(starts_another, entry="f")).stdout) == _THREE
 
 
-_REPORT = struct.pack("=8si148x96s", b"report  ", 0, b"1000 (python3) S 1 1 1 0 -1 0 ")
 _FORGER = f"""
 import os
 for descriptor in range(3, 4096):
-    try: os.write(descriptor, {_REPORT!r})
+    try: os.write(descriptor, {REPORT!r})
     except OSError: pass
 os._exit(3)
 """

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, runtime, worker
 from tests.fuzz import peer
 from tests.fuzz.effort import examples
+from tests.patience import patient
 
 _REPORT = struct.Struct("=8si4x5q104x96s")
 _INIT = b"1000 (python3) S 1 1 1 0 -1 %d "  # the beginning of /proc/pid/stat, up to the flags
@@ -140,7 +141,9 @@ def test_a_run_whose_jails_all_speak_nonsense_is_a_sandbox_error_and_the_next_is
     with Engine(workers=1) as engine:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(jail, "start", nonsense.start)
-            psutil.Process(next(iter(engine._alive)).pid).children()[0].kill()
+            jailed = psutil.Process(next(iter(engine._alive)).pid).children(recursive=True)
+            jailed[0].kill()
+            psutil.wait_procs(jailed, timeout=patient(10))
             outcome = engine.run(Program("print(1)"))
             assert (outcome.status, "nonsense" in outcome.detail) == (Status.SANDBOX_ERROR, True)
         assert engine.run(Program("print(1)")).stdout == b"1\n"
