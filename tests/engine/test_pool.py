@@ -298,6 +298,10 @@ def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
     def ring(*_: object) -> None:
         raise Alarm
 
+    def run_until(delay: float, own: Engine) -> None:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        own.run(SLEEP, stdin=b"%f" % patient(5))
+
     previous = signal.signal(signal.SIGALRM, ring)
     try:
         with Engine(workers=1) as own:
@@ -305,8 +309,7 @@ def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
             descriptors = len(os.listdir("/proc/self/fd"))
             for delay in (0.001, 0.01, 0.05, 0.1, 0.15):
                 with pytest.raises(Alarm):
-                    signal.setitimer(signal.ITIMER_REAL, delay)
-                    own.run(SLEEP, stdin=b"%f" % patient(5))
+                    run_until(delay, own)
             assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
             for closer in own._closers:
                 closer.join()
