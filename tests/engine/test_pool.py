@@ -137,8 +137,8 @@ def test_a_forked_copy_is_refused_and_does_not_disturb(engine: Engine) -> None:
 def test_a_worker_killed_in_the_middle_is_replaced_and_its_run_done_again(victim: str) -> None:
     with Engine(workers=1) as own:
         groups, doomed = _groups(os.getpid()), _tree(_process(own, "keeper").pid)
-        future = own.submit(SLEEP, stdin=b"0.4")
-        time.sleep(0.15)
+        future = own.submit(SLEEP, stdin=b"%f" % patient(0.4))
+        time.sleep(patient(0.15))
         _process(own, victim).kill()
         assert future.result(timeout=patient(20)).status is Status.OK
         assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
@@ -172,10 +172,10 @@ def test_a_stopped_worker_is_given_up_in_time() -> None:
 
 def test_a_run_that_ended_while_its_zygote_was_stopped_is_done_again() -> None:
     with Engine(workers=1) as own:
-        future = own.submit(SLEEP, stdin=b"0.4", limits=Limits(wall_time=1))
-        time.sleep(0.15)
+        future = own.submit(SLEEP, stdin=b"%f" % patient(0.4), limits=Limits(wall_time=patient(1)))
+        time.sleep(patient(0.15))
         _process(own, "zygote").suspend()
-        assert future.result(timeout=20).status is Status.OK
+        assert future.result(timeout=patient(20)).status is Status.OK
 
 
 def test_a_run_whose_init_is_killed_is_done_again_even_if_init_takes_long_to_go() -> None:
@@ -298,15 +298,18 @@ def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
     def ring(*_: object) -> None:
         raise Alarm
 
+    def run_until(delay: float, own: Engine) -> None:
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        own.run(SLEEP, stdin=b"%f" % patient(5))
+
     previous = signal.signal(signal.SIGALRM, ring)
     try:
         with Engine(workers=1) as own:
             own.run(ECHO, stdin=b"x")
             descriptors = len(os.listdir("/proc/self/fd"))
             for delay in (0.001, 0.01, 0.05, 0.1, 0.15):
-                signal.setitimer(signal.ITIMER_REAL, delay)
                 with pytest.raises(Alarm):
-                    own.run(SLEEP, stdin=b"5")
+                    run_until(delay, own)
             assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
             for closer in own._closers:
                 closer.join()
