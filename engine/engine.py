@@ -106,7 +106,7 @@ class Engine:
 
         Returns:
             The outcome. What a program does wrong is in it, never an exception; so is a failure of the sandbox that
-            outlasted one retry on a fresh worker (``sandbox_error``).
+            outlasted one retry (``sandbox_error``); one before anything of the program has run is no attempt.
 
         Raises:
             InvalidProgram: a source of more than 32 MiB; arguments that cannot cross, or given to a program without
@@ -117,7 +117,9 @@ class Engine:
         conditions = Conditions(determinism, clock)
         self._check_open()
         reason = ""
-        for _ in range(_ATTEMPTS):
+        ran = vain = 0
+        # Whatever ended all idle workers at once is no fault of the run: a fresh one comes after as many attempts.
+        while ran < _ATTEMPTS and vain <= self.workers:
             try:
                 outcome = self._take().run(program, stdin, arguments, limits, conditions)
                 self._give_back()
@@ -125,13 +127,15 @@ class Engine:
                 return Outcome(Status.SANDBOX_ERROR, detail=str(error), isolation=self.isolation)
             except worker.WorkerDied as error:
                 reason = str(error)
+                never_ran = isinstance(error, worker.NeverRan)
+                ran, vain = ran + (not never_ran), vain + never_ran
                 self._discard()
             except BaseException:
                 self._discard()
                 raise
             else:
                 return outcome
-        detail = f"the worker died twice, last: {reason}"
+        detail = f"workers died {ran + vain} times, last: {reason}"
         return Outcome(Status.SANDBOX_ERROR, detail=detail, isolation=self.isolation)
 
     def submit(
@@ -218,7 +222,8 @@ class Engine:
             return
         executor = getattr(self, "_executor", None)
         if executor is not None:
-            executor.shutdown(wait=True, cancel_futures=cancel)
+            with contextlib.suppress(RuntimeError):  # a run's own thread let go of the engine: it cannot await itself
+                executor.shutdown(wait=True, cancel_futures=cancel)
         with self._closing:
             with self._free:
                 self._closed = True

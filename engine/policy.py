@@ -2,8 +2,8 @@
 
 Theory of operation. A policy is data: a file in the OCI runtime-spec seccomp format, an allow-list with a default
 action. For one system call its rules are tried in the order of the file; the first whose arguments all match decides,
-and the default action decides when none does. ``program`` is the inner filter of one run, ``worker`` the outer filter
-of a jail; their own comments say what they allow and why.
+and the default action decides when none does. ``worker`` is the outer filter of a jail, ``program`` the inner filter of
+one run, ``sealed`` what is put on top when the run's child has introduced itself; their own comments say what and why.
 
 ``to_bpf`` lays the policy out as a balanced binary search over ranges of call numbers that share a decision, behind a
 check of the ABI: i386 calls come with a foreign ``arch``, x32 calls with bit 30 of the number set, and under either a
@@ -27,6 +27,7 @@ import msgspec
 
 from engine.errors import InvalidPolicy
 
+NAMES = ("worker", "program", "sealed")  # in the order in which they are loaded
 # Return values, linux/seccomp.h. ERRNO carries its number in the low 16 bits.
 _ACTIONS = {
     "SCMP_ACT_KILL_PROCESS": 0x80000000,
@@ -102,7 +103,7 @@ type _Decision = tuple[tuple[tuple[Arg, ...], int], ...]
 
 
 def load(name: str) -> Policy:
-    """Read one of the project's own policies: ``program`` or ``worker``.
+    """Read one of the project's own policies, named in ``NAMES``.
 
     Raises:
         InvalidPolicy: there is no such policy, it is malformed, or this machine is not x86_64.

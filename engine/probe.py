@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from engine import cgroup, jail
+from engine import cgroup, jail, policy
 from engine import runtime as runtimes
 from engine import worker as workers
 from engine.errors import EngineError, SandboxUnavailable
@@ -49,7 +49,7 @@ print(json.dumps({
     "capabilities": [status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
     "no_new_privs": status["NoNewPrivs"],
     "seccomp": status["Seccomp"],
-    "filters": status.get("Seccomp_filters", "2"),  # told since Linux 5.10
+    "filters": status.get("Seccomp_filters", "3"),  # told since Linux 5.10
     "descriptors": [number for number in range(256) if refused(lambda: os.fstat(number)) is None],
     "write_root": refused(lambda: open("/opt/mark", "w")),
     "write_library": refused(lambda: open(json.__file__, "a")),
@@ -62,7 +62,7 @@ _ALLOCATE = "for size in range(1, 65): kept = bytearray(size << 20)"
 _FORK = "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        time.sleep(5)"
 _SPIN = "while True: pass"
 _TRACE = "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
-_FILTERS = 2  # the worker's and the program's
+_FILTERS = len(policy.NAMES)
 _KNOWN_ROOT = {"box", "dev", "lib", "lib64", "opt", "proc", "tmp", "usr", "var"}
 
 

@@ -41,7 +41,7 @@ _UNWATCHED_SECONDS = 0.003
 _CHUNK = 1 << 16
 _MAPPED_BY_ALL = 64 << 20
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_SETUP = struct.Struct("<H")
+_SETUP = struct.Struct("<HH")
 _CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
 _JOB = struct.Struct("<8Q??d")
 _FIXED = Conditions()
@@ -54,6 +54,10 @@ class WorkerDied(Exception):
     """The jail ended, or did not answer in time; whatever it was doing is undecided."""
 
 
+class NeverRan(WorkerDied):
+    """The jail ended, or did not answer, before the program was handed over: nothing of it has run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What every worker of an engine is made from.
@@ -62,15 +66,14 @@ class Plan:
         runtime: what programs run on.
         hierarchy: where control groups are made, or None when the engine was told to do without.
         executable: nsjail.
-        worker_filter, program_filter: the outer and the inner seccomp filter, as BPF.
+        filters: the outer, the inner and the last seccomp filter, as BPF.
         isolation: the walls that stand, as every outcome reports them.
     """
 
     runtime: Runtime
     hierarchy: cgroup.Hierarchy | None
     executable: Path
-    worker_filter: bytes
-    program_filter: bytes
+    filters: tuple[bytes, ...]
     isolation: tuple[str, ...]
 
 
@@ -203,8 +206,8 @@ class Worker:
         self._zygote = os.pidfd_open(pid)
         if self._group is not None:
             self._group.add(pid)
-        outer, inner = self._plan.worker_filter, self._plan.program_filter
-        self._control.send(_SETUP.pack(len(outer)) + outer + inner)
+        outer, inner, last = self._plan.filters
+        self._control.send(_SETUP.pack(len(outer), len(inner)) + outer + inner + last)
         self._receive(b"born")
         self._control.settimeout(_READY_SECONDS)
 
@@ -273,15 +276,15 @@ class Worker:
         arrival = select.poll()
         arrival.register(self._control, select.POLLIN)
         if not arrival.poll(1000 * _READY_SECONDS):
-            raise WorkerDied("no sandbox came in time")
+            raise NeverRan("no sandbox came in time")
         try:
             message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
         except OSError as error:
-            raise WorkerDied(f"no sandbox came: {error}") from error
+            raise NeverRan(f"no sandbox came: {error}") from error
         if message != b"ready" or len(descriptors) != 3:
             for descriptor in descriptors:
                 os.close(descriptor)
-            raise WorkerDied(f"no sandbox came: {message[:20]!r}; the jail said: {self._said()}")
+            raise NeverRan(f"no sandbox came: {message[:20]!r}; the jail said: {self._said()}")
         return _Child(*descriptors)
 
     def close(self) -> None:
@@ -386,7 +389,7 @@ class _Run:
             earlier_peak = 0 if group.restart_peak() else group.peak()
             self.before = group.read()
         except OSError as error:
-            raise WorkerDied(f"the control group refused: {error}") from error
+            raise NeverRan(f"the control group refused: {error}") from error
         return earlier_peak
 
     def _set_limits(self, group: cgroup.Group, memory: int, tasks: int) -> None:
@@ -419,7 +422,7 @@ class _Run:
         try:
             socket.send_fds(self._control, [job], [*files, *ends])
         except OSError as error:
-            raise WorkerDied(f"the sandbox is gone: {error}") from error
+            raise NeverRan(f"the sandbox is gone: {error}") from error
         for stream in self._streams:
             stream.close_write_end()
 
@@ -450,7 +453,7 @@ class _Run:
                 streams_from = None
                 for descriptor in by_descriptor:
                     poller.register(descriptor, select.POLLIN)
-            if self._verdict is None and now >= deadline:
+            if self._verdict is None and now >= deadline and not self._has_ended():
                 self._kill(Status.TIME_LIMIT, f"wall time of {self._limits.wall_seconds:g} s")
             if self._verdict is None and now >= check_cpu:
                 check_cpu = now + self._check_cpu()
@@ -478,6 +481,12 @@ class _Run:
                         poller.unregister(descriptor)
                     elif stream.truncated and self._verdict is None:
                         self._kill(Status.OUTPUT_LIMIT, f"more than {stream.cap} bytes on {stream.name}")
+
+    def _has_ended(self) -> bool:
+        """Whether the report waits to be read: then it was this process that had no time, and not the program."""
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        return bool(poller.poll(0))
 
     def _check_cpu(self) -> float:
         """Kill when the cpu time is used up; otherwise the seconds in which it cannot possibly be used up."""
@@ -561,7 +570,7 @@ class _Run:
         stage = self._stage()
         if not stage.startswith(_HAS_JOB):
             if self._verdict is None:
-                raise WorkerDied("the sandbox ended before it took its job")
+                raise NeverRan("the sandbox ended before it took its job")
             # Its time was over first. The job may still lie in the socket, and is not for the next sandbox to take.
             self._worker.stuck = True
         if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
@@ -637,7 +646,6 @@ def plan(runtime: Runtime, hierarchy: cgroup.Hierarchy | None) -> Plan:
         runtime=runtime,
         hierarchy=hierarchy,
         executable=jail.binary(),
-        worker_filter=policy.to_bpf(policy.load("worker")),
-        program_filter=policy.to_bpf(policy.load("program")),
+        filters=tuple(policy.to_bpf(policy.load(name)) for name in policy.NAMES),
         isolation=(*jail.NAMESPACES, "seccomp", "no_new_privs", "capabilities", "uid", *limits),
     )

@@ -156,7 +156,7 @@ def _summary(outcome: Outcome, is_function: bool) -> str:
         f"wall {outcome.wall_time_s:.3f} s",
         f"memory {outcome.peak_memory_bytes / MIB:.1f} MiB",
     ]
-    if outcome.exit_code:
+    if outcome.exit_code and outcome.status is not Status.NONZERO_EXIT:  # whose detail says it
         parts.append(f"exit code {outcome.exit_code}")
     if outcome.signal is not None:
         parts.append(f"signal {outcome.signal}")

@@ -79,13 +79,18 @@ def without_cpu_account(patch: pytest.MonkeyPatch, _: Path) -> None:
     patch.setattr(cgroup.Group, "cpu_ns", lambda _: 0)
 
 
-def silent_policy(patch: pytest.MonkeyPatch, _: Path) -> None:
-    record = json.loads((policy.folder() / "program.json").read_text())
-    for rule in record["syscalls"]:
-        rule["names"] = [name for name in rule["names"] if name != "ptrace"]
-    record["syscalls"].append({"names": ["ptrace"], "action": "SCMP_ACT_ALLOW"})
-    silent, original = policy.parse(json.dumps(record), "silent"), policy.load
-    patch.setattr(policy, "load", lambda name: silent if name == "program" else original(name))
+def allowing(call: str, of: str) -> Edit:
+    """Let a policy allow one system call more."""
+
+    def edit(patch: pytest.MonkeyPatch, _: Path) -> None:
+        record = json.loads((policy.folder() / f"{of}.json").read_text())
+        for rule in record["syscalls"]:
+            rule["names"] = [name for name in rule["names"] if name != call]
+        record["syscalls"].append({"names": [call], "action": "SCMP_ACT_ALLOW"})
+        weak, original = policy.parse(json.dumps(record), "weak"), policy.load
+        patch.setattr(policy, "load", lambda name: weak if name == of else original(name))
+
+    return edit
 
 
 def without_calibration(patch: pytest.MonkeyPatch, _: Path) -> None:
@@ -95,6 +100,7 @@ def without_calibration(patch: pytest.MonkeyPatch, _: Path) -> None:
 KEEP_UID = ("PROGRAM_ID, PROGRAM_ID, PROGRAM_ID", "0, 0, 0")
 OPEN_TO_SIGNALS = ("        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n", "")
 NO_OUTER_FILTER = ("        self._outer_filter.load()\n", "")
+NO_LAST_FILTER = ("        self._last_filter.load()\n", "        pass\n")
 NO_INNER_FILTER = ("return self._inner_filter.load()", "return os.pipe()[0]")
 KEEP_CAPABILITIES = ("self._capability_header, self._no_capabilities), ", "0, 0) * 0, ")
 KEEP_DESCRIPTORS = (("_close_all_but(program, stage_end, value)", "pass"), ("os.closerange(3,", "(3,"))

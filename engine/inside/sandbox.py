@@ -18,7 +18,7 @@ import varied
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
-SETUP = struct.Struct("<H")  # bytes of the outer filter
+SETUP = struct.Struct("<HH")  # bytes of the outer and of the inner filter
 JOB = struct.Struct("<8Q??d")  # five rlimits, three lengths, whether a function, whether varied, the clock
 _WORD_SIZE, _STATUS_SIZE, _USAGE_SIZE, _STAT_SIZE = 8, 8, 144, 96
 REPORT_SIZE = _WORD_SIZE + _STATUS_SIZE + _USAGE_SIZE + _STAT_SIZE
@@ -90,14 +90,15 @@ class Walls:
     """What is raised around every run, with its arguments made ready once.
 
     Args:
-        setup: the supervisor's first message: ``SETUP``, the outer filter and the inner filter.
+        setup: the supervisor's first message: ``SETUP``, the outer, the inner and the last filter.
     """
 
     def __init__(self, setup):
-        [outer_length] = SETUP.unpack_from(setup)
+        outer, inner = SETUP.unpack_from(setup)
         filters = setup[SETUP.size :]
-        self._outer_filter = _Filter(filters[:outer_length], 0)
-        self._inner_filter = _Filter(filters[outer_length:], _SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        self._outer_filter = _Filter(filters[:outer], 0)
+        self._inner_filter = _Filter(filters[outer : outer + inner], _SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        self._last_filter = _Filter(filters[outer + inner :], 0)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
         self._report = (ctypes.c_ubyte * REPORT_SIZE)(*b"report  ")
@@ -190,6 +191,10 @@ class Walls:
         """Load the filter; return the descriptor on which the kernel reports the calls that it forbids."""
         return self._inner_filter.load()
 
+    def seal(self):
+        """Take the calls that were left to send what ``load_filter`` returned."""
+        self._last_filter.load()
+
 
 class _Filter:
     """A seccomp filter: its array of ``struct sock_filter``, and the flags to load it with."""
@@ -221,6 +226,7 @@ def be_child(control, walls, cores, init):
         stage, stage_end = os.pipe()
         listener = walls.load_filter()
         socket.send_fds(control, [b"ready"], [init, listener, stage])
+        walls.seal()
         message, descriptors, _, _ = socket.recv_fds(control, JOB.size, 5)
         if not message:
             os._exit(0)

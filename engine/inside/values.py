@@ -165,14 +165,22 @@ def _items(body: Any, depth: int) -> list[Any]:
 
 
 def _hashable(items: list[Any]) -> list[Any]:
-    """Refuse keys that were chosen to collide: a hash table of them would take quadratic time to build."""
+    """Refuse keys that were chosen to collide: a hash table of them would take quadratic time to build.
+
+    To compare two frozensets of one hash takes as many comparisons of their elements as collide there, and so on, so
+    that nested ones would multiply: of those there may be no two.
+    """
     seen: dict[int, int] = {}
     for item in items:
         code = hash(item)
         seen[code] = seen.get(code, 0) + 1
-        if seen[code] > _MAX_EQUAL_HASHES:
+        if seen[code] > (1 if _holds_frozenset(item) else _MAX_EQUAL_HASHES):
             raise ValueRefused("too many keys share one hash")
     return items
+
+
+def _holds_frozenset(item: Any) -> bool:
+    return type(item) is frozenset or (type(item) is tuple and any(map(_holds_frozenset, item)))
 
 
 def _part(tree: Any, depth: int) -> float:

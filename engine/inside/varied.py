@@ -5,6 +5,7 @@ hash seed, random seeds, a pid, a time of day, a time zone and an environment th
 as the parent of the new one and ends as that ends. The child calls ``start_over``; the new interpreter calls ``main``.
 """
 
+import contextlib
 import ctypes
 import math
 import os
@@ -63,7 +64,7 @@ def _execute(descriptors, lengths, clock):
 def _end_as(status):
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number != signal.SIGKILL:
+        with contextlib.suppress(OSError, ValueError):  # SIGKILL, and the signals that libc keeps to itself
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))

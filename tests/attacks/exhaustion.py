@@ -134,3 +134,14 @@ libc = ctypes.CDLL(None, use_errno=True)
 made = libc.mq_open(b"/queue", os.O_CREAT | os.O_RDWR, 0o600, None)
 print("made" if made >= 0 else errno.errorcode[ctypes.get_errno()])
 """
+
+IN_FLIGHT = """
+import errno, os, socket
+kept = os.memfd_create("kept")
+os.write(kept, bytes(64 << 20))
+ours, theirs = socket.socketpair()
+try: socket.send_fds(ours, [b"x"], [kept, ours.fileno(), theirs.fileno()])
+except OSError as error: print(errno.errorcode[error.errno], flush=True)
+else: print("sent", flush=True)
+os._exit(0)
+"""

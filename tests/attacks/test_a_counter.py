@@ -16,7 +16,7 @@ from tests.attacks.conftest import LIMITS
 from tests.attacks.host import resident_bytes
 from tests.attacks.test_a_resources import LARGE_FILES, PATIENT, ROOMY
 from tests.patience import patient
-from tests.without import Edit, inside, together, without_cpu_account, without_group_limits
+from tests.without import Edit, allowing, inside, together, without_cpu_account, without_group_limits
 
 Run = Callable[..., Outcome]
 
@@ -61,6 +61,7 @@ _NO_LIMIT_OF_TASKS = together(without_group_limits, _without_rlimit("NPROC"))
         (exhaustion.FILE, _LARGE_TMPFS, ROOMY, Status.OK, b"100 MiB\n"),
         (exhaustion.FILE, together(_LARGE_TMPFS, without_group_limits), LARGE_FILES, Status.OK, b"100 MiB\n"),
         (exhaustion.FILE, together(_LARGE_TMPFS, _without_rlimit("FSIZE")), ROOMY, Status.OK, b"100 MiB\n"),
+        (exhaustion.IN_FLIGHT, allowing("sendmsg", of="sealed"), ROOMY, Status.OK, b"sent\n"),
         (exhaustion.INODES, _MANY_INODES, LIMITS, Status.OK, b"5000\n"),
         (exhaustion.DESCRIPTORS, _without_rlimit("NOFILE"), LIMITS, Status.OK, b""),
         (
@@ -87,6 +88,7 @@ _NO_LIMIT_OF_TASKS = together(without_group_limits, _without_rlimit("NPROC"))
         "file: size of the filesystem",
         "file: memory",
         "file: size of files",
+        "descriptors in flight: last filter",
         "directories: inodes",
         "descriptors: open files",
         "message queue: its limit",

@@ -37,6 +37,7 @@ from tests.without import (
     KEEP_UID,
     NO_HIDEPID,
     NO_INNER_FILTER,
+    NO_LAST_FILTER,
     NO_OUTER_FILTER,
     OPEN_TO_SIGNALS,
     UNSEALED_MOUNTS,
@@ -194,7 +195,8 @@ def _program_is_bystander(patch: pytest.MonkeyPatch, _: Path) -> None:
     patch.setattr(identity, "choose", lambda: who)
 
 
-_INNER, _OUTER, _UID = inside(NO_INNER_FILTER), inside(NO_OUTER_FILTER), inside(KEEP_UID)
+_INNER, _OUTER = inside(NO_INNER_FILTER, NO_LAST_FILTER), inside(NO_OUTER_FILTER)
+_UID = inside(KEEP_UID)
 _CAPABILITIES, _SEAL = inside(KEEP_CAPABILITIES), inside(UNSEALED_MOUNTS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -156,7 +157,7 @@ def test_a_run_whose_worker_dies_twice_is_a_sandbox_error_and_the_engine_goes_on
             _process(own, "zygote").kill()
         outcome = future.result(timeout=patient(20))
         assert outcome.status is Status.SANDBOX_ERROR
-        assert "twice" in outcome.detail
+        assert "workers died 2 times" in outcome.detail
         assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
 
 
@@ -399,3 +400,23 @@ def _gone(processes: list[psutil.Process], seconds: float) -> bool:
 
 def _mounts() -> list[str]:
     return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "nsjail" in line]
+
+
+def test_a_run_outlives_all_idle_workers_at_once() -> None:
+    with Engine(workers=2) as own:
+        victims = [each for worker in own._alive for each in psutil.Process(worker.pid).children(recursive=True)]
+        for victim in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.kill()
+        psutil.wait_procs(victims, timeout=patient(10))
+        assert own.run(ECHO, stdin=b"x").stdout == b"x\n"
+
+
+def test_an_engine_let_go_of_while_it_runs_leaves_nothing() -> None:
+    before = len(os.listdir("/proc/self/fd")), len(_tree(os.getpid()))
+    future = Engine(workers=1).submit(ECHO, stdin=b"x")
+    assert future.result().stdout == b"x\n"
+    deadline = time.monotonic() + patient(10)
+    while (after := (len(os.listdir("/proc/self/fd")), len(_tree(os.getpid())))) != before:
+        assert time.monotonic() < deadline, (before, after)
+        time.sleep(0.05)

@@ -165,3 +165,19 @@ def test_any_bytes_decode_to_plain_types_or_are_refused(data: bytes) -> None:
 )
 def test_what_is_made_to_take_long_does_not(data: bytes) -> None:
     _decoded(data)
+
+
+def test_nested_sets_that_were_made_to_collide_are_refused_at_once() -> None:
+    """Integers that differ by 2**61 - 1 have one hash, and sets of them too, and sets of those."""
+    period = 2**61 - 1
+
+    def nested(depth: int, salt: int) -> dict[str, list[object]]:
+        if depth == 0:
+            return {"$frozenset": [number * period + 5 for number in (*range(15), 15 + salt)]}
+        return {"$frozenset": [nested(depth - 1, 1000 * place + (place == 15) * salt) for place in range(16)]}
+
+    data = json.dumps({"$set": [nested(2, salt) for salt in range(16)]}).encode()
+    started = time.process_time()
+    with pytest.raises(values.ValueRefused, match="too many keys share one hash"):
+        values.loads(data)
+    assert time.process_time() - started < 2
