@@ -106,6 +106,7 @@ class Walls:
         places = (report + _WORD_SIZE, report + _WORD_SIZE + _STATUS_SIZE, report + REPORT_SIZE - _STAT_SIZE)
         self._report_status, self._usage, self._init_stat = map(ctypes.c_void_p, places)
         self._init_stat_path = ctypes.create_string_buffer(32)
+        self._no_signals = ctypes.create_string_buffer(128)  # sigset_t
         self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
         self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
         self._init_flags = _CLONE_VM | _CLONE_NEWPID | signal.SIGCHLD
@@ -158,6 +159,10 @@ class Walls:
         while _check(_libc.waitpid(-1, None, 0), "waitpid") != init:
             pass
         _check(_libc.write(control, self._report, REPORT_SIZE), "report")
+
+    def unblock_signals(self):
+        """Signals are the program's own business again. (signal.pthread_sigmask would make an enum of each of them.)"""
+        _check(_libc.sigprocmask(signal.SIG_SETMASK, self._no_signals, None), "sigprocmask")
 
     def be_the_first_to_be_killed(self):
         """Out of memory, the kernel is to take the program, and never init or the zygote, which share its group."""
@@ -212,7 +217,7 @@ class _Filter:
 def be_child(control, walls, cores, init):
     """Be the child of one run: raise the walls, lose everything, receive the job, become the program. Never returns."""
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        walls.unblock_signals()
         os.setsid()
         os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
         walls.be_the_first_to_be_killed()
