@@ -524,11 +524,8 @@ class _Run:
         if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
             raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
         cpu_s = user_s + system_s + (user_us + system_us) / 1e6
-        try:
-            init_left = int(init_stat.rpartition(b")")[2].split()[6]) & _PF_EXITING != 0
-        except (ValueError, IndexError) as error:
-            raise WorkerDied(f"the jail reports {init_stat!r} of init") from error
-        return _Report(status, init_left, cpu_s, peak_kib * 1024)
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        return _Report(status, killed and _is_exiting(init_stat), cpu_s, peak_kib * 1024)
 
     def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
         report = self._report
@@ -612,6 +609,18 @@ class _Run:
             return True, values.loads(bytes(self._streams[2].data)), ""
         except values.ValueRefused as error:
             return False, None, f"the returned value was refused: {error}"
+
+
+def _is_exiting(stat: bytes) -> bool:
+    """Whether a process was on its way out when /proc/pid/stat began with these bytes (proc(5)).
+
+    Raises:
+        WorkerDied: they are no such thing.
+    """
+    try:
+        return int(stat.rpartition(b")")[2].split()[6]) & _PF_EXITING != 0
+    except (ValueError, IndexError) as error:
+        raise WorkerDied(f"the jail reports {stat!r} of init") from error
 
 
 def _sealed(data: bytes) -> int:

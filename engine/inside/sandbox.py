@@ -106,6 +106,7 @@ class Walls:
         places = (report + _WORD_SIZE, report + _WORD_SIZE + _STATUS_SIZE, report + REPORT_SIZE - _STAT_SIZE)
         self._report_status, self._usage, self._init_stat = map(ctypes.c_void_p, places)
         self._init_stat_path = ctypes.create_string_buffer(32)
+        self._look_at(1)  # ctypes keeps what it has looked up once, here and not after some run
         self._no_signals = ctypes.create_string_buffer(128)  # sigset_t
         self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
         self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
@@ -150,11 +151,9 @@ class Walls:
         the program. So the report holds what the kernel says of init at that moment (proc(5), /proc/pid/stat).
         """
         _check(_libc.wait4(child, self._report_status, 0, self._usage), "wait4")
-        # The same calls and objects whatever happened, or the zygote's heap would remember it.
-        _libc.snprintf(self._init_stat_path, len(self._init_stat_path), b"/proc/%d/stat", init)
-        stat = _check(_libc.open(self._init_stat_path, os.O_RDONLY), "open")
-        _check(_libc.read(stat, self._init_stat, _STAT_SIZE), "read")
-        _libc.close(stat)
+        # No object is made that stays, or the zygote's heap, and so the next run's, would remember how this one ended.
+        if self._report[_WORD_SIZE] == signal.SIGKILL:
+            self._look_at(init)
         _libc.kill(init, signal.SIGKILL)
         while _check(_libc.waitpid(-1, None, 0), "waitpid") != init:
             pass
@@ -163,6 +162,12 @@ class Walls:
     def unblock_signals(self):
         """Signals are the program's own business again. (signal.pthread_sigmask would make an enum of each of them.)"""
         _check(_libc.sigprocmask(signal.SIG_SETMASK, self._no_signals, None), "sigprocmask")
+
+    def _look_at(self, process):
+        _libc.snprintf(self._init_stat_path, len(self._init_stat_path), b"/proc/%d/stat", process)
+        stat = _check(_libc.open(self._init_stat_path, os.O_RDONLY), "open")
+        _check(_libc.read(stat, self._init_stat, _STAT_SIZE), "read")
+        _libc.close(stat)
 
     def be_the_first_to_be_killed(self):
         """Out of memory, the kernel is to take the program, and never init or the zygote, which share its group."""
