@@ -60,10 +60,11 @@ def test_peak_memory_of_one_process(engine: Engine, mebibytes: int) -> None:
 def test_peak_memory_of_a_tree_counts_every_process_once() -> None:
     source = """
 import os, time
+seconds = float(input())
 for _ in range(4):
     if os.fork() == 0:
         kept = bytearray(b"x") * (30 << 20)
-        time.sleep(float(input()))
+        time.sleep(seconds)
         os._exit(0)
 for _ in range(4): os.wait()
 """
