@@ -167,7 +167,7 @@ class Hierarchy:
             return Group(self.version, folders)
         except OSError:
             for path in folders.values():
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # it was never made; what failed is raised below
                     path.rmdir()
             raise
 
@@ -185,7 +185,7 @@ class Hierarchy:
             for path in parent.glob(f"{PREFIX}-*"):
                 match = _NAME.fullmatch(path.name)
                 if match and not Path("/proc", match[1]).exists():
-                    with contextlib.suppress(OSError):
+                    with contextlib.suppress(OSError):  # in use
                         path.rmdir()
 
 

@@ -14,17 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.errors import SandboxUnavailable
+from engine.jail import NAMESPACES
 
 _PROC = Path("/proc")
-_NAMESPACES = {
-    "user": "user",
-    "mnt": "mount",
-    "pid": "pid",
-    "net": "net",
-    "ipc": "ipc",
-    "uts": "uts",
-    "cgroup": "cgroup",
-}
 
 
 def no_jail(error: str, said: str, proc: Path | None = None) -> SandboxUnavailable:
@@ -46,10 +38,12 @@ def _obstacles(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
     if "user_notif" not in _read(proc / "sys/kernel/seccomp/actions_avail").split():
         remedy = "use Linux 5.9 or later with CONFIG_SECCOMP_FILTER, which distributions' kernels have"
         yield "seccomp", "this kernel cannot report forbidden system calls", remedy
-    for name, layer in _NAMESPACES.items():
+    for layer, name in NAMESPACES.items():
         switch = f"user.max_{name}_namespaces"
         if _read(proc / "sys" / switch.replace(".", "/")) == "0":
             yield layer, f"{switch} is 0", f"as root: sysctl {switch}=10000"
+    if "mount_setattr" in said and "Function not implemented" in said:
+        yield "mount", "this kernel cannot seal mounts", "use Linux 5.12 or later"
     if "No space left on device" in said:
         yield "user", "there are as many namespaces as are allowed", "as root: raise user.max_*_namespaces (sysctl)"
     if os.geteuid() != 0:
@@ -105,7 +99,7 @@ def no_group(tried: Mapping[Path, Exception]) -> SandboxUnavailable:
         return SandboxUnavailable("cgroup", "no control group file system is mounted here", remedy)
     errors = {error.errno for error in tried.values() if isinstance(error, OSError)}
     if errno.EROFS in errors:
-        remedy = "as root: mount -o remount,rw /sys/fs/cgroup (Docker: --privileged, or a writable /sys/fs/cgroup)"
+        remedy = "as root: mount -o remount,rw /sys/fs/cgroup (Docker: give it a writable /sys/fs/cgroup)"
     elif os.geteuid() == 0:
         remedy = "run it where root may write in /sys/fs/cgroup"
     else:

@@ -26,7 +26,16 @@ from engine.errors import SandboxUnavailable
 from engine.identity import Identity
 from engine.runtime import Runtime
 
-NAMESPACES = ("user", "mount", "pid", "net", "ipc", "uts", "cgroup")
+# By the names that people give them: their names in /proc/self/ns and in user.max_*_namespaces.
+NAMESPACES = {
+    "user": "user",
+    "mount": "mnt",
+    "pid": "pid",
+    "net": "net",
+    "ipc": "ipc",
+    "uts": "uts",
+    "cgroup": "cgroup",
+}
 STACK_MIB = 256
 INSIDE = Path(__file__).parent / "inside"
 _DEVICES = ("null", "zero", "full", "random", "urandom")

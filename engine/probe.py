@@ -20,16 +20,6 @@ from engine.limits import MIB, Limits
 from engine.outcome import Outcome, Status
 from engine.program import Program
 
-_NAMESPACES = {
-    "user": "user",
-    "mount": "mnt",
-    "pid": "pid",
-    "net": "net",
-    "ipc": "ipc",
-    "uts": "uts",
-    "cgroup": "cgroup",
-}
-
 _FACTS = """
 import json, os, socket
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
@@ -136,7 +126,7 @@ def probe(worker: workers.Worker, limited: bool) -> Iterator[Layer]:
         yield Layer("probe", False, _told(outcome), "report this: the probe itself failed")
         return
     facts = json.loads(outcome.stdout)
-    for name, link in _NAMESPACES.items():
+    for name, link in jail.NAMESPACES.items():
         inside, outside = facts["namespaces"].get(link), os.readlink(f"/proc/self/ns/{link}")
         yield _layer(name, inside not in (None, outside), f"inside {inside}, outside {outside}")
     for name, holds in _EXPECTED.items():

@@ -431,7 +431,7 @@ print("went on", flush=True)
     def watch() -> None:
         while not over.wait(0.02):
             for each in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended between the two looks
                     seen.append(each.status())
 
     watcher = threading.Thread(target=watch)

@@ -533,7 +533,7 @@ def _orphans_come_home() -> Iterator[psutil.Process]:
 
 def _worker(owner: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The processes of the worker that the engine in another process is starting, from its keeper downwards."""
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.NoSuchProcess):  # the engine gave up already; the caller asks again
         for child in psutil.Process(owner.pid).children():
             if "semi-instruct-keeper" in child.cmdline():
                 return [child, *child.children(recursive=True)]

@@ -307,7 +307,7 @@ def _kill_all(made: worker.Worker) -> None:
     assert made._group is not None
     with suppress(FileNotFoundError):  # the keeper has removed it already
         for pid in (made._group.paths[0] / "cgroup.procs").read_text().split():
-            with suppress(ProcessLookupError):
+            with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(int(pid), signal.SIGKILL)
 
 

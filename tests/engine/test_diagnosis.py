@@ -172,3 +172,9 @@ def test_the_engine_says_the_same(monkeypatch: pytest.MonkeyPatch, proc: Path) -
         Engine(workers=1)
     told = {layer.name: layer for layer in probe.examine()}["user"]
     assert (told.stands, told.remedy) == (False, refused.value.remedy)
+
+
+def test_a_kernel_that_cannot_seal_mounts_is_named(proc: Path) -> None:
+    said = "OSError: [Errno 38] mount_setattr on /: Function not implemented"
+    found = diagnosis.no_jail("hung up", said, proc)
+    assert (found.layer, found.remedy) == ("mount", "use Linux 5.12 or later")

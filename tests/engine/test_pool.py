@@ -406,7 +406,7 @@ def test_a_run_outlives_all_idle_workers_at_once() -> None:
     with Engine(workers=2) as own:
         victims = [each for worker in own._alive for each in psutil.Process(worker.pid).children(recursive=True)]
         for victim in victims:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended with one killed before
                 victim.kill()
         psutil.wait_procs(victims, timeout=patient(10))
         assert own.run(ECHO, stdin=b"x").stdout == b"x\n"

@@ -159,4 +159,4 @@ def _impatient() -> Iterator[None]:
 
 
 def test_any_interleaving_loses_nothing_and_leaves_nothing() -> None:
-    run_state_machine_as_test(Interleavings, settings=examples(3, steps=10))  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Interleavings, settings=examples(3, steps=10))  # type: ignore[no-untyped-call]  # Hypothesis leaves it untyped

@@ -192,7 +192,7 @@ def _shoot(random: Random, part: str, process: psutil.Process) -> str:
 def _let_go_on(processes: Iterable[psutil.Process]) -> None:
     """Undo the stops. An nsjail that was stopped, and whose keeper was killed, has nobody left who would end it."""
     for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has been killed, too
             process.send_signal(signal.SIGCONT)
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,14 +37,14 @@ print(json.dumps(answer))
 """
 
 
-def ask(*wrapper: str, group: Path = GROUPS, degraded: bool = False) -> dict[str, object]:
+def ask(*wrapper: str, group: Path = GROUPS, degraded: bool = False) -> dict[str, Any]:
     """What an engine says that is started in ``group`` under the commands of ``wrapper``."""
     enter = ("sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group))
     words = ["degraded"] if degraded else []
     command = [*enter, *wrapper, sys.executable, "-c", _ASK, *words]
     answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert answer.returncode == 0, answer
-    told: dict[str, object] = json.loads(answer.stdout)
+    told: dict[str, Any] = json.loads(answer.stdout)
     return told
 
 
@@ -135,12 +136,12 @@ def test_a_user_s_scope_is_used_before_the_slice_it_is_in(tree: Path, marked: bo
     assert ask(*TESTER, group=scope)["parent"] == str(scope if marked else slice_)
 
 
-def refused(answer: dict[str, object], layer: str, remedy: str) -> None:
+def refused(answer: dict[str, Any], layer: str, remedy: str) -> None:
     """The engine and the doctor name the same layer and the same remedy, in a line."""
     assert answer.get("layer") == layer, answer
     assert remedy in str(answer["remedy"]), answer
     assert "\n" not in str(answer["remedy"])
-    assert [layer, answer["remedy"]] in list(answer["doctor"]), answer  # type: ignore[call-overload]
+    assert [layer, answer["remedy"]] in list(answer["doctor"]), answer
 
 
 def test_a_user_without_a_group_is_refused_unless_told_and_then_it_shows(tree: Path) -> None:
@@ -148,8 +149,8 @@ def test_a_user_without_a_group_is_refused_unless_told_and_then_it_shows(tree: P
     refused(ask(*TESTER, group=foreign), "cgroup", "systemd-run --user --scope -p Delegate=yes")
     answer = ask(*TESTER, group=foreign, degraded=True)
     assert answer["stdout"] == "42\n"
-    assert {"memory", "pids", "cpu"}.isdisjoint(answer["isolation"])  # type: ignore[arg-type]
-    assert {"user", "mount", "seccomp", "uid"} <= set(answer["isolation"])  # type: ignore[call-overload]
+    assert {"memory", "pids", "cpu"}.isdisjoint(answer["isolation"])
+    assert {"user", "mount", "seccomp", "uid"} <= set(answer["isolation"])
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ def make(kernel: Path, system: Path, stamp: Path) -> None:
         return
     print("making the guest's Debian (once, two minutes)", flush=True)
     for folder in (kernel, system):
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            shutil.rmtree(folder)
     _unpack_kernel(kernel)
     _bootstrap(system)
     stamp.write_text(recipe)

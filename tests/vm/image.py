@@ -53,7 +53,8 @@ def build(folder: Path, arguments: Sequence[str]) -> Image:
 
 def _make_disk(system: Path, disk: Path, arguments: Sequence[str]) -> None:
     stage = disk.parent / "stage"
-    shutil.rmtree(stage, ignore_errors=True)
+    if stage.exists():
+        shutil.rmtree(stage)
     host.run("cp", "--archive", system, stage)
     try:
         _copy(stage, *_checkout(), *_environment(), *_interpreter())
@@ -107,7 +108,8 @@ def _open_the_way(stage: Path, inside: Path) -> None:
 def _make_initrd(kernel: Path, initrd: Path) -> None:
     """Just enough to mount the disk: busybox, the modules of a virtio disk, and a script."""
     stage = initrd.with_suffix(".d")
-    shutil.rmtree(stage, ignore_errors=True)
+    if stage.exists():
+        shutil.rmtree(stage)
     for name in ("bin", "dev", "modules", "root"):
         (stage / name).mkdir(parents=True)
     shutil.copy2(host.find("busybox") or "", stage / "bin/busybox")
