@@ -80,7 +80,7 @@ def test_verdicts_on_functions(engine: Engine, source: str, verdict: Verdict) ->
     )
     [judged] = judge(engine, row, source)
     assert judged.verdict is verdict
-    assert judged.test_cases == 2
+    assert judged.test_cases > 2
 
 
 def test_oracles_that_disagree_or_crash_drop_their_inputs(engine: Engine) -> None:
