@@ -25,7 +25,7 @@ _LONGEST_EXPRESSION = 2_000
 # How many closing brackets are tried as the end of one expression.
 _ENDS_TRIED = 60
 _MOST_FOUND = 200
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]|$)")
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\.?\w)")
 _QUOTED = re.compile(r"""(["'`])([^"'`\n]{1,30})\1""")
 _CAPITALISED = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b")
 _SCALAR = re.compile(r"""-?\d+(?:\.\d+)?(?:[eE]-?\d+)?|"[^"\n]*"|'[^'\n]*'|True\b|False\b|None\b""")

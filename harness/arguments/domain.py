@@ -41,6 +41,8 @@ def domain_of(problem: Problem) -> Domain | None:
     """What hints, examples and documentation say; None if all of them are silent."""
     signature = signature_of(problem.oracles, problem.entry or "")
     examples = [tuple(decode(example.input)) for example in problem.examples]
+    if signature is None and not examples:
+        return None
     return _domain(signature or _as_called(examples), problem.entry or "", examples)
 
 

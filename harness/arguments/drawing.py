@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from harness.arguments.ordering import hashable, in_order, is_hashable
+from harness.arguments.ordering import distinct, hashable, in_order, is_hashable
 from harness.arguments.shapes import (
     GUESSES,
     Anything,
@@ -30,6 +30,8 @@ from harness.arguments.text_drawing import draw_text
 
 _DEEPEST_GUESS = 2
 _SMALL = 12
+# Items of all lists of one call together, so that nested ones do not multiply without end.
+_MOST_ITEMS = 1_000
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Drawing:
     _drawn_numbers: list[int | float] = field(default_factory=list)
     _drawn_texts: list[str] = field(default_factory=list)
     _depth: int = 0
+    _items_left: int = _MOST_ITEMS
 
     def draw(self, shape: Shape) -> Any:
         """A value."""
@@ -185,11 +188,11 @@ class Drawing:
         items = [self.draw(shape.items) for _ in range(length)]
         if items and self.random.random() < 0.3:
             items = [self.random.choice(items) if self.random.random() < 0.4 else item for item in items]
+        if self.random.random() < 0.3:
+            items = self._arranged(items)
         if shape.distinct and self._keeps():
-            items = _distinct(items)
-        if shape.ascending and self._keeps():
-            return in_order(items)
-        return self._arranged(items) if self.random.random() < 0.3 else items
+            items = distinct(items)
+        return in_order(items) if shape.ascending and self._keeps() else items
 
     def _arranged(self, items: list[Any]) -> list[Any]:
         """Sorted, reversed, a palindrome, sorted and turned, or sorted but for two."""
@@ -222,10 +225,7 @@ class Drawing:
 
     def _length(self, shortest: int, longest: int) -> int:
         floor = shortest if self.strict and shortest < 2 else 0
-        if self.random.random() < 0.5:
-            return self.random.randint(floor, max(floor, 3))
-        return self.random.randint(floor, max(floor, 3, int(longest * (0.5 + self.size)) + 1))
-
-
-def _distinct(items: list[Any]) -> list[Any]:
-    return list({repr(item): item for item in items}.values())
+        most = 3 if self.random.random() < 0.5 else max(3, int(longest * (0.5 + self.size)) + 1)
+        length = min(self.random.randint(floor, max(floor, most)), self._items_left)
+        self._items_left -= length
+        return length

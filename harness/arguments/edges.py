@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from harness.arguments.ordering import hashable, in_order
+from harness.arguments.ordering import distinct, hashable, in_order
 from harness.arguments.shapes import (
     GUESSES,
     Anything,
@@ -44,10 +44,10 @@ def large(shape: Shape) -> list[Any]:
             return [10 * high + 1, 100 * high]
         case Text(characters, samples=samples):
             return [characters * (_LONG // len(characters) + 1), *(_long(sample) for sample in samples[-1:])]
-        case ListOf(items, ascending=ascending):
-            cycle = _small(items)
+        case ListOf():
+            cycle = _small(shape.items)
             values = (cycle * (_LONG // max(len(cycle), 1) + 1))[:_LONG]
-            return [in_order(values)] if ascending else [values, in_order(values)[::-1]]
+            return [] if shape.even else [_with_properties(shape, values), _with_properties(shape, values[::-1])]
         case Tuples(like):
             return [tuple(value) for value in large(like)]
         case OneOf(shapes):
@@ -124,15 +124,15 @@ def _texts(shape: Text) -> Iterator[str]:
 
 
 def _lists(shape: ListOf) -> Iterator[list[Any]]:
-    values = _small(shape.items)
-    if shape.even or any(isinstance(value, list) for value in values):
-        yield from _grids(shape, values)
-        return
+    # Of containers fewer, since what is made of them holds several each.
+    values = _small(shape.items)[: 4 if isinstance(shape.items, ListOf | Tuples | DictOf | SetOf) else None]
+    made = _grids(shape, values) if shape.even else _rows(values)
+    yield from (_with_properties(shape, value) for value in made)
+
+
+def _rows(values: list[Any]) -> Iterator[list[Any]]:
     yield []
     yield from ([value] for value in values)
-    if shape.distinct:
-        yield from (values, values[::-1])
-        return
     for value in values[:4]:
         yield from ([value] * 2, [value] * 3, [value] * 4)
     yield from (list(pair) for pair in product(values[:4], repeat=2))
@@ -141,14 +141,14 @@ def _lists(shape: ListOf) -> Iterator[list[Any]]:
 
 
 def _grids(shape: ListOf, values: list[Any]) -> Iterator[list[Any]]:
-    if not shape.even:
-        yield []
     for value in values:
-        if _has_length(value):
+        if isinstance(value, list | str) and value:
             yield [value] * (len(value) if shape.square else 2)
-    if not shape.even:
-        yield from ([value] for value in values)
-        yield values
+
+
+def _with_properties(shape: ListOf, values: list[Any]) -> list[Any]:
+    kept = distinct(values) if shape.distinct else values
+    return in_order(kept) if shape.ascending else kept
 
 
 def _small(shape: Shape) -> list[Any]:
@@ -179,7 +179,3 @@ def _dicts(shape: DictOf) -> Iterator[dict[Any, Any]]:
     yield from ({key: values[index % len(values)]} for index, key in enumerate(keys))
     yield {key: values[index % len(values)] for index, key in enumerate(keys)}
     yield dict.fromkeys(keys, values[0])
-
-
-def _has_length(value: Any) -> bool:
-    return isinstance(value, list | str)

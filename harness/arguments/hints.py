@@ -36,7 +36,8 @@ _LISTS = {"list", "List", "Sequence", "MutableSequence", "Iterable", "Collection
 _SETS = {"set", "Set", "AbstractSet", "MutableSet", "frozenset", "FrozenSet"}
 _DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "DefaultDict", "defaultdict", "OrderedDict"}
 _WRAPPERS = {"Annotated", "Final", "Required", "NotRequired", "ClassVar"}
-_DEEPEST = 20
+# Aliases and brackets inside each other.
+_DEEPEST = 6
 
 _Inner = Callable[[ast.expr], Shape]
 

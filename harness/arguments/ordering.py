@@ -13,6 +13,11 @@ def in_order(values: list[Any]) -> list[Any]:
         return values
 
 
+def distinct(values: list[Any]) -> list[Any]:
+    """The values, each once."""
+    return list({repr(value): value for value in values}.values())
+
+
 def hashable(values: list[Any]) -> list[Any]:
     """Those that may be keys."""
     return [value for value in values if is_hashable(value)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from harness.arguments.domain import Domain
-from harness.arguments.ordering import in_order
+from harness.arguments.ordering import in_order, is_hashable
 from harness.arguments.relations import Arguments, restore
 from harness.arguments.shapes import (
     GUESSES,
@@ -70,9 +70,11 @@ def strategy(shape: Shape) -> SearchStrategy[Any]:
         case Tuples(like):
             return _lists(like).map(tuple)
         case SetOf(like, frozen):
-            return (st.frozensets if frozen else st.sets)(strategy(like.items), max_size=like.longest + _LONGER)
+            members = strategy(like.items).filter(is_hashable)
+            return (st.frozensets if frozen else st.sets)(members, max_size=like.longest + _LONGER)
         case DictOf(keys, values, longest):
-            return st.dictionaries(strategy(keys), strategy(values), max_size=longest + _LONGER)
+            names = strategy(keys).filter(is_hashable)
+            return st.dictionaries(names, strategy(values), max_size=longest + _LONGER)
         case Record(fields):
             return st.tuples(*(strategy(inner) for _, inner in fields)).map(
                 lambda row: {key: value for (key, _), value in zip(fields, row, strict=True)}
