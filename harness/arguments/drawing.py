@@ -54,6 +54,7 @@ class Drawing:
     words: Sequence[str] = ()
     _drawn_numbers: list[int | float] = field(default_factory=list)
     _drawn_texts: list[str] = field(default_factory=list)
+    _chosen: type | None = None
     _depth: int = 0
     _items_left: int = _MOST_ITEMS
 
@@ -90,10 +91,17 @@ class Drawing:
             case Record(fields):
                 return {key: self.draw(inner) for key, inner in fields}
             case OneOf(shapes):
-                return self.draw(self.random.choice(shapes))
+                return self.draw(self._alternative(shapes))
 
     def _keeps(self) -> bool:
         return self.strict or self.random.random() < 0.5
+
+    def _alternative(self, shapes: Sequence[Shape]) -> Shape:
+        """One of several shapes, mostly of the kind chosen before: calls with all integers, or all texts."""
+        same = [shape for shape in shapes if type(shape) is self._chosen]
+        chosen = same[0] if same and self.random.random() < 0.6 else self.random.choice(shapes)
+        self._chosen = type(chosen)
+        return chosen
 
     def _guess(self) -> Any:
         if self._depth >= _DEEPEST_GUESS:
@@ -158,7 +166,8 @@ class Drawing:
 
     def _related(self) -> int | float:
         """One of the numbers drawn before, or its neighbour, or a sum, a difference or a negative."""
-        first, second = self.random.choice(self._drawn_numbers), self.random.choice(self._drawn_numbers)
+        first = self.random.choice(self._drawn_numbers)
+        second = self.random.choice([number for number in self._drawn_numbers if number != first] or [first])
         return self.random.choice((first, first, first + 1, first - 1, first + second, first - second, -first))
 
     def _text(self, shape: Text) -> str:

@@ -34,7 +34,7 @@ _MOST_SAMPLES = 3
 
 def edges(shape: Shape) -> list[Any]:
     """The edge cases of a shape, small ones first, each once."""
-    return list({repr(value): value for value in _edges(shape)}.values())
+    return distinct(list(_edges(shape)))
 
 
 def large(shape: Shape) -> list[Any]:

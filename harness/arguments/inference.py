@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from harness.arguments.ordering import identity
 from harness.arguments.shapes import (
     ANY_CHARACTERS,
     Anything,
@@ -187,4 +188,4 @@ def _is_ascending(items: Sequence[Any]) -> bool:
 
 
 def _is_distinct(items: Sequence[Any]) -> bool:
-    return len(set(map(repr, items))) == len(items)
+    return len(set(map(identity, items))) == len(items)

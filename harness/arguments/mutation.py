@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from harness.arguments.inference import LARGEST
-from harness.arguments.ordering import in_order
+from harness.arguments.ordering import hashable, identity, in_order, is_hashable
 from harness.arguments.shapes import Text
 from harness.arguments.text_drawing import BRACKETS, refill, tokens
 
@@ -45,7 +45,7 @@ class Mutation:
             case tuple():
                 return self._tuple(value)
             case set() | frozenset():
-                return type(value)(self._list(sorted(value, key=repr)))
+                return type(value)(hashable(self._list(sorted(value, key=identity))))
             case dict():
                 return self._dict(value)
         return value
@@ -142,13 +142,15 @@ class Mutation:
             return {}
         key = self.random.choice(list(value))
         rest = {other: item for other, item in value.items() if other != key}
+        changed = self.changed(key)
+        renamed = changed if is_hashable(changed) else key
         match self.random.randrange(4):
             case 0:
                 return rest
             case 1:
-                return rest | {self.changed(key): value[key]}
+                return rest | {renamed: value[key]}
             case 2:
-                return value | {self.changed(key): value[key]}
+                return value | {renamed: value[key]}
         return value | {key: self.changed(value[key])}
 
 

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from engine.inside.values import ValueRefused
+from harness.showing import plain_value
+
+
+def identity(value: Any) -> str:
+    """A text that values have in common if they are the same, types included; whatever order sets are in."""
+    try:
+        return json.dumps(plain_value(value))
+    except ValueRefused:  # nested too deeply to be an argument at all
+        return repr(value)
 
 
 def in_order(values: list[Any]) -> list[Any]:
@@ -15,7 +27,7 @@ def in_order(values: list[Any]) -> list[Any]:
 
 def distinct(values: list[Any]) -> list[Any]:
     """The values, each once."""
-    return list({repr(value): value for value in values}.values())
+    return list({identity(value): value for value in values}.values())
 
 
 def hashable(values: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
+from harness.arguments.ordering import identity
 from harness.arguments.text_drawing import tokens
 
 Arguments = tuple[Any, ...]
@@ -115,7 +116,7 @@ def _between(first: int, second: int, pairs: list[tuple[Any, Any]]) -> Iterator[
         if len(differences) == 1 and max(map(abs, differences)) <= _GREATEST_DIFFERENCE:
             yield LengthDifference(first, second, differences.pop(), len({len(one) for one, _ in pairs}) > 1)
     if all(_is_whole(one) and _has_length(other) and one <= len(other) for one, other in pairs):
-        yield AtMostLength(first, second, len(set(map(repr, pairs))) > 1)
+        yield AtMostLength(first, second, len(set(map(identity, pairs))) > 1)
     if all(_is_number(one) and _is_number(other) and one <= other for one, other in pairs):
         yield NotMore(first, second, len(set(pairs)) >= _CERTAIN_NUMBERS)
 

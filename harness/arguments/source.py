@@ -6,27 +6,27 @@ of time on one input they do so on those after it, and the search can stop there
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, combinations, zip_longest
 from random import Random
 
+from engine.inside.values import ValueRefused, encode
 from harness.arguments.domain import Domain
 from harness.arguments.drawing import Drawing
 from harness.arguments.edges import edges, large
 from harness.arguments.mutation import Mutation
+from harness.arguments.ordering import identity
 from harness.arguments.relations import Arguments, Relation, restore
 from harness.arguments.shapes import Shape
-from harness.showing import plain_value
 
 EDGES = 80
 DRAWS = 120
 MUTATIONS = 100
 # Of the draws, those that keep all that was seen in the examples.
 _STRICT_SHARE = 0.7
-_UNCERTAIN_KEPT_SHARE = 0.6
+_UNCERTAIN_KEPT_SHARE = 0.5
 _MOST_CHANGES = 3
 # Where the known calls have less, this much is usual.
 _USUAL_NUMBER = 5
@@ -48,14 +48,23 @@ def generated_calls(domain: Domain, seed: int | str, known: int = 0) -> Iterator
     Args:
         known: so many of the domain's first calls are not to be made again.
     """
-    seen = {json.dumps(plain_value(arguments)) for arguments in domain.calls[:known]}
+    seen = set(map(identity, domain.calls[:known]))
     number = max([_USUAL_NUMBER, *(_greatest(argument) for call in domain.calls for argument in call)])
     items = max([_USUAL_ITEMS, *map(_items, domain.calls)])
     for call in sorted(_all_calls(domain, seed), key=lambda call: _reach(call.arguments, number, items)):
-        key = json.dumps(plain_value(call.arguments))
-        if key not in seen:
+        key = identity(call.arguments)
+        if key not in seen and _can_cross(call.arguments):
             seen.add(key)
             yield call
+
+
+def _can_cross(arguments: Arguments) -> bool:
+    """Whether a sandbox takes the arguments: known ones put inside each other may be nested too deeply."""
+    try:
+        encode(list(arguments))
+    except ValueRefused:
+        return False
+    return True
 
 
 def _reach(arguments: Arguments, number: float, items: int) -> float:
@@ -139,13 +148,19 @@ def _mutated_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
 
 
 def _changed(arguments: Arguments, mutation: Mutation) -> Arguments:
-    """One argument changed, or two of one type exchanged."""
+    """One argument changed, or two different ones of one type exchanged."""
     random = mutation.random
-    place, other = random.randrange(len(arguments)), random.randrange(len(arguments))
     changed = list(arguments)
-    if random.random() < 0.2 and type(changed[place]) is type(changed[other]):
-        changed[place], changed[other] = changed[other], changed[place]
+    alike = [
+        (first, second)
+        for first, second in combinations(range(len(changed)), 2)
+        if type(changed[first]) is type(changed[second]) and changed[first] != changed[second]
+    ]
+    if alike and random.random() < 0.2:
+        first, second = random.choice(alike)
+        changed[first], changed[second] = changed[second], changed[first]
     else:
+        place = random.randrange(len(changed))
         changed[place] = mutation.changed(changed[place])
     return tuple(changed)
 
@@ -190,5 +205,6 @@ def _other(shape: Shape, column: list[object], random: Random) -> object:
 
 
 def _keeping(random: Random) -> Callable[[Relation], bool]:
-    """Certain relations are kept, others mostly."""
-    return lambda relation: relation.certain or random.random() < _UNCERTAIN_KEPT_SHARE
+    """Certain relations are kept always, for one call; the others all or none."""
+    keeps_uncertain = random.random() < _UNCERTAIN_KEPT_SHARE
+    return lambda relation: relation.certain or keeps_uncertain

@@ -87,7 +87,7 @@ def test_a_function_row_shows_values() -> None:
     assert row.counterexample.to_json() == {
         "input": [{"$tuple": [1, 2]}],
         "expected": {"$tuple": [1, 2]},
-        "actual": 0,
+        "actual": None,
     }
 
 
