@@ -14,6 +14,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from harness.arguments.inference import LARGEST
 from harness.arguments.signature import Signature
@@ -23,7 +24,8 @@ Call = tuple[object, ...]
 
 _LONGEST_EXPRESSION = 2_000
 # How many closing brackets are tried as the end of one expression.
-_ENDS_TRIED = 60
+_ENDS_TRIED = 30
+# How many calls, values, numbers or words are looked at; a documentation may be made to have no end of them.
 _MOST_FOUND = 200
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\.?\w)")
 _QUOTED = re.compile(r"""(["'`])([^"'`\n]{1,30})\1""")
@@ -60,8 +62,8 @@ def documented(signature: Signature, entry: str) -> Documented:
         or list(_inputs(text, signature))
     )
     return Documented(
-        tuple(calls[:_MOST_FOUND]),
-        tuple((place, value) for place, _, value in named[:_MOST_FOUND]),
+        tuple(calls),
+        tuple((place, value) for place, _, value in named),
         tuple(dict.fromkeys(_numbers(text))),
         tuple(dict.fromkeys(_words(text))),
     )
@@ -69,7 +71,7 @@ def documented(signature: Signature, entry: str) -> Documented:
 
 def _calls(text: str, callee: str, signature: Signature) -> Iterator[Call]:
     most = len(signature.parameters)
-    for match in re.finditer(callee + r"[ \t]*(?=\()", text):
+    for match in _first(callee + r"[ \t]*(?=\()", text):
         call = _call(text, match.end(), [parameter.name for parameter in signature.parameters])
         if call is not None and signature.required <= len(call) <= most:
             yield call
@@ -136,7 +138,7 @@ def _assignments(text: str, signature: Signature) -> Iterator[tuple[int, int, ob
     found = []
     for place, parameter in enumerate(signature.parameters):
         # A longer name that ends with the parameter's is meant for it: ``bucket_capacity`` for ``capacity``.
-        for match in re.finditer(rf"(?<!\w)(?:\w+_)?{re.escape(parameter.name)}\s*(?:[=:]\s*|(?=\[))", text):
+        for match in _first(rf"(?<!\w)(?:\w+_)?{re.escape(parameter.name)}\s*(?:[=:]\s*|(?=\[))", text):
             try:
                 found.append((place, match.start(), _value(text, match.end())))
             except NotLiteral:
@@ -159,7 +161,7 @@ def _grouped(named: list[tuple[int, int, object]], signature: Signature) -> Iter
 def _inputs(text: str, signature: Signature) -> Iterator[Call]:
     if len(signature.parameters) != 1:
         return
-    for match in re.finditer(r"\b[Ii]nput\s*:\s*", text):
+    for match in _first(r"\b[Ii]nput\s*:\s*", text):
         try:
             yield (_value(text, match.end()),)
         except NotLiteral:
@@ -167,7 +169,7 @@ def _inputs(text: str, signature: Signature) -> Iterator[Call]:
 
 
 def _numbers(text: str) -> Iterator[int | float]:
-    for match in list(_NUMBER.finditer(text))[:_MOST_FOUND]:
+    for match in _first(_NUMBER, text):
         try:
             value = literal(match.group())
         except NotLiteral:
@@ -177,6 +179,9 @@ def _numbers(text: str) -> Iterator[int | float]:
 
 
 def _words(text: str) -> Iterator[str]:
-    quoted = [match.group(2) for match in _QUOTED.finditer(text)]
-    capitalised = [match.group() for match in _CAPITALISED.finditer(text)]
-    yield from [*quoted, *capitalised][:_MOST_FOUND]
+    yield from (match.group(2) for match in _first(_QUOTED, text))
+    yield from (match.group() for match in _first(_CAPITALISED, text))
+
+
+def _first(pattern: str | re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    return islice(re.finditer(pattern, text), _MOST_FOUND)

@@ -147,7 +147,18 @@ def test_values_of_single_parameters_numbers_and_words() -> None:
     assert 12 in found.numbers
 
 
-@pytest.mark.parametrize("text", ["f(" * 9_000, "f([" + "[" * 9_000, "f(" + "9" * 9_000 + ")", "a = " * 9_000])
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(" * 9_000,
+        "f(" * 6_000 + ")" * 6_000,
+        "a = (" * 3_000 + ")" * 3_000,
+        "f([" + "[" * 9_000,
+        "f(" + "9" * 9_000 + ")",
+        "a = " * 9_000,
+    ],
+)
 def test_hostile_documentations_show_nothing(text: str) -> None:
     assert shown(text).calls == ()
 
