@@ -119,7 +119,8 @@ def _random(seed: int | str, purpose: str) -> Random:
 def _drawn_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
     for number in range(DRAWS if domain.shapes else 1):
         strict = random.random() < _STRICT_SHARE
-        drawing = Drawing(random, (number + 1) / DRAWS, strict, domain.unsigned, domain.numbers, domain.words)
+        words = (*domain.words, *(str(one) for one in domain.numbers if isinstance(one, int)))
+        drawing = Drawing(random, (number + 1) / DRAWS, strict, domain.unsigned, domain.numbers, words)
         yield _drawn(domain, drawing)
 
 

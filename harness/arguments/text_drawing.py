@@ -36,7 +36,7 @@ def draw_text(random: Random, shape: Text, longest: int, words: Sequence[str]) -
 
     Args:
         longest: the most characters, as far as the way of drawing minds.
-        words: what may take the place of a run of letters.
+        words: what may take the place of a run of letters, or of digits.
     """
     ways = [_characters, _few_characters, _regular]
     if shape.samples:
@@ -104,6 +104,9 @@ def _bracketed(random: Random, shape: Text, longest: int, words: Sequence[str]) 
 def refill(random: Random, piece: str, shape: Text, words: Sequence[str]) -> str:
     """Another piece of the class of ``piece``."""
     if piece.isdigit() and piece.isascii():
+        named = [word for word in words if word.isdigit() and word.isascii()]
+        if named and random.random() < 0.4:
+            return random.choice(named).zfill(len(piece))
         return _digits(random, piece)
     if piece.isalpha() and piece.isascii():
         fitting = [word for word in words if word.isalpha()]

@@ -251,6 +251,12 @@ def test_mutated_texts_keep_their_structure() -> None:
     assert sum(one.count("-") == 2 and set(one) <= set("-0123456789") for one in changed) > 60
 
 
+def test_numbers_of_the_documentation_get_into_texts() -> None:
+    dates = Text("-0123456789", 10, 10, ("03-11-2000",))
+    drawn = [Drawing(Random(seed), 0.5, words=("31",)).draw(dates) for seed in range(200)]
+    assert sum(text.startswith("31-") for text in drawn) > 5
+
+
 def test_no_number_becomes_negative_unless_allowed() -> None:
     assert all(Mutation(Random(seed)).changed([3, 4])[-1:] >= [0] for seed in range(100))
     assert any(Mutation(Random(seed), negative=True).changed(3) < 0 for seed in range(100))
