@@ -1,11 +1,14 @@
 """Turns HumanEvalPack tasks into problem rows for ``semi-instruct verify``.
 
-    python examples/humanevalpack.py ../shared/data/humanevalpack.jsonl problems.jsonl
+    python examples/humanevalpack.py ../shared/data/humanevalpack.jsonl problems.jsonl [--no-tests]
 
 The oracle is the canonical solution; candidates are that solution again, which should be accepted, and the buggy one,
 which should not. Inputs are the arguments of the calls in the task's tests, read from the text and never by running
 it: literals and simple arithmetic on them. Where a test asserts that a call equals such an expression, that is the
 output that goes with the input. What could not be read is counted and said.
+
+With ``--no-tests``, rows have no examples, but oracles have their docstring: what ``verify`` then finds, it finds with
+the signature and with what the docstring shows.
 """
 
 from __future__ import annotations
@@ -143,6 +146,16 @@ def _asserted(tree: ast.Module) -> Iterator[tuple[ast.Call, Any]]:
                     continue
 
 
+def problem_without_tests(task: dict[str, Any]) -> dict[str, Any]:
+    """One task as a problem row that has nothing from its tests, and the docstring in the oracle."""
+    row = problem(task | {"test": "", "example_test": ""}, Counter())
+    expected = {"canonical": "accepted", "buggy": FAILURES}
+    return row | {
+        "oracles": [task["prompt"] + task["canonical_solution"]],
+        "candidates": [candidate | {"expect": expected[candidate["id"]]} for candidate in row["candidates"]],
+    }
+
+
 def problem(task: dict[str, Any], counts: Counter[str]) -> dict[str, Any]:
     """One task as a problem row."""
     entry = task["entry_point"]
@@ -171,16 +184,20 @@ def problem(task: dict[str, Any], counts: Counter[str]) -> dict[str, Any]:
     }
 
 
-def main(source: str, target: str) -> None:
+def main(source: str, target: str, *, tests: bool) -> None:
     """Convert a file."""
     counts: Counter[str] = Counter()
     with Path(source).open(encoding="utf-8") as tasks, Path(target).open("w", encoding="utf-8") as problems:
         for line in tasks:
-            problems.write(json.dumps(problem(json.loads(line), counts)) + "\n")
-    print("calls in the tests: " + ", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
+            task = json.loads(line)
+            row = problem(task, counts) if tests else problem_without_tests(task)
+            problems.write(json.dumps(row) + "\n")
+    if tests:
+        print("calls in the tests: " + ", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python examples/humanevalpack.py IN.jsonl OUT.jsonl")
-    main(*sys.argv[1:])
+    arguments = [argument for argument in sys.argv[1:] if argument != "--no-tests"]
+    if len(arguments) != 2:
+        sys.exit("usage: python examples/humanevalpack.py IN.jsonl OUT.jsonl [--no-tests]")
+    main(*arguments, tests="--no-tests" not in sys.argv)

@@ -1,7 +1,7 @@
 """Where the inputs of a problem come from.
 
-:func:`inputs` is the one place that knows the sources. There is one now, the examples that come with the problem; a
-further source is a module with a function ``(problem, seed) -> Iterator[TestInput]``, a word of its own for
+:func:`inputs` is the one place that knows the sources: the examples that come with the problem, and for functions
+``harness.arguments``. A further source is a module that yields inputs for a problem and a seed, a word of its own for
 ``provenance``, and a line in :func:`inputs`.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.inside.values import decode
+from harness.arguments import domain_of, generated_calls
 from harness.problems import Example, Problem
 from harness.showing import shown_bytes, shown_value
 
@@ -30,7 +31,7 @@ class TestInput:
     """One input of a problem, not yet a test case.
 
     Attributes:
-        provenance: which source it is from, ``example`` for the problem's own.
+        provenance: which source it is from, ``example`` for the problem's own; see also ``harness.arguments.Call``.
         stdin: what a whole program reads.
         args: what a function is called with; None for a whole program.
         known: the output its source gives, if it gives one; the oracles must agree with it.
@@ -54,9 +55,19 @@ def inputs(problem: Problem, seed: int) -> Iterator[TestInput]:
     Args:
         seed: for sources that choose at random; examples are taken as they come.
     """
-    del seed
     for example in problem.examples:
         yield _from_example(problem, example)
+    if problem.kind == "function":
+        yield from _called(problem, seed)
+
+
+def _called(problem: Problem, seed: int) -> Iterator[TestInput]:
+    """Further calls of the problem's function, none of which is an example."""
+    domain = domain_of(problem)
+    if domain is None:
+        return
+    for call in generated_calls(domain, f"{seed} {problem.id}", known=len(problem.examples)):
+        yield TestInput(call.provenance, args=call.arguments)
 
 
 def _from_example(problem: Problem, example: Example) -> TestInput:

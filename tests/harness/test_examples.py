@@ -92,7 +92,7 @@ def test_humanevalpack() -> None:
     problem = taken(humanevalpack.problem(task, counts))
     assert problem.entry == "f"
     assert problem.candidates[0].source == "def f(*x):\n    return x\n"
-    found = [(case.args, case.known) for case in inputs(problem, 0)]
+    found = [(case.args, case.known) for case in inputs(problem, 0) if case.provenance == "example"]
     assert found == [
         (([1, 1, 1], -2), Answer((1, 2))),
         ((8.5,), None),
@@ -101,6 +101,27 @@ def test_humanevalpack() -> None:
         (([1, 2],), None),
     ]
     assert counts == {"taken": 5, "repeated": 1, "not taken": 3, "tasks without input": 0}
+
+
+def test_humanevalpack_without_tests() -> None:
+    task = {
+        "task_id": "Python/0",
+        "entry_point": "f",
+        "declaration": "def f(x):\n",
+        "prompt": 'def f(x):\n    """\n    >>> f(7)\n    """\n',
+        "canonical_solution": "    return x\n",
+        "buggy_solution": "    return 0\n",
+        "bug_type": "value misuse",
+        "test": TEST,
+        "example_test": TEST,
+    }
+    problem = taken(humanevalpack.problem_without_tests(task))
+    assert problem.examples == ()
+    assert [candidate.expected_verdicts[0] for candidate in problem.candidates if candidate.expected_verdicts] == [
+        "accepted",
+        "wrong_answer",
+    ]
+    assert next(inputs(problem, 0)).args == (7,)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def test_inputs_of_a_function_problem_are_tagged_json() -> None:
         {"input": [10**30]},
         {"input": [], "output": {"$float": "nan"}},
     ]
-    first, second, third = inputs(problem(function_row(examples=examples)), seed=0)
+    first, second, third, *others = inputs(problem(function_row(examples=examples)), seed=0)
+    assert [case.provenance for case in (first, second, third)] == ["example"] * 3
+    assert all(case.provenance != "example" for case in others)
     assert (first.args, first.known) == ((1, (2, 3), {4}), Answer(None))
     assert (second.args, second.known) == ((10**30,), None)
     assert third.args == ()

@@ -18,12 +18,12 @@ from harness.verify import verify
 
 
 def echo(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
-    """``right`` answers with its input, ``wrong`` with 0, and the name of a status ends that way."""
+    """``right`` answers with its input, ``wrong`` with 0 or None, and the name of a status ends that way."""
     source = str(program.source)
     if source in tuple(Status):
         return ended(Status(source), stdout=b"so far", stderr=b"Traceback\nValueError: no", detail="")
     if program.entry is not None:
-        return returned(args[0] if source == "right" else 0)
+        return returned(args[0] if source == "right" else None)
     return printed(stdin.decode() if source == "right" else "0")
 
 
@@ -87,7 +87,7 @@ def test_a_function_row_shows_values() -> None:
     assert row.counterexample.to_json() == {
         "input": [{"$tuple": [1, 2]}],
         "expected": {"$tuple": [1, 2]},
-        "actual": 0,
+        "actual": None,
     }
 
 

@@ -80,7 +80,7 @@ def test_verdicts_on_functions(engine: Engine, source: str, verdict: Verdict) ->
     )
     [judged] = judge(engine, row, source)
     assert judged.verdict is verdict
-    assert judged.test_cases == 2
+    assert judged.test_cases > 2
 
 
 def test_oracles_that_disagree_or_crash_drop_their_inputs(engine: Engine) -> None:
@@ -125,3 +125,15 @@ def test_run_end_to_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> No
 def test_doctor_end_to_end(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["doctor", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["trusted"] is True
+
+
+def test_what_no_example_shows_is_found(engine: Engine) -> None:
+    documented = 'def f(numbers):\n    """The largest.\n    >>> f([1, 5, 2])\n    5\n    """\n    return max(numbers)'
+    row = function_row(oracles=[documented], examples=[{"input": [[3, 4]], "output": 4}])
+    right = "def f(numbers):\n    return sorted(numbers)[-1]"
+    wrong = "def f(numbers):\n    return max(numbers, key=lambda number: number if number != numbers[0] else 0)"
+    accepted, rejected = judge(engine, row, right, wrong)
+    assert accepted.verdict is Verdict.ACCEPTED
+    assert rejected.verdict is Verdict.WRONG_ANSWER
+    assert accepted.test_cases > 50
+    assert accepted.dropped_inputs["crash"] >= 1  # of an empty list there is no largest
