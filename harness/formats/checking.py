@@ -21,7 +21,7 @@ from harness.formats.model import (
     edge_ends,
     has,
 )
-from harness.formats.values import connects, scaled
+from harness.formats.values import connects, is_within, scaled
 
 
 def fits(format_: Format, text: str) -> bool:
@@ -33,7 +33,10 @@ def fits(format_: Format, text: str) -> bool:
 def _block_fits(block: Block, reading: Reading, repeated: bool) -> bool:
     match block:
         case Line(items):
-            return all(_item_fits(item, reading.seen.get(item.name, []), repeated) for item in items)
+            return all(
+                _item_fits(item, reading.seen.get(item.name, []), repeated) and _letters_fit(item, reading)
+                for item in items
+            )
         case Either(lines):
             return all(_block_fits(line, reading, repeated=False) for line in lines)
         case Repeat(_, body, traits):
@@ -50,6 +53,17 @@ def _item_fits(item: Item, seen: Sequence[Seen], repeated: bool) -> bool:
         is_column = repeated and item.count is None
         groups.setdefault(reading.group if is_column else place, []).extend(reading.tokens)
     return all(_list_fits(item, tokens) for tokens in groups.values())
+
+
+def _letters_fit(item: Item, reading: Reading) -> bool:
+    """Whether a word has all letters of another, or another all of it."""
+    kind = item.kind
+    if not isinstance(kind, Word) or not (kind.around or kind.within):
+        return True
+    words = [seen.tokens[0] for seen in reading.seen.get(item.name, [])]
+    others = [seen.tokens[0] for seen in reading.seen.get(kind.around or kind.within, [])]
+    pairs = zip(words, others, strict=True)
+    return all(is_within(other, word) if kind.around else is_within(word, other) for word, other in pairs)
 
 
 def _token_fits(item: Item, token: str, reading: Seen) -> bool:

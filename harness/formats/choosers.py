@@ -51,6 +51,9 @@ class Style(StrEnum):
     PALINDROME = "palindrome"
 
 
+_MAY_ECHO = frozenset({Style.RANDOM, Style.ONE_DIFFERS, Style.TIES})
+
+
 class Sizes(StrEnum):
     """Which sizes up to the cap are drawn."""
 
@@ -81,6 +84,7 @@ class SeededChooser:
         self._random = random
         self._profile = profile
         self._last = 0
+        self._last_letters = ""
 
     def size(self, low: int, high: int, depth: int) -> int:
         cap = int(self._profile.cap ** (1 / depth)) if depth > 1 else self._profile.cap
@@ -100,7 +104,7 @@ class SeededChooser:
                 return low
             case Style.MOST:
                 return high
-            case Style.EQUAL | Style.ONE_DIFFERS if low <= self._last <= high and self._random.random() < 0.8:
+            case Style.EQUAL | Style.ONE_DIFFERS if low <= self._last <= high and self._random.random() < 0.5:
                 return self._last
             case Style.POWERS_OF_TWO:
                 self._last = self._power(low, high)
@@ -164,10 +168,27 @@ class SeededChooser:
         return values
 
     def letters(self, alphabet: str, count: int) -> str:
+        near = self._last_letters
+        if near and self._profile.style in _MAY_ECHO and self._random.random() < 0.4 and set(near) <= set(alphabet):
+            return self._echo(near, alphabet, count)
         order = self.order(len(alphabet))
         places = self._letter_places(len(alphabet), count)
         # Which letter is the only one, or one of two, is to be any, and not the first of the alphabet.
-        return "".join(alphabet[order[place]] for place in places)
+        self._last_letters = "".join(alphabet[order[place]] for place in places)
+        return self._last_letters
+
+    def _echo(self, near: str, alphabet: str, count: int) -> str:
+        """A word like the last one: a letter changed, or in another order; cut or made longer as need be."""
+        letters = list(near)
+        if letters and self._random.random() < 0.5:
+            letters[self._random.randrange(len(letters))] = self._random.choice(alphabet)
+        elif self._random.random() < 0.5:
+            self._random.shuffle(letters)
+        while len(letters) > count:
+            del letters[self._random.randrange(len(letters))]
+        while len(letters) < count:
+            letters.insert(self._random.randint(0, len(letters)), self._random.choice(alphabet))
+        return "".join(letters)
 
     def order(self, count: int) -> list[int]:
         values = list(range(count))

@@ -59,6 +59,7 @@ class _Drawing:
         self._format = format_
         self._chooser = chooser
         self._known: dict[str, int] = {}
+        self._words_drawn: dict[str, str] = {}
         self._lines: list[str] = []
         self._counting = counting_names(format_)
         self._depths = _depths(format_)
@@ -88,6 +89,9 @@ class _Drawing:
             new = [drawn[item.name].pop()] if item.name in drawn else self._item(item)
             if item.count is None and isinstance(item.kind, Number) and not item.kind.places:
                 self._known[item.name] = int(new[0])
+            elif item.count is None and isinstance(item.kind, Word):
+                self._known[item.name] = len(new[0])
+                self._words_drawn[item.name] = new[0]
             tokens += new
         return tokens
 
@@ -148,6 +152,10 @@ class _Drawing:
         return low if low == high else self._chooser.size(low, high, depth)
 
     def _letters(self, kind: Word, count: int) -> str:
+        if kind.around:
+            return self._around(self._words_drawn[kind.around], kind.alphabet, count)
+        if kind.within:
+            return self._within(self._words_drawn[kind.within], count)
         if not kind.always:
             return self._chooser.letters(kind.alphabet, count)
         others = "".join(letter for letter in kind.alphabet if letter not in kind.always)
@@ -156,6 +164,21 @@ class _Drawing:
             raise CannotDraw(f"{count} letters that hold {kind.always!r} and else {others!r}")
         letters = kind.always + (self._chooser.letters(others, free) if free else "")
         return "".join(letters[place] for place in self._chooser.order(count))
+
+    def _around(self, inner: str, alphabet: str, count: int) -> str:
+        """A word of so many letters with all those of another in their order."""
+        if count < len(inner):
+            raise CannotDraw(f"{count} letters around {len(inner)}")
+        letters = list(self._chooser.letters(alphabet, count - len(inner)))
+        for place, letter in zip(sorted(self._chooser.distinct(0, count - 1, len(inner))), inner, strict=True):
+            letters.insert(place, letter)
+        return "".join(letters)
+
+    def _within(self, outer: str, count: int) -> str:
+        """So many letters of a word in their order."""
+        if count > len(outer):
+            raise CannotDraw(f"{count} letters within {len(outer)}")
+        return "".join(outer[place] for place in sorted(self._chooser.distinct(0, len(outer) - 1, count)))
 
     def _repeat(self, repeat: Repeat) -> None:
         count = self._count(repeat.count)

@@ -21,7 +21,12 @@ def infer(texts: Sequence[str]) -> list[Format]:
     examples = [rows_of(text) for text in texts]
     formats: list[Format] = []
     for _, blocks in shapes(examples, _MOST_ALTERNATIVES):
-        reading = read(blocks, examples)
-        if reading is not None:
-            formats.append(Format(with_values(blocks, reading)))
+        # What the first pass finds to be a choice is no word with a length, and what counts letters is a size.
+        for _ in range(2):
+            reading = read(blocks, examples)
+            if reading is None:
+                break
+            blocks = with_values(blocks, reading)
+        else:
+            formats.append(Format(blocks))
     return formats

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.formats.model import Amount, Block, Choice, Either, Item, Line, Number, Repeat
+from harness.formats.model import Amount, Block, Choice, Either, Item, Line, Number, Repeat, Word
 
 INTEGER = re.compile(r"-?(?:0|[1-9]\d*)\Z", re.ASCII)
 DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)\.\d+\Z", re.ASCII)
@@ -20,7 +20,7 @@ class Seen:
 
     Attributes:
         tokens: one, or those of a list.
-        known: the integers read before it.
+        known: the integers read before it, and the lengths of words.
         group: readings of the same column of the same repetition have the same number.
     """
 
@@ -98,6 +98,8 @@ class _Reader:
             self.reading.seen.setdefault(item.name, []).append(Seen(tokens, dict(known), group))
             if item.count is None and isinstance(item.kind, Number) and INTEGER.match(tokens[0]):
                 known[item.name] = int(tokens[0])
+            elif item.count is None and isinstance(item.kind, Word):
+                known[item.name] = len(tokens[0])
             place += count
         return place == len(row)
 

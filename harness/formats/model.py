@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 
-Names = Mapping[str, int]  # the numbers read or drawn so far
+Names = Mapping[str, int]  # the integers read or drawn so far, and the lengths of words
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,16 @@ class Word:
         length: without the prefix.
         prefix: what it always begins with.
         always: letters that are in it exactly as often as here; in a column of words, in all of them together.
+        around: name of an earlier word of which all letters are in this one, in their order; empty for none.
+        within: name of an earlier word that has all letters of this one, in their order; empty for none.
     """
 
     alphabet: str
     length: Range
     prefix: str = ""
     always: str = ""
+    around: str = ""
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ class Item:
     """A token, or ``count`` tokens in a row.
 
     Attributes:
-        name: unique in its format. The value of a single integer can be used by this name from there on.
+        name: unique in its format. From there on it stands for the value of a single integer, or for the length of a
+            single word.
         traits: of the list, or, of a single token in a repetition, of its column.
     """
 

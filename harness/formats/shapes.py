@@ -239,11 +239,17 @@ def _line_shapes(
     if len(lengths) == 1 and 0 < len(rows[0]) <= _MOST_SINGLES:
         line = Line(tuple(Item(fresh[place], _kind([row[place] for row in rows])) for place in range(len(rows[0]))))
         heads = [_read_line(line, row, names) for row, names in zip(rows, known, strict=True)]
-        counted = sum(
-            isinstance(item.kind, Word) and _has_known_length([row[place] for row in rows], heads)
+        counted = [
+            place
             for place, item in enumerate(line.items)
-        )
-        yield _SINGLE * len(line.items) - _LENGTH_EXPLAINED * counted, line, frozenset()
+            if _may_be_words([row[place] for row in rows], item.kind)
+            and _has_known_length([row[place] for row in rows], heads)
+        ]
+        items = [
+            Item(item.name, Word("", _ANYTHING)) if place in counted else item for place, item in enumerate(line.items)
+        ]
+        line = Line(tuple(items))
+        yield _SINGLE * len(line.items) - _LENGTH_EXPLAINED * len(counted), line, frozenset()
     for first, last in product(range(_MOST_FIRST + 1), range(2)):
         lists = list(_list_shapes(rows, known, fresh, used, first, last))
         yield from lists
@@ -330,6 +336,11 @@ def _kind(tokens: Sequence[str]) -> Kind:
     if any(map(DECIMAL.match, tokens)) and all(DECIMAL.match(token) for token in tokens):
         return Number(_ANYTHING, max(len(token.partition(".")[2]) for token in tokens))
     return Word("", _ANYTHING)
+
+
+def _may_be_words(tokens: Sequence[str], kind: Kind) -> bool:
+    """Whether tokens are words, or numbers so long and of so few digits that they could be."""
+    return isinstance(kind, Word) or (max(map(len, tokens)) >= 3 and set("".join(tokens)) <= {"0", "1"})
 
 
 def _has_known_length(words: Sequence[str], known: Sequence[Known]) -> bool:

@@ -11,8 +11,9 @@
         R: one of "2"; C: word "0123456789" of 1..3 after "ABC" with "00"
     D: decimal 2 0..1000
 
-A question mark marks what the examples suggest but do not prove. A decimal says its places, then its range in units of
-the last one.
+The name of an integer stands for it further down, that of a word for its length; ``T: word "ab" of S+1 around S`` has
+all letters of S in their order, ``within S`` no others. A question mark marks what the examples suggest but do not
+prove. A decimal says its places, then its range in units of the last one.
 """
 
 from __future__ import annotations
@@ -83,12 +84,18 @@ def _kind(kind: Kind) -> str:
             return f"int {_range(limits)}"
         case Number(limits, places):
             return f"decimal {places} {_range(limits)}"
-        case Word(alphabet, length, prefix, always):
-            after = f" after {json.dumps(prefix)}" if prefix else ""
-            letters = f" with {json.dumps(always)}" if always else ""
-            return f"word {json.dumps(alphabet)} of {_range(length)}{after}{letters}"
+        case Word(alphabet, length):
+            return f"word {json.dumps(alphabet)} of {_range(length)}{_word_details(kind)}"
         case Choice(words):
             return "one of " + " ".join(map(json.dumps, words))
+
+
+def _word_details(word: Word) -> str:
+    after = f" after {json.dumps(word.prefix)}" if word.prefix else ""
+    letters = f" with {json.dumps(word.always)}" if word.always else ""
+    around = f" around {word.around}" if word.around else ""
+    within = f" within {word.within}" if word.within else ""
+    return after + letters + around + within
 
 
 def _range(limits: Range) -> str:
@@ -244,7 +251,7 @@ class _Parser:
         self.take(repr(symbol), lambda found: found == symbol)
 
     def _known_name(self) -> str:
-        return self.take("the name of an integer further up", lambda token: token in self._known)
+        return self.take("the name of an integer or word further up", lambda token: token in self._known)
 
     def _number(self) -> int:
         sign = self.take_if("-")
@@ -258,7 +265,7 @@ class _Parser:
             count = self.amount()
             self._symbol("*")
         kind = self._kind()
-        if count is None and isinstance(kind, Number) and not kind.places:
+        if count is None and (isinstance(kind, Word) or (isinstance(kind, Number) and not kind.places)):
             self._known.add(name)
         return Item(name, kind, count, self.traits())
 
@@ -275,7 +282,9 @@ class _Parser:
             length = self._range()
             prefix = self._string() if self.take_if("after") else ""
             always = self._string() if self.take_if("with") else ""
-            return Word(alphabet, length, prefix, always)
+            around = self._known_name() if self.take_if("around") else ""
+            within = self._known_name() if self.take_if("within") else ""
+            return Word(alphabet, length, prefix, always, around, within)
         self._symbol("of")
         words = [self._string()]
         while self.peek().startswith('"'):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import product
 from math import exp, factorial, log
 
-from harness.formats.matching import Reading, Seen
+from harness.formats.matching import INTEGER, Reading, Seen
 from harness.formats.model import (
     Amount,
     Block,
@@ -41,6 +42,7 @@ _CLASSES = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456
 _LETTERS_OF_CLASS = 6  # different letters of a class from which on all of it is allowed
 _FEW_VALUES = 3  # different values that may be kinds of something
 _EACH_AGAIN = 4  # times each is seen on average if they are
+_LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
 _ENOUGH = 5  # values that make a bound certain
 _MANY = 8  # values after which an order between two columns is no chance
 _NEAR = 0.45  # part of a bound that values come to if it is one
@@ -48,9 +50,24 @@ _NEAR = 0.45  # part of a bound that values come to if it is one
 
 def with_values(blocks: tuple[Block, ...], reading: Reading) -> tuple[Block, ...]:
     """The shapes with ranges, alphabets and traits that all readings have."""
-    # Which numbers count letters is known once words have their lengths.
-    once = _Values(reading, counting_names(Format(blocks))).blocks(blocks)
-    return _Values(reading, counting_names(Format(once))).blocks(blocks)
+    return _Values(reading, counting_names(Format(blocks))).blocks(blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an item stands.
+
+    Attributes:
+        repeated: whether single tokens of it make a column.
+        alone: whether nothing else is on its line.
+        unrelated: names that are no lower bounds here.
+        below: least integer on its line.
+    """
+
+    repeated: bool
+    alone: bool
+    unrelated: Set[str]
+    below: int
 
 
 @dataclass(slots=True)
@@ -87,6 +104,9 @@ class _Values:
                 above[item.name] = [limit for limit in _upper_limits(self._pairs(item)) if limit.name not in cases]
         shared = Counter(limit.name for limits in above.values() for limit in limits)
         reached = {limit.name for limits in above.values() for limit in limits if limit.is_reached}
+        # Where one number of a line may be negative, the others may be.
+        below = min((value for item in line.items if item.name in above for value, _ in self._pairs(item)), default=0)
+        place = _Place(repeated, len(line.items) == 1, self.counting if repeated else cases, below)
         items = []
         for item in line.items:
             # Columns that are about the same things are bounded by the same number, and one of them reaches it.
@@ -96,40 +116,43 @@ class _Values:
                 for limit in above.get(item.name, [])
                 if shared[limit.name] == most
             ]
-            items.append(self._item(item, repeated, limits, self.counting if repeated else cases, len(line.items) == 1))
+            items.append(self._item(item, limits, place))
         return Line(tuple(items))
 
-    def _item(self, item: Item, repeated: bool, limits: Sequence[_Limit], unrelated: Set[str], alone: bool) -> Item:
+    def _item(self, item: Item, limits: Sequence[_Limit], place: _Place) -> Item:
         seen = self.reading.seen.get(item.name, [])
-        lists = _lists(item, seen, repeated)
+        lists = _lists(item, seen, place.repeated)
         match item.kind:
             case Number(_, places):
                 numbers = [[scaled(token, places) for token in tokens] for tokens in lists]
-                kind = Number(self._range(item, numbers, limits, unrelated), places)
+                kind = Number(self._range(item, numbers, limits, place), places)
                 if item.name in self.counting:
-                    return replace(item, kind=kind)
+                    return replace(item, kind=kind, traits=())
                 traits = _number_traits(numbers)
                 if item.count is None:
                     # Rows are often shown in an order that nothing asks for.
-                    traits = tuple(Holds(held.trait, guessed=True) for held in traits if alone or not held.guessed)
+                    traits = tuple(
+                        Holds(held.trait, guessed=True) for held in traits if place.alone or not held.guessed
+                    )
                 return replace(item, kind=kind, traits=traits)
             case Word():
-                return _word_item(item, seen, lists)
+                found = _word_item(item, seen, lists)
+                return found if place.repeated or item.count is not None else self._beside_others(found)
             case Choice():
                 return item
 
     def _pairs(self, item: Item) -> list[tuple[int, Seen]]:
         return [(int(token), reading) for reading in self.reading.seen.get(item.name, []) for token in reading.tokens]
 
-    def _range(
-        self, item: Item, numbers: Sequence[Sequence[int]], limits: Sequence[_Limit], unrelated: Set[str]
-    ) -> Range:
+    def _range(self, item: Item, numbers: Sequence[Sequence[int]], limits: Sequence[_Limit], place: _Place) -> Range:
         values = [number for group in numbers for number in group]
         low, high = _constants(values, item.name in self.counting)
+        if place.below < min(0, low.amount.plus) and item.name not in self.counting:
+            low = _constant(place.below, guessed=True)
         is_integer = isinstance(item.kind, Number) and not item.kind.places
         if not is_integer or (item.name not in self.counting and _are_few(values)):
             return Range((low,), (high,))
-        lower = () if item.count is not None else _named_low(self._pairs(item), unrelated)
+        lower = () if item.count is not None else _named_low(self._pairs(item), place.unrelated)
         nearest = max((limit.nearness for limit in limits), default=0.0)
         best = [limit for limit in limits if limit.nearness >= nearest - 0.1]
         if len(values) < _ENOUGH:
@@ -137,6 +160,24 @@ class _Values:
         upper = tuple(limit.bound(certain=limit.is_reached and len(values) >= _ENOUGH) for limit in best)
         certain = any(not bound.guessed for bound in upper)
         return Range((low, *lower), upper if certain else (high, *upper))
+
+    def _beside_others(self, item: Item) -> Item:
+        """A single word, and which earlier one has all its letters in their order, or the other way round."""
+        words = [reading.tokens[0] for reading in self.reading.seen[item.name]]
+        for name in _shared_names([(0, reading) for reading in self.reading.seen[item.name]]):
+            others = [reading.tokens[0] for reading in self.reading.seen[name]]
+            assert isinstance(item.kind, Word)
+            length = item.kind.length
+            if len(others) != len(words) or all(map(INTEGER.match, others)):
+                continue
+            bound = Bound(Amount(0, (name,)))
+            if _are_within(others, words):
+                longer = length if name in length.names() else Range((bound,), length.high)
+                return replace(item, kind=replace(item.kind, length=longer, around=name))
+            if _are_within(words, others):
+                shorter = length if name in length.names() else Range(length.low, (bound,))
+                return replace(item, kind=replace(item.kind, length=shorter, within=name))
+        return item
 
     def _row_traits(self, repeat: Repeat) -> Traits:
         if len(repeat.body) != 1 or not isinstance(repeat.body[0], Line):
@@ -379,6 +420,20 @@ def _word_item(item: Item, seen: Sequence[Seen], lists: Sequence[Sequence[str]])
     return replace(item, kind=Word(alphabet, _word_length(seen, len(prefix)), prefix, always), traits=traits)
 
 
+def is_within(inner: str, outer: str) -> bool:
+    """Whether the letters of a word are in another in their order."""
+    rest = iter(outer)
+    return all(letter in rest for letter in inner)
+
+
+def _are_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
+    """Whether each word is within the other, and that is no chance."""
+    if sum(map(len, inner)) < _LETTERS_TO_COMPARE or not any(map(len, inner)):
+        return False
+    pairs = list(zip(inner, outer, strict=True))
+    return all(is_within(one, other) for one, other in pairs) and any(len(one) < len(other) for one, other in pairs)
+
+
 def _shared_prefix(words: Sequence[str]) -> str:
     """What all of several different words begin with, if other characters follow."""
     if len(set(words)) < 3:
@@ -407,9 +462,10 @@ def _word_length(seen: Sequence[Seen], prefix: int) -> Range:
     """The length: an integer read before, the same as ever, or any up to what was seen."""
     lengths = [(len(token) - prefix, reading) for reading in seen for token in reading.tokens]
     values = [length for length, _ in lengths]
-    for name in _shared_names(lengths):
-        if all(length == reading.known[name] for length, reading in lengths):
-            return exactly(Amount(0, (name,)))
+    for name, plus in product(_shared_names(lengths), (0, 1, -1)):
+        varied = len({reading.known[name] for _, reading in lengths}) > 1
+        if (varied or not plus) and all(length == reading.known[name] + plus for length, reading in lengths):
+            return exactly(Amount(plus, (name,)))
     if len(set(values)) == 1 and len(values) > 1:
         return exactly(Amount(values[0]))
     least, most = min(values), max(values)

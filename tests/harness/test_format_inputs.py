@@ -31,6 +31,7 @@ FORMATS = {
         '    S: one of "2"; Z: word "ab" of 1..N\n'
     ),
     "cases": "T: int 1..100\nrepeat T:\n  N: int 1..1000; M: int 0..N\n  A: N * decimal 2 -50..999\n",
+    "inside": 'S: word "ab" of 1..9\nT: word "abc" of S+1 around S\nU: word "abc" of 1..T within T\n',
     "words": 'N: int 1..20\nrepeat N:\n  S: word "abc" of 3..5 after "x", distinct\nD: one of "L" "R"\n',
 }
 

@@ -14,11 +14,14 @@ B: 3*N * int -5..5, sorted?
 C: N*M * decimal 2 -100..250
 S: word ".#GS" of N with "GS"
 T: word "0123456789" of 1..3 after "ABC"
+X: word "ab" of 1..5
+Y: word "ab" of X+1 around X
+Z: word "ab" of 1..X within Y
 repeat M, simple, connected?:
   U: int 1..N; V: int U+1..N; W: one of "left" "right"
 repeat N-1:
   either:
-    K: one of "1"; X: int 1..10
+    K: one of "1"; O: int 1..10
     L: one of "2"
   empty
 """
@@ -32,7 +35,7 @@ def test_a_format_is_printed_as_it_is_read() -> None:
     ("text", "complaint"),
     [
         ("", "line 1: the format is empty"),
-        ("N: int 1..M", "line 1: 'M' where the name of an integer further up was expected"),
+        ("N: int 1..M", "line 1: 'M' where the name of an integer or word further up was expected"),
         ("N: int 1..5\nA: N * flag", "line 2: 'flag' where int, decimal, word or one of was expected"),
         ("N: int 1..5, happy", "line 1: 'happy' where one of distinct"),
         ("N: int 1..5 6", "line 1: '6' where ';' or the end of the line was expected"),
@@ -96,6 +99,9 @@ def test_a_text_that_is_no_format_says_where_and_why(text: str, complaint: str) 
         ),
         pytest.param(["ABC349\n", "ABC350\n", "ABC016\n"], 'N: word "0123456789" of 3 after "ABC"\n', id="a prefix"),
         pytest.param(
+            ["5\n10011\n", "1\n1\n", "3\n111\n"], 'N: int 1..5?\nM: word "01" of N\n', id="digits that are letters"
+        ),
+        pytest.param(
             ["RNBQ\n", "QBNR\n", "BRQN\n"], 'N: word "BNQR" of 4 with "BNQR"\n', id="the same letters shuffled"
         ),
         pytest.param(["0.50 2.25\n", "10.00 3.75\n"], "N: decimal 2 1..1000; M: decimal 2 1..375?\n", id="decimals"),
@@ -136,6 +142,10 @@ def test_examples_without_a_common_shape_have_no_format() -> None:
         ('S: word "ab" of 2..3', "abc\n", False),
         ('S: word "ab" of 2..3 with "a"', "aba\n", False),
         ('S: one of "L" "R"', "U\n", False),
+        ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S', "ab\naab\n", True),
+        ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S', "ab\nbaa\n", False),
+        ('S: word "ab" of 1..3\nT: word "ab" of 1..S within S', "bab\nba\n", True),
+        ('S: word "ab" of 1..3\nT: word "ab" of 1..S within S', "bab\naa\n", False),
         ("repeat 2, simple:\n  U: int 1..3; V: int 1..3", "1 2\n2 1\n", False),
     ],
 )
