@@ -225,7 +225,9 @@ class SeededChooser:
                 return self._random_places(last, count)
 
     def _random_places(self, last: int, count: int) -> list[int]:
-        values = [self._uniform(0, last) for _ in range(count)]
+        # Walls that fill half of a maze leave no way through it: one letter is often the usual one.
+        usual = self._random.choice((0.0, 0.6, 0.85))
+        values = [0 if self._random.random() < usual else self._uniform(0, last) for _ in range(count)]
         match self._profile.style:
             case Style.SORTED:
                 return sorted(values)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, zip_longest
 from random import Random
 
 from harness.formats.checking import fits
@@ -133,13 +133,16 @@ class _Plan:
 
     def steps(self) -> _Steps:
         if not self._formats:
-            yield from self._mutations(self._count, None)
+            yield self._mutations(self._count, None)
             return
         format_ = yield from self._most_valid()
-        yield from self._batch_of(format_, "format", _SMALL, self._count // 4)
-        yield from self._batch_of(format_, "edge", _EDGES, self._count // 4)
-        yield from self._mutations(self._count // 8, format_)
-        yield from self._batch_of(format_, "format", _MIDDLE, self._count // 8)
+        # Mixed, so that those that a budget leaves room for are of all kinds.
+        yield _mixed(
+            self._drawn(format_, "format", _SMALL, self._count // 4),
+            self._drawn(format_, "edge", _EDGES, self._count // 4),
+            self._mutations(self._count // 8, format_),
+            self._drawn(format_, "format", _MIDDLE, self._count // 8),
+        )
         for doubt in (Doubt.LEAST, Doubt.RELATION, Doubt.ORDER):
             format_ = yield from self._settled(format_, doubt)
         yield from self._batch_of(format_, "loose", (*_SMALL, *_EDGES), self._count // 4)
@@ -212,7 +215,7 @@ class _Plan:
         if batch:
             yield batch
 
-    def _mutations(self, count: int, format_: Format | None) -> Generator[list[Planned], Sequence[bool], None]:
+    def _mutations(self, count: int, format_: Format | None) -> list[Planned]:
         batch = []
         for _ in range(count):
             for _ in range(_TRIES):
@@ -221,8 +224,7 @@ class _Plan:
                     self._used.add(text)
                     batch.append(Planned(text, "mutation"))
                     break
-        if batch:
-            yield batch
+        return batch
 
     def _drawn(
         self,
@@ -253,6 +255,11 @@ class _Plan:
                     self._used.add(text)
                     return text
         return None
+
+
+def _mixed(*batches: Sequence[Planned]) -> list[Planned]:
+    """One of each in turn, until all are used."""
+    return [new for turn in zip_longest(*batches) for new in turn if new is not None]
 
 
 def _guesses(format_: Format, doubt: Doubt) -> frozenset[int]:

@@ -44,8 +44,9 @@ _FEW_VALUES = 3  # different values that may be kinds of something
 _EACH_AGAIN = 4  # times each is seen on average if they are
 _LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
 _ENOUGH = 5  # values that make a bound certain
+_VERY_MANY = 50
 _MANY = 8  # values after which an order between two columns is no chance
-_NEAR = 0.45  # part of a bound that values come to if it is one
+_NEAR = 0.35  # part of a bound that values come to if it is one
 
 
 def with_values(blocks: tuple[Block, ...], reading: Reading) -> tuple[Block, ...]:
@@ -158,8 +159,11 @@ class _Values:
         if len(values) < _ENOUGH:
             best = best[:1]
         upper = tuple(limit.bound(certain=limit.is_reached and len(values) >= _ENOUGH) for limit in best)
-        certain = any(not bound.guessed for bound in upper)
-        return Range((low, *lower), upper if certain else (high, *upper))
+        if any(not bound.guessed for bound in upper):
+            return Range((low, *lower), upper)
+        # What holds if the names bound nothing after all is no closer than they are.
+        most = max([high.amount.plus, *(limit.greatest for limit in best)])
+        return Range((low, *lower), (replace(high, amount=Amount(most)), *upper))
 
     def _beside_others(self, item: Item) -> Item:
         """A single word, and which earlier one has all its letters in their order, or the other way round."""
@@ -189,7 +193,9 @@ class _Values:
             return ()
         ends = edge_ends(repeat)
         if ends and isinstance(ends[0].kind, Number) and any(bound.amount.names for bound in ends[0].kind.range.high):
-            return _edge_traits(self._columns(ends[0]), self._columns(ends[1]))
+            traits = _edge_traits(self._columns(ends[0]), self._columns(ends[1]))
+            if traits:
+                return traits
         columns = [self._columns(item) for item in items]
         rows = [list(zip(*group, strict=True)) for group in zip(*columns, strict=True)]
         widths = [_width_of(group) for group in zip(*columns, strict=True)]
@@ -232,7 +238,8 @@ def _constants(values: Sequence[int], counts: bool) -> tuple[Bound, Bound]:
     if counts and least > 1:
         return _constant(2, guessed=True), _constant(most, guessed=True)
     low = _constant(least, guessed=True) if least < 0 else _constant(min(least, 1))
-    return low, _constant(most, guessed=not _is_round(most))
+    # So many values show how far they go.
+    return low, _constant(most, guessed=not _is_round(most) and (counts or len(values) < _VERY_MANY))
 
 
 def _are_few(values: Sequence[int]) -> bool:
@@ -258,12 +265,14 @@ class _Limit:
         plus: is added to it.
         nearness: see :func:`_nearness`.
         is_reached: whether some value is the greatest possible.
+        greatest: the bound where it is farthest.
     """
 
     name: str
     plus: int
     nearness: float
     is_reached: bool
+    greatest: int
 
     def bound(self, certain: bool) -> Bound:
         """The bound it stands for."""
@@ -285,7 +294,7 @@ def _upper_limits(pairs: Sequence[tuple[int, Seen]]) -> list[_Limit]:
                 continue
             if (from_zero and not hits) or (plus and not from_zero):
                 continue
-            found.append(_Limit(name, plus, nearness, is_reached=hits > 0))
+            found.append(_Limit(name, plus, nearness, hits > 0, max(limit for _, limit, _ in values)))
             break
     return found
 
