@@ -76,6 +76,7 @@ _REACH = (
 )
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
 _STRESS_CAP = 200_000
+GROWTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,21 @@ class InputPlan:
         texts: example inputs.
         seed: anything whose text says which inputs to choose.
         count: about how many inputs are planned, without those that settle guesses (about three a guess).
+        growth: steps that sizes grow beyond those of the examples, about threefold each. Few steps find few slow
+            programs; with many, sizes may be none that the task allows, and right programs may be too slow for them.
         formats: to be used instead of the inferred ones, as a person may have edited them.
     """
 
-    def __init__(self, texts: Sequence[str], seed: object, count: int, formats: Sequence[Format] | None = None) -> None:
-        self._steps = _Plan(texts, seed, count, list(infer(texts) if formats is None else formats)).steps()
+    def __init__(
+        self,
+        texts: Sequence[str],
+        seed: object,
+        count: int,
+        growth: int = GROWTH,
+        formats: Sequence[Format] | None = None,
+    ) -> None:
+        known = list(infer(texts) if formats is None else formats)
+        self._steps = _Plan(texts, seed, count, growth, known).steps()
         self._batch: list[Planned] | None = None
         self._finished = False
 
@@ -124,10 +135,11 @@ class InputPlan:
 
 
 class _Plan:
-    def __init__(self, texts: Sequence[str], seed: object, count: int, formats: list[Format]) -> None:
+    def __init__(self, texts: Sequence[str], seed: object, count: int, growth: int, formats: list[Format]) -> None:
         self._texts = texts
         self._formats = formats
         self._count = count
+        self._growth = growth
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
 
@@ -190,10 +202,12 @@ class _Plan:
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
         """The format with sizes as far as they seem to go, an input for each step and style."""
-        styles = cycle(_STRESS_STYLES)
-        while guesses := _guesses(format_, Doubt.SIZE):
+        for style, _ in zip(cycle(_STRESS_STYLES), range(self._growth), strict=False):
+            guesses = _guesses(format_, Doubt.SIZE)
+            if not guesses:
+                break
             loose = without(format_, guesses)
-            batch = self._drawn(loose, "stress", [Profile(_STRESS_CAP, None, next(styles), Sizes.MOST)], 1)
+            batch = self._drawn(loose, "stress", [Profile(_STRESS_CAP, None, style, Sizes.MOST)], 1)
             valid = (yield batch) if batch else []
             if not all(valid) or not valid:
                 break

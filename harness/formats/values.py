@@ -45,6 +45,7 @@ _EACH_AGAIN = 4  # times each is seen on average if they are
 _LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
 _ENOUGH = 5  # values that make a bound certain
 _VERY_MANY = 50
+_FAR = 10**9
 _MANY = 8  # values after which an order between two columns is no chance
 _NEAR = 0.35  # part of a bound that values come to if it is one
 
@@ -239,7 +240,7 @@ def _constants(values: Sequence[int], counts: bool) -> tuple[Bound, Bound]:
         return _constant(2, guessed=True), _constant(most, guessed=True)
     low = _constant(least, guessed=True) if least < 0 else _constant(min(least, 1))
     # So many values show how far they go.
-    return low, _constant(most, guessed=not _is_round(most) and (counts or len(values) < _VERY_MANY))
+    return low, _constant(most, guessed=not _is_as_far_as_it_goes(most) and (counts or len(values) < _VERY_MANY))
 
 
 def _are_few(values: Sequence[int]) -> bool:
@@ -249,8 +250,9 @@ def _are_few(values: Sequence[int]) -> bool:
     return different > 1 and spread <= _FEW_VALUES and len(values) >= _EACH_AGAIN * different
 
 
-def _is_round(value: int) -> bool:
-    return value >= 100 and set(str(value)[1:]) == {"0"}
+def _is_as_far_as_it_goes(value: int) -> bool:
+    """Whether a greatest value looks like the limit of a task: a power of ten that leaves little beyond it."""
+    return value >= _FAR and set(str(value)[1:]) == {"0"}
 
 
 def _constant(value: int, guessed: bool = False) -> Bound:
@@ -478,7 +480,9 @@ def _word_length(seen: Sequence[Seen], prefix: int) -> Range:
     if len(set(values)) == 1 and len(values) > 1:
         return exactly(Amount(values[0]))
     least, most = min(values), max(values)
-    return Range((_constant(min(least, 2), guessed=least > 1),), (_constant(most, guessed=not _is_round(most)),))
+    return Range(
+        (_constant(min(least, 2), guessed=least > 1),), (_constant(most, guessed=not _is_as_far_as_it_goes(most)),)
+    )
 
 
 def _always(words: Sequence[str]) -> str:

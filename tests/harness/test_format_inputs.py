@@ -125,10 +125,14 @@ def test_guesses_are_dropped_widened_or_confirmed() -> None:
 
 
 def planned(
-    texts: list[str], valid: object = lambda text: len(text) < 5_000, seed: int = 0, count: int = 40
+    texts: list[str],
+    valid: object = lambda text: len(text) < 5_000,
+    seed: int = 0,
+    count: int = 40,
+    growth: int = 3,
 ) -> list[Planned]:
     assert callable(valid)
-    plan = InputPlan(texts, seed, count)
+    plan = InputPlan(texts, seed, count, growth)
     batch = plan.next_batch([])
     everything: list[Planned] = []
     while batch:
@@ -149,7 +153,7 @@ def test_a_plan_is_the_same_for_the_same_seed_and_reports() -> None:
 
 
 def test_a_plan_has_inputs_of_every_kind_and_size() -> None:
-    everything = planned(LISTS, lambda text: True)
+    everything = planned(LISTS, lambda text: True, growth=20)
     assert {new.provenance for new in everything} == {
         "format",
         "edge",
@@ -163,6 +167,7 @@ def test_a_plan_has_inputs_of_every_kind_and_size() -> None:
     sizes = [int(new.text.split()[0]) for new in everything]
     assert min(sizes) == 1
     assert max(sizes) == 200_000
+    assert max(int(new.text.split()[0]) for new in planned(LISTS)) == 100
     assert sorted(sizes)[len(sizes) // 2] < 10
 
 
@@ -179,7 +184,7 @@ def test_a_guess_that_makes_inputs_invalid_is_kept_from_then_on() -> None:
 
 
 def test_sizes_grow_only_as_long_as_inputs_are_valid() -> None:
-    everything = planned(LISTS, lambda text: int(text.split()[0]) <= 500)
+    everything = planned(LISTS, lambda text: int(text.split()[0]) <= 500, growth=20)
     assert max(int(new.text.split()[0]) for new in everything) == 1_000
 
 

@@ -104,7 +104,7 @@ def test_a_text_that_is_no_format_says_where_and_why(text: str, complaint: str) 
         pytest.param(
             ["RNBQ\n", "QBNR\n", "BRQN\n"], 'N: word "BNQR" of 4 with "BNQR"\n', id="the same letters shuffled"
         ),
-        pytest.param(["0.50 2.25\n", "10.00 3.75\n"], "N: decimal 2 1..1000; M: decimal 2 1..375?\n", id="decimals"),
+        pytest.param(["0.50 2.25\n", "10.00 3.75\n"], "N: decimal 2 1..1000?; M: decimal 2 1..375?\n", id="decimals"),
     ],
 )
 def test_the_format_of_examples(examples: list[str], expected: str) -> None:
