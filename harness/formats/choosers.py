@@ -49,6 +49,7 @@ class Style(StrEnum):
     POWERS_OF_TWO = "powers of two"
     ONE_DIFFERS = "one differs"
     PALINDROME = "palindrome"
+    CONSECUTIVE = "consecutive"  # all numbers from the least on, shuffled
 
 
 _MAY_ECHO = frozenset({Style.RANDOM, Style.ONE_DIFFERS, Style.TIES})
@@ -113,6 +114,9 @@ class SeededChooser:
         return self._last
 
     def numbers(self, low: int, high: int, count: int) -> list[int]:
+        if self._profile.style is Style.CONSECUTIVE and high - low + 1 >= count:
+            least = max(low, min(0, high - count + 1))
+            return self._random.sample(range(least, least + count), count)
         low, high = self._window(low, high, 1)
         values = [self._any(low, high) for _ in range(count)]
         match self._profile.style:

@@ -53,6 +53,7 @@ _EDGES = (
             (8, None, Style.POWERS_OF_TWO),
             (8, 3, Style.ONE_DIFFERS),
             (9, 5, Style.PALINDROME),
+            (5, None, Style.CONSECUTIVE),
             (7, None, Style.RANDOM),
         )
     ),

@@ -88,6 +88,7 @@ def test_large_inputs_are_drawn_too() -> None:
         (Style.MOST, lambda values: set(values) == {100}),
         (Style.ONE_DIFFERS, lambda values: len(set(values)) <= 2),
         (Style.PALINDROME, lambda values: values == values[::-1]),
+        (Style.CONSECUTIVE, lambda values: sorted(values) == list(range(20))),
         (
             Style.POWERS_OF_TWO,
             lambda values: all(v == 100 or any(abs(v - 2**k) <= 1 for k in range(8)) for v in values),
