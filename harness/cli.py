@@ -18,6 +18,7 @@ from engine import Determinism, EngineError, SandboxUnavailable
 from harness import doctor_command, run_command, verify_command
 from harness.errors import HarnessError, Interrupted
 from harness.exit_status import ExitStatus
+from harness.planned_inputs import PLANNED_INPUTS
 from harness.showing import one_line
 
 NAME = "semi-instruct"
@@ -62,6 +63,9 @@ def verify(
     budget: Annotated[
         float | None, typer.Option(metavar="S", help="CPU seconds a problem, then no more test cases.")
     ] = None,
+    inputs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Inputs to plan for a whole program beside its examples, about.")
+    ] = PLANNED_INPUTS,
     seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON lines, alone.")] = False,
@@ -71,7 +75,7 @@ def verify(
     Without -o the verdicts go to stdout. Exit status 0 when all is judged, whatever the verdicts; 1 if rows say what
     verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
     """
-    options = verify_command.Options(problems, output, budget, seed, workers, as_json)
+    options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json)
     return verify_command.execute(options)
 
 

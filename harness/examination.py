@@ -8,14 +8,15 @@ judged on the same test cases. Outcomes may arrive in any order; the rows do not
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from engine import Limits, Outcome, Program, Status
-from harness.inputs import Answer, TestInput, inputs
+from harness.inputs import Answer, TestInput
 from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
+from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
 from harness.scorecard import Scorecard
 from harness.showing import one_line
@@ -23,6 +24,8 @@ from harness.verdicts import Verdict, VerdictRow
 
 # When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
 ORACLE_EXHAUSTIONS_ALLOWED = 3
+# After an input on which an oracle takes more of the task's time than this, no larger one is planned.
+QUICK_SHARE = 0.5
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 
 
@@ -53,6 +56,7 @@ class _Asked:
     answers: list[Answer | None]
     exhausted: bool = False
     seconds: float = 0.0  # that the oracles took so far
+    slowest_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -60,7 +64,7 @@ class Examination:
     """The state of one problem. Call :meth:`next_run`, run it, call its ``done``; in the end, :meth:`rows`.
 
     Args:
-        seed: see ``harness.inputs.inputs``.
+        seed: see ``harness.planned_inputs``, as ``planned``.
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
             finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: one
             that wastes time is not to be judged on fewer test cases for it.
@@ -69,7 +73,8 @@ class Examination:
     problem: Problem
     seed: int
     budget: float | None
-    _inputs: Iterator[TestInput] = field(init=False)
+    planned: int = PLANNED_INPUTS
+    _inputs: PlannedInputs = field(init=False)
     _oracles: list[Program] = field(init=False)
     _candidates: list[Program] = field(init=False)
     _scorecards: list[Scorecard] = field(init=False)
@@ -86,7 +91,7 @@ class Examination:
     _over_budget: bool = False
 
     def __post_init__(self) -> None:
-        self._inputs = inputs(self.problem, self.seed)
+        self._inputs = PlannedInputs(self.problem, self.seed, self.planned)
         self._oracles = [self.problem.program(source) for source in self.problem.oracles]
         self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
         self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]
@@ -130,9 +135,9 @@ class Examination:
         """Take the next input, if there is one and it is worth it, and line up its oracles."""
         if not self._may_take():
             return False
-        test_input = next(self._inputs, None)
+        test_input = self._inputs.take()
         if test_input is None:
-            self._has_inputs = False
+            self._has_inputs = self._inputs.may_have_more()
             return False
         if self.budget is not None and self._spent >= self.budget:
             self._over_budget = True
@@ -170,6 +175,7 @@ class Examination:
         if asked.answers[number] is None:
             self._crashes[index, number] = why_failed(outcome)
         asked.exhausted |= outcome.status in _EXHAUSTED
+        asked.slowest_s = max(asked.slowest_s, outcome.cpu_time_s)
         asked.missing -= 1
         if not asked.missing:
             self._settle(index, self._asked.pop(index))
@@ -178,6 +184,8 @@ class Examination:
         if asked.exhausted:
             self._exhausted.add(index)
         result = settle(index, asked.input, asked.answers, self.problem.how_compared)
+        quick = asked.slowest_s <= QUICK_SHARE * self.problem.time_limit_s
+        self._inputs.report(index, valid=not isinstance(result, Drop) and quick)
         if isinstance(result, Drop):
             self._settled[index] = result
             return

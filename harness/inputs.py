@@ -1,8 +1,9 @@
 """Where the inputs of a problem come from.
 
-:func:`inputs` is the one place that knows the sources: the examples that come with the problem, and for functions
-``harness.arguments``. A further source is a module that yields inputs for a problem and a seed, a word of its own for
-``provenance``, and a line in :func:`inputs`.
+:func:`inputs` is the one place that knows the sources that need no reports: the examples that come with the problem,
+and for functions ``harness.arguments``. A further source is a module that yields inputs for a problem and a seed, a
+word of its own for ``provenance``, and a line in :func:`inputs`. What comes after them, planned by what became of
+earlier inputs, is in ``harness.planned_inputs``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class TestInput:
     """One input of a problem, not yet a test case.
 
     Attributes:
-        provenance: which source it is from, ``example`` for the problem's own; see also ``harness.arguments.Call``.
+        provenance: which source it is from, ``example`` for the problem's own; see also ``harness.arguments.Call``
+            and ``harness.formats.planning``.
         stdin: what a whole program reads.
         args: what a function is called with; None for a whole program.
         known: the output its source gives, if it gives one; the oracles must agree with it.
@@ -76,10 +78,11 @@ def _from_example(problem: Problem, example: Example) -> TestInput:
         return TestInput("example", args=tuple(decode(example.input)), known=known)
     given = isinstance(example.output, str)
     return TestInput(
-        "example", stdin=_as_bytes(example.input), known=Answer(_as_bytes(example.output)) if given else None
+        "example", stdin=as_bytes(example.input), known=Answer(as_bytes(example.output)) if given else None
     )
 
 
-def _as_bytes(text: str) -> bytes:
+def as_bytes(text: str) -> bytes:
+    """Text of stdin as it is sent."""
     # JSON can say a lone surrogate; whatever it was meant to be, it must not stop the other problems.
     return text.encode("utf-8", "surrogatepass")

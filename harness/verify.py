@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from engine import InvalidProgram, Limits, Outcome, Program
 from harness.examination import Examination, Run
+from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
 from harness.verdicts import VerdictRow
 
@@ -39,6 +40,7 @@ def verify(
     *,
     seed: int = 0,
     budget: float | None = None,
+    planned: int = PLANNED_INPUTS,
     on_run: Callable[[Outcome], None] | None = None,
 ) -> Iterator[VerdictRow]:
     """Judge every candidate of every problem.
@@ -48,6 +50,7 @@ def verify(
         seed: for inputs chosen at random; the same seed gives the same rows.
         budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end. See
             ``harness.examination``.
+        planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
@@ -57,7 +60,7 @@ def verify(
     Raises:
         SandboxUnavailable: from the engine; nothing is run without its walls.
     """
-    scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget))
+    scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget, planned))
     try:
         while scheduler.fill():
             yield from scheduler.finished_rows()

@@ -27,6 +27,7 @@ class Options:
     Attributes:
         output: the file for the verdicts, or None for stdout.
         budget: CPU seconds a problem, or None.
+        planned: inputs to plan for a whole program beside its examples.
         workers: sandboxes, or None for one a core.
         as_json: verdicts on stdout, whatever ``output`` is, and no summary.
 
@@ -37,6 +38,7 @@ class Options:
     problems: Path
     output: Path | None
     budget: float | None
+    planned: int
     seed: int
     workers: int | None
     as_json: bool
@@ -118,7 +120,9 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tall
             tally.count_run(outcome)
             refresh()
 
-        for row in verify(problems, engine, seed=options.seed, budget=options.budget, on_run=on_run):
+        for row in verify(
+            problems, engine, seed=options.seed, budget=options.budget, planned=options.planned, on_run=on_run
+        ):
             write(row.to_json())
             tally.count_row(row)
             refresh()

@@ -223,7 +223,10 @@ def test_verify_writes_rows_to_a_file_and_a_summary(tmp_path: Path, capfd: pytes
         function_row(id="p2", oracles=["def f(x): return x"], candidates=[{"id": "c", "source": "def f(x): return x"}]),
         folder=tmp_path,
     )
-    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl"), "--workers", "2", "--seed", "5"]) == 0
+    assert (
+        cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl"), "--workers", "2", "--seed", "5", "--inputs", "0"])
+        == 0
+    )
     rows = rows_of((tmp_path / "out.jsonl").read_text())
     assert [(row["problem"], row["candidate"], row["verdict"]) for row in rows] == [
         ("p1", "c1", "accepted"),
@@ -254,7 +257,7 @@ def test_verify_without_a_file_prints_rows(tmp_path: Path, capfd: pytest.Capture
 def test_verify_goes_on_after_bad_rows_and_exits_2(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     good = stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}])
     path = judging("{", good, stdin_row(id="p2", oracles=[]), good | {"id": "p3"}, folder=tmp_path)
-    assert cli.main(["verify", path, "--json"]) == 2
+    assert cli.main(["verify", path, "--json", "--inputs", "0"]) == 2
     captured = capfd.readouterr()
     assert [row["problem"] for row in rows_of(captured.out)] == ["p1", "p3"]
     assert [line.split(": ")[:2] for line in captured.err.splitlines()] == [
@@ -268,7 +271,7 @@ def test_verify_keeps_what_was_judged_before_the_file_went_bad(
 ) -> None:
     path = Path(judging(stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}]), folder=tmp_path))
     path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
-    assert cli.main(["verify", str(path), "--json"]) == 2
+    assert cli.main(["verify", str(path), "--json", "--inputs", "0"]) == 2
     captured = capfd.readouterr()
     assert len(rows_of(captured.out)) == 1
     assert "2: not UTF-8" in captured.err

@@ -29,7 +29,7 @@ def echo(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
 
 def judge(*rows: dict[str, Any], script: Any = echo, workers: int = 2, **options: Any) -> list[VerdictRow]:
     with ScriptedEngine(script, workers) as engine:
-        return list(verify(map(problem, rows), engine, **options))
+        return list(verify(map(problem, rows), engine, **{"planned": 0, **options}))
 
 
 def numbers(count: int) -> list[dict[str, str]]:
@@ -125,7 +125,11 @@ def test_why_a_run_failed_is_told() -> None:
 @pytest.mark.parametrize("status", ["time_limit", "memory_limit", "output_limit"])
 def test_a_candidate_that_uses_up_limits_is_not_run_on_everything(status: str) -> None:
     with ScriptedEngine(echo) as engine:
-        rows = list(verify([problem(stdin_row(examples=numbers(60), candidates=candidates(status, "right")))], engine))
+        rows = list(
+            verify(
+                [problem(stdin_row(examples=numbers(60), candidates=candidates(status, "right")))], engine, planned=0
+            )
+        )
         runs = sum(source == status for source, _, _ in engine.asked)
     assert [row.verdict for row in rows] == [status, "accepted"]
     assert (rows[0].passed, rows[0].test_cases) == (0, 60)
@@ -148,7 +152,9 @@ def test_what_counts_does_not_depend_on_which_run_ends_first() -> None:
 
 def test_a_candidate_that_does_not_compile_is_not_run_on_everything() -> None:
     with ScriptedEngine(echo) as engine:
-        [row] = verify([problem(stdin_row(examples=numbers(60), candidates=candidates("compile_error")))], engine)
+        [row] = verify(
+            [problem(stdin_row(examples=numbers(60), candidates=candidates("compile_error")))], engine, planned=0
+        )
         runs = sum(source == "compile_error" for source, _, _ in engine.asked)
     assert (row.verdict, row.counterexample) == (Verdict.COMPILE_ERROR, None)
     assert "59 test cases not run" in row.detail
@@ -201,7 +207,7 @@ def test_a_candidate_gains_nothing_from_a_fault_of_the_sandbox() -> None:
 
 def test_oracles_that_never_end_do_not_run_on_everything() -> None:
     with ScriptedEngine(echo) as engine:
-        [row] = verify([problem(stdin_row(oracles=["time_limit"], examples=numbers(60)))], engine)
+        [row] = verify([problem(stdin_row(oracles=["time_limit"], examples=numbers(60)))], engine, planned=0)
         assert len(engine.asked) <= 8
     assert row.verdict is Verdict.NO_ORACLE
     assert row.dropped_inputs == {"crash": 3}
@@ -243,7 +249,7 @@ def test_a_candidate_cannot_spend_the_budget_of_the_hidden_cases() -> None:
 
 def test_the_limits_are_those_of_the_problem() -> None:
     with ScriptedEngine(echo) as engine:
-        list(verify([problem(stdin_row(time_limit_s=1.0, memory_limit_mib=64))], engine))
+        list(verify([problem(stdin_row(time_limit_s=1.0, memory_limit_mib=64))], engine, planned=0))
         assert set(engine.limits) == {Limits(cpu_time=2.5, memory=64 << 20)}
 
 
@@ -270,7 +276,7 @@ def test_problems_are_taken_lazily_and_runs_are_bounded() -> None:
             yield problem(stdin_row(id=f"p{taken}"))
 
     with ScriptedEngine(echo, workers=2) as engine:
-        rows = verify(endless(), engine)
+        rows = verify(endless(), engine, planned=0)
         assert [next(rows).problem for _ in range(10)] == [f"p{index}" for index in range(1, 11)]
         rows.close()  # type: ignore[attr-defined]  # a generator, whatever it is declared as
         assert engine.most_at_once <= 4
@@ -294,7 +300,7 @@ def test_a_slow_problem_does_not_leave_workers_idle() -> None:
 def test_problems_without_candidates_or_examples_are_no_hindrance() -> None:
     rows = [stdin_row(id=f"p{index}", candidates=[]) for index in range(200)]
     with ScriptedEngine(echo) as engine:
-        judged = list(verify(map(problem, [*rows, stdin_row(id="last")]), engine))
+        judged = list(verify(map(problem, [*rows, stdin_row(id="last")]), engine, planned=0))
         assert len(engine.asked) == 4
     assert [row.problem for row in judged] == ["last"]
     assert list(verify([], ScriptedEngine(echo))) == []
@@ -373,7 +379,7 @@ def test_programs_that_really_run() -> None:
         candidates=candidates("def inc(x): return x + 1.0", "def inc(x): return 2"),
     )
     with SubprocessEngine() as engine:
-        rows = list(verify(map(problem, [whole, function]), engine))
+        rows = list(verify(map(problem, [whole, function]), engine, planned=0))
     assert [row.verdict for row in rows] == [
         Verdict.ACCEPTED,
         Verdict.ACCEPTED,

@@ -20,7 +20,7 @@ CORPUS = Path(__file__).parents[2] / "examples" / "corpus.jsonl"
 
 def judge(engine: Engine, row: dict[str, Any], *sources: str) -> list[VerdictRow]:
     candidates = [{"id": f"c{index}", "source": source} for index, source in enumerate(sources)]
-    return list(verify([problem(row | {"candidates": candidates})], engine))
+    return list(verify([problem(row | {"candidates": candidates})], engine, planned=0))
 
 
 def doubling(**changes: Any) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def test_the_bundled_corpus_is_judged_as_people_judge_it(tmp_path: Path, capfd: 
     # Hostile programs are what takes time, and they end no better for being given more of everything.
     tight = {"time_limit_s": 0.3, "memory_limit_mib": 128}
     problems = write_rows(tmp_path / "corpus.jsonl", *(row | tight for row in rows))
-    status = cli.main(["verify", str(problems), "-o", str(tmp_path / "verdicts.jsonl")])
+    status = cli.main(["verify", str(problems), "-o", str(tmp_path / "verdicts.jsonl"), "--inputs", "0"])
     assert status == 0, capfd.readouterr().out
     verdicts = (tmp_path / "verdicts.jsonl").read_text().splitlines()
     assert len(verdicts) == sum(len(row["candidates"]) for row in rows)

@@ -1,0 +1,281 @@
+"""Which inputs, in which order: small ones of every kind first, then edge cases, then ever larger ones.
+
+A plan comes in batches. After each batch the caller says which inputs the oracles took as valid; that tells formats
+that explain the examples equally well apart, and guesses that are right from those that are chance. The same texts,
+seed, count and reports give the same inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import cycle, zip_longest
+from random import Random
+
+from harness.formats.checking import fits
+from harness.formats.choosers import Profile, SeededChooser, Sizes, Style
+from harness.formats.drawing import CannotDraw, draw
+from harness.formats.inference import infer
+from harness.formats.model import Format
+from harness.formats.mutation import mutated
+from harness.formats.relaxing import Doubt, confirmed, doubts, without
+
+_Steps = Generator["list[Planned]", Sequence[bool]]
+
+_TRIES = 12  # to draw an input that is new and is what is wanted
+_A_TRIAL = 3  # inputs that decide about a guess
+_TO_COMPARE = 4  # inputs of each format that explains the examples
+_SMALL = tuple(
+    Profile(cap, span, style)
+    for cap, span, style in (
+        (3, 2, Style.RANDOM),
+        (5, 3, Style.RANDOM),
+        (4, 1, Style.RANDOM),
+        (6, 9, Style.RANDOM),
+        (8, 5, Style.RANDOM),
+        (2, 5, Style.RANDOM),
+        (10, 30, Style.RANDOM),
+    )
+)
+_EDGES = (
+    Profile(5, 5, Style.LEAST, Sizes.LEAST),
+    Profile(5, None, Style.MOST, Sizes.LEAST),
+    Profile(10, None, Style.MOST, Sizes.MOST),
+    *(
+        Profile(cap, span, style, Sizes.MOST)
+        for cap, span, style in (
+            (6, 4, Style.EQUAL),
+            (8, 5, Style.SORTED),
+            (8, 5, Style.REVERSED),
+            (7, 5, Style.ALTERNATING),
+            (9, 5, Style.TIES),
+            (8, None, Style.POWERS_OF_TWO),
+            (8, 3, Style.ONE_DIFFERS),
+            (9, 5, Style.PALINDROME),
+            (5, None, Style.CONSECUTIVE),
+            (7, None, Style.RANDOM),
+        )
+    ),
+    Profile(20, None, Style.EQUAL),
+    Profile(30, None, Style.TIES),
+    Profile(30, None, Style.SORTED),
+    Profile(30, None, Style.REVERSED),
+)
+_MIDDLE = (
+    Profile(30, None),
+    Profile(60, 10),
+    Profile(100, None, Style.RANDOM, Sizes.MOST),
+    Profile(200, 100),
+    Profile(100, 5, Style.TIES, Sizes.MOST),
+)
+_REACH = (
+    Profile(5, None, Style.MOST),
+    Profile(8, None),
+    Profile(6, None, Style.POWERS_OF_TWO),
+    Profile(10, None, Style.TIES),
+)
+_STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
+_STRESS_CAP = 200_000
+GROWTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An input and what it is there for.
+
+    Attributes:
+        provenance: ``format`` (small and middling ones), ``edge`` (edge cases), ``mutation`` (near an example),
+            ``relation``, ``order`` and ``least`` (settle a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn
+            when doubts are settled), ``reach`` (large values) or ``stress`` (large sizes).
+    """
+
+    text: str
+    provenance: str
+
+
+class InputPlan:
+    """The inputs for a problem of which only examples are known.
+
+    Args:
+        texts: example inputs.
+        seed: anything whose text says which inputs to choose.
+        count: about how many inputs are planned, without those that settle guesses (about three a guess).
+        growth: steps that sizes grow beyond those of the examples, about threefold each. Few steps find few slow
+            programs; with many, sizes may be none that the task allows, and right programs may be too slow for them.
+        formats: to be used instead of the inferred ones, as a person may have edited them.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str],
+        seed: object,
+        count: int,
+        growth: int = GROWTH,
+        formats: Sequence[Format] | None = None,
+    ) -> None:
+        known = list(infer(texts) if formats is None else formats)
+        self._steps = _Plan(texts, seed, count, growth, known).steps()
+        self._batch: list[Planned] | None = None
+        self._finished = False
+
+    def next_batch(self, valid: Sequence[bool]) -> list[Planned]:
+        """The inputs to be tried next; none when the plan is at its end.
+
+        Args:
+            valid: of each input of the last batch, whether the oracles all answered it and agreed; empty at first.
+        """
+        if self._finished:
+            return []
+        try:
+            self._batch = next(self._steps) if self._batch is None else self._steps.send(valid)
+        except StopIteration:
+            self._finished = True
+            return []
+        return self._batch
+
+
+class _Plan:
+    def __init__(self, texts: Sequence[str], seed: object, count: int, growth: int, formats: list[Format]) -> None:
+        self._texts = texts
+        self._formats = formats
+        self._count = count
+        self._growth = growth
+        self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
+        self._used = set(texts)
+
+    def steps(self) -> _Steps:
+        if not self._formats:
+            yield self._mutations(self._count, None)
+            return
+        format_ = yield from self._most_valid()
+        # Mixed, so that those that a budget leaves room for are of all kinds.
+        yield _mixed(
+            self._drawn(format_, "format", _SMALL, self._count // 4),
+            self._drawn(format_, "edge", _EDGES, self._count // 4),
+            self._mutations(self._count // 8, format_),
+            self._drawn(format_, "format", _MIDDLE, self._count // 8),
+        )
+        for doubt in (Doubt.LEAST, Doubt.RELATION, Doubt.ORDER):
+            format_ = yield from self._settled(format_, doubt)
+        yield from self._batch_of(format_, "loose", (*_SMALL, *_EDGES), self._count // 4)
+        format_ = yield from self._widened(format_)
+        yield from self._grown(format_)
+
+    def _most_valid(self) -> Generator[list[Planned], Sequence[bool], Format]:
+        """The first of the formats of whose inputs most are valid."""
+        best, most = self._formats[0], -1.0
+        if len(self._formats) == 1:
+            return best
+        for format_ in self._formats:
+            batch = self._drawn(format_, "format", _SMALL, _TO_COMPARE)
+            valid = (yield batch) if batch else []
+            share = sum(valid) / len(valid) if valid else 0.0
+            if share > most:
+                best, most = format_, share
+        return best
+
+    def _settled(self, format_: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], Format]:
+        """The format with its guesses of a kind tried: all at once, then, unless all were wrong, one by one."""
+        guesses = _guesses(format_, doubt)
+        if len(guesses) > 1:
+            loose = without(format_, guesses)
+            if (yield from self._is_valid(loose, format_, doubt)):
+                return loose
+        for _ in guesses:
+            first = frozenset(sorted(_guesses(format_, doubt))[:1])
+            loose = without(format_, first)
+            valid = yield from self._is_valid(loose, format_, doubt)
+            format_ = loose if valid else confirmed(format_, first)
+        return format_
+
+    def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
+        """The format with values as far as they seem to go, all widened a step at a time."""
+        while guesses := _guesses(format_, Doubt.REACH):
+            loose = without(format_, guesses)
+            for profiles in (_REACH[:1], _REACH[1:]):  # one alone first, as it may take all the time there is
+                batch = self._drawn(loose, "reach", profiles, len(profiles), but_not=format_)
+                valid = (yield batch) if batch else []
+                if not batch or not all(valid):
+                    return format_
+            format_ = loose
+        return format_
+
+    def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
+        """The format with sizes as far as they seem to go, an input for each step and style."""
+        for style, _ in zip(cycle(_STRESS_STYLES), range(self._growth), strict=False):
+            guesses = _guesses(format_, Doubt.SIZE)
+            if not guesses:
+                break
+            loose = without(format_, guesses)
+            batch = self._drawn(loose, "stress", [Profile(_STRESS_CAP, None, style, Sizes.MOST)], 1)
+            valid = (yield batch) if batch else []
+            if not all(valid) or not valid:
+                break
+            format_ = loose
+        return format_
+
+    def _is_valid(self, loose: Format, strict: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], bool]:
+        """Whether inputs of the looser format that are not of the strict one are valid."""
+        batch = self._drawn(loose, doubt.value, _SMALL, _A_TRIAL, but_not=strict)
+        if not batch:
+            return False
+        valid = yield batch
+        return all(valid)
+
+    def _batch_of(
+        self, format_: Format, provenance: str, profiles: Sequence[Profile], count: int
+    ) -> Generator[list[Planned], Sequence[bool], None]:
+        batch = self._drawn(format_, provenance, profiles, count)
+        if batch:
+            yield batch
+
+    def _mutations(self, count: int, format_: Format | None) -> list[Planned]:
+        batch = []
+        for _ in range(count):
+            for _ in range(_TRIES):
+                text = mutated(self._texts, self._random)
+                if text not in self._used and (format_ is None or fits(format_, text)):
+                    self._used.add(text)
+                    batch.append(Planned(text, "mutation"))
+                    break
+        return batch
+
+    def _drawn(
+        self,
+        format_: Format,
+        provenance: str,
+        profiles: Sequence[Profile],
+        count: int,
+        but_not: Format | None = None,
+    ) -> list[Planned]:
+        """So many new inputs, or fewer where there are no more."""
+        batch: list[Planned] = []
+        fertile = list(profiles)
+        while fertile and len(batch) < count:
+            for profile in fertile[: count - len(batch)]:
+                text = self._new_text(format_, profile, but_not)
+                if text is None:
+                    fertile.remove(profile)
+                else:
+                    batch.append(Planned(text, provenance))
+        return batch
+
+    def _new_text(self, format_: Format, profile: Profile, but_not: Format | None) -> str | None:
+        chooser = SeededChooser(self._random, profile)
+        for _ in range(_TRIES):
+            with suppress(CannotDraw):
+                text = draw(format_, chooser)
+                if text not in self._used and not (but_not and fits(but_not, text)):
+                    self._used.add(text)
+                    return text
+        return None
+
+
+def _mixed(*batches: Sequence[Planned]) -> list[Planned]:
+    """One of each in turn, until all are used."""
+    return [new for turn in zip_longest(*batches) for new in turn if new is not None]
+
+
+def _guesses(format_: Format, doubt: Doubt) -> frozenset[int]:
+    return frozenset(place for place, about in enumerate(doubts(format_)) if about is doubt)
