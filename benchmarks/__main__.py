@@ -13,28 +13,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import rivals
+from benchmarks.claims import Claim, at_least, at_most, table_of
 from engine import Engine, Program
 
 MIB = 1 << 20
 _IN_A_ROW, _TO_WARM = 100, 25
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One measured figure and the mark it is held against."""
-
-    name: str
-    figure: str
-    mark: str
-    holds: bool
 
 
 def main() -> None:
@@ -44,10 +33,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100_000, help="runs of the test for growth (default 100,000)")
     options = parser.parse_args()
     claims = [*latency(options.rounds), scaling(), idle_worker(), growth(options.runs)]
-    table = Table("claim", "measured", "mark", "")
-    for claim in claims:
-        table.add_row(claim.name, claim.figure, claim.mark, "holds" if claim.holds else "MISSED")
-    Console(width=120).print(table)
+    Console(width=120).print(table_of(claims))
     sys.exit(not all(claim.holds for claim in claims))
 
 
@@ -73,9 +59,9 @@ def latency(rounds: int) -> list[Claim]:
         print(f"p50 of {name}: {value * 1000:.2f} ms (p90 {_quantile(seconds[name], 0.9) * 1000:.2f})", flush=True)
     ours = p50["engine"]
     return [
-        _at_least("times faster than python in a subprocess, no sandbox", p50["subprocess"] / ours, 4),
-        _at_least("times faster than nsjail started per run", p50["nsjail"] / ours, 6),
-        _at_most("times the cost of a bare fork, exec and waitpid", ours / p50["bare"], 2.5),
+        at_least("times faster than python in a subprocess, no sandbox", p50["subprocess"] / ours, 4),
+        at_least("times faster than nsjail started per run", p50["nsjail"] / ours, 6),
+        at_most("times the cost of a bare fork, exec and waitpid", ours / p50["bare"], 2.5),
     ]
 
 
@@ -100,7 +86,7 @@ def scaling(runs: int = 1500, rounds: int = 9) -> Claim:
             alone, together = _runs_per_second(one, runs), _runs_per_second(two, runs)
             print(f"runs a second: 1 worker {alone:.0f}, 2 workers {together:.0f}", flush=True)
             ratios.append(together / alone)
-    return _at_least("times the throughput with 2 workers", statistics.median(ratios), 1.7)
+    return at_least("times the throughput with 2 workers", statistics.median(ratios), 1.7)
 
 
 def _runs_per_second(engine: Engine, runs: int) -> float:
@@ -117,7 +103,7 @@ def idle_worker() -> Claim:
         time.sleep(0.5)
         children = psutil.Process().children(recursive=True)
         size = sum(child.memory_full_info().pss for child in children) / MIB
-    return _at_most("MiB PSS of an idle worker", size, 30)
+    return at_most("MiB PSS of an idle worker", size, 30)
 
 
 def growth(runs: int) -> Claim:
@@ -130,15 +116,7 @@ def growth(runs: int) -> Claim:
             if number % max(runs // 10, 1) == runs // 20:
                 sizes.append(process.memory_info().rss / MIB)
                 print(f"supervisor after {number} runs: {sizes[-1]:.1f} MiB", flush=True)
-    return _at_most(f"MiB growth of the supervisor over {runs} runs", sizes[-1] - sizes[0], 1)
-
-
-def _at_least(name: str, value: float, mark: float) -> Claim:
-    return Claim(name, f"{value:.2f}", f"at least {mark}", value >= mark)
-
-
-def _at_most(name: str, value: float, mark: float) -> Claim:
-    return Claim(name, f"{value:.2f}", f"at most {mark}", value <= mark)
+    return at_most(f"MiB growth of the supervisor over {runs} runs", sizes[-1] - sizes[0], 1)
 
 
 if __name__ == "__main__":

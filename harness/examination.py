@@ -20,6 +20,7 @@ from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
 from harness.scorecard import Scorecard
 from harness.showing import one_line
+from harness.sources import ALL_SOURCES, Sources
 from harness.verdicts import Verdict, VerdictRow
 
 # When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
@@ -64,7 +65,7 @@ class Examination:
     """The state of one problem. Call :meth:`next_run`, run it, call its ``done``; in the end, :meth:`rows`.
 
     Args:
-        seed: see ``harness.planned_inputs``, as ``planned``.
+        seed: see ``harness.planned_inputs``, as ``planned`` and ``sources``.
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
             finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: one
             that wastes time is not to be judged on fewer test cases for it.
@@ -74,6 +75,7 @@ class Examination:
     seed: int
     budget: float | None
     planned: int = PLANNED_INPUTS
+    sources: Sources = ALL_SOURCES
     _inputs: PlannedInputs = field(init=False)
     _oracles: list[Program] = field(init=False)
     _candidates: list[Program] = field(init=False)
@@ -91,7 +93,7 @@ class Examination:
     _over_budget: bool = False
 
     def __post_init__(self) -> None:
-        self._inputs = PlannedInputs(self.problem, self.seed, self.planned)
+        self._inputs = PlannedInputs(self.problem, self.seed, self.planned, self.sources)
         self._oracles = [self.problem.program(source) for source in self.problem.oracles]
         self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
         self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]

@@ -18,6 +18,7 @@ from engine.inside.values import decode
 from harness.arguments import domain_of, generated_calls
 from harness.problems import Example, Problem
 from harness.showing import shown_bytes, shown_value
+from harness.sources import ALL_SOURCES, Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class TestInput:
         return shown_bytes(self.stdin) if self.args is None else shown_value(list(self.args))
 
 
-def inputs(problem: Problem, seed: int) -> Iterator[TestInput]:
+def inputs(problem: Problem, seed: int, sources: Sources = ALL_SOURCES) -> Iterator[TestInput]:
     """The inputs of a problem, lazily, the same ones in the same order for the same seed.
 
     Args:
@@ -60,15 +61,15 @@ def inputs(problem: Problem, seed: int) -> Iterator[TestInput]:
     for example in problem.examples:
         yield _from_example(problem, example)
     if problem.kind == "function":
-        yield from _called(problem, seed)
+        yield from _called(problem, seed, sources)
 
 
-def _called(problem: Problem, seed: int) -> Iterator[TestInput]:
+def _called(problem: Problem, seed: int, sources: Sources) -> Iterator[TestInput]:
     """Further calls of the problem's function, none of which is an example."""
     domain = domain_of(problem)
     if domain is None:
         return
-    for call in generated_calls(domain, f"{seed} {problem.id}", known=len(problem.examples)):
+    for call in generated_calls(domain, f"{seed} {problem.id}", known=len(problem.examples), sources=sources):
         yield TestInput(call.provenance, args=call.arguments)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness.formats.planning import InputPlan
 from harness.inputs import TestInput, as_bytes, inputs
 from harness.problems import Problem
+from harness.sources import ALL_SOURCES, Sources
 
 # Inputs planned for a whole program beside its examples; settling what the examples leave in doubt adds to it.
 PLANNED_INPUTS = 80
@@ -20,10 +21,14 @@ class PlannedInputs:
         planned: about how many inputs to plan; 0 for none.
     """
 
-    def __init__(self, problem: Problem, seed: int, planned: int = PLANNED_INPUTS) -> None:
-        self._coming: Iterator[TestInput] = inputs(problem, seed)
+    def __init__(
+        self, problem: Problem, seed: int, planned: int = PLANNED_INPUTS, sources: Sources = ALL_SOURCES
+    ) -> None:
+        self._coming: Iterator[TestInput] = inputs(problem, seed, sources)
         texts = [example.input for example in problem.examples] if problem.kind == "stdin" else []
-        self._plan = InputPlan(texts, f"{seed} {problem.id}", planned) if texts and planned else None
+        formats = None if sources >= Sources.FORMAT else ()
+        wanted = texts and planned and sources >= Sources.MUTATION
+        self._plan = InputPlan(texts, f"{seed} {problem.id}", planned, formats=formats) if wanted else None
         self._reports: dict[int, bool] = {}
         self._taken = 0
         self._batch = range(0)  # places of the last batch of the plan

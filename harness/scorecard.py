@@ -122,11 +122,11 @@ class Scorecard:
         return _Failure(case.index, verdict, counterexample, detail)
 
     def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:
-        expected = case.expected.content
+        expected, provenance = case.expected.content, case.input.provenance
         if self.problem.kind == "stdin":
-            return Counterexample(case.input.shown(), shown_bytes(expected), shown_bytes(outcome.stdout))
+            return Counterexample(case.input.shown(), shown_bytes(expected), shown_bytes(outcome.stdout), provenance)
         actual = shown_value(outcome.value) if outcome.returned else None
-        return Counterexample(case.input.shown(), shown_value(expected), actual)
+        return Counterexample(case.input.shown(), shown_value(expected), actual, provenance)
 
 
 def _earlier(known: _Failure | None, new: _Failure) -> _Failure:

@@ -48,15 +48,22 @@ class Counterexample:
         expected: what the oracles answer, as text or JSON data.
         actual: what the candidate answered (what it had printed when it ended, if it did not finish); None where a
             function returned nothing that crossed.
+        provenance: where the input is from, see ``harness.inputs.TestInput``.
     """
 
     input: Any
     expected: Any
     actual: Any
+    provenance: str
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data."""
-        return {"input": self.input, "expected": self.expected, "actual": self.actual}
+        return {
+            "input": self.input,
+            "expected": self.expected,
+            "actual": self.actual,
+            "provenance": self.provenance,
+        }
 
 
 @dataclass(frozen=True, slots=True)

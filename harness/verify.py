@@ -12,6 +12,7 @@ from engine import InvalidProgram, Limits, Outcome, Program
 from harness.examination import Examination, Run
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
+from harness.sources import ALL_SOURCES, Sources
 from harness.verdicts import VerdictRow
 
 # Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
@@ -41,6 +42,7 @@ def verify(
     seed: int = 0,
     budget: float | None = None,
     planned: int = PLANNED_INPUTS,
+    sources: Sources = ALL_SOURCES,
     on_run: Callable[[Outcome], None] | None = None,
 ) -> Iterator[VerdictRow]:
     """Judge every candidate of every problem.
@@ -51,6 +53,7 @@ def verify(
         budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end. See
             ``harness.examination``.
         planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
+        sources: where inputs may come from.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
@@ -60,7 +63,7 @@ def verify(
     Raises:
         SandboxUnavailable: from the engine; nothing is run without its walls.
     """
-    scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget, planned))
+    scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget, planned, sources))
     try:
         while scheduler.fill():
             yield from scheduler.finished_rows()

@@ -20,6 +20,7 @@ from harness.arguments.mutation import Mutation
 from harness.arguments.ordering import identity
 from harness.arguments.relations import Arguments, Relation, restore
 from harness.arguments.shapes import Shape
+from harness.sources import ALL_SOURCES, Sources
 
 EDGES = 80
 DRAWS = 120
@@ -42,7 +43,7 @@ class Call:
     arguments: Arguments
 
 
-def generated_calls(domain: Domain, seed: int | str, known: int = 0) -> Iterator[Call]:
+def generated_calls(domain: Domain, seed: int | str, known: int = 0, sources: Sources = ALL_SOURCES) -> Iterator[Call]:
     """Calls of a function, each once, the same ones for the same seed.
 
     Args:
@@ -51,7 +52,8 @@ def generated_calls(domain: Domain, seed: int | str, known: int = 0) -> Iterator
     seen = set(map(identity, domain.calls[:known]))
     number = max([_USUAL_NUMBER, *(_greatest(argument) for call in domain.calls for argument in call)])
     items = max([_USUAL_ITEMS, *map(_items, domain.calls)])
-    for call in sorted(_all_calls(domain, seed), key=lambda call: _reach(call.arguments, number, items)):
+    calls = (call for call in _all_calls(domain, seed) if Sources.of(call.provenance) <= sources)
+    for call in sorted(calls, key=lambda call: _reach(call.arguments, number, items)):
         key = identity(call.arguments)
         if key not in seen and _can_cross(call.arguments):
             seen.add(key)

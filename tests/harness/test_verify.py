@@ -72,7 +72,7 @@ def test_a_row_has_the_promised_shape() -> None:
         "verdict": "wrong_answer",
         "passed": 1,
         "test_cases": 2,
-        "counterexample": {"input": "7\n", "expected": "7\n", "actual": "0"},
+        "counterexample": {"input": "7\n", "expected": "7\n", "actual": "0", "provenance": "example"},
         "strength": {"branch_coverage": None, "mutants_killed": None},
         "dropped_inputs": {"contradicts_example": 1},
         "detail": "",

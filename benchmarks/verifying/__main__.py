@@ -1,0 +1,120 @@
+"""``make bench-verify``: how many correct programs are accepted, how many faulty ones rejected, and what it costs.
+
+    python -m benchmarks.verifying [DATA.jsonl ...] [--seeds N] [--tasks N] [--budget S] [--ablation] [-o FILE]
+
+DATA has the columns of ConDefects or HumanEvalPack as in ../shared/data (the default). Of a contest task half of the
+correct programs, chosen by seed, are oracles, the others candidates beside the faulty ones. Of a HumanEvalPack task the
+canonical solution is the oracle, and inputs come from its signature and docstring alone. Results are kept in STATE as
+they come: a second start goes on where the first stopped, as long as code, data and budget are the same. Which faulty
+programs survive and which correct ones do not is listed there too. Exits with 1 when a mark is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.claims import table_of
+from benchmarks.verifying.judging import TaskResult, judge
+from benchmarks.verifying.ledger import Ledger, fingerprint
+from benchmarks.verifying.report import DataReport
+from benchmarks.verifying.tasks import DataSet
+from engine import Engine
+from harness.planned_inputs import PLANNED_INPUTS
+from harness.progress import progress
+from harness.sources import ALL_SOURCES, Sources
+
+_SHARED = Path("../shared/data")
+_DATA = (_SHARED / "condefects_dev.jsonl", _SHARED / "humanevalpack.jsonl")
+
+
+def main() -> None:
+    """Judge what has not been judged yet, then print and write the figures."""
+    options = _options()
+    console = Console(width=150)
+    try:
+        reports = [_measured(path, options, console) for path in options.data]
+    except KeyboardInterrupt:
+        sys.exit(f"interrupted: results so far are kept in {options.state}; the same command goes on")
+    claims = [claim for report in reports for claim in report.claims()]
+    console.print(table_of(claims))
+    if options.output:
+        options.output.write_text(json.dumps([report.to_json() for report in reports], indent=1) + "\n")
+    sys.exit(not all(claim.holds for claim in claims))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.verifying", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", nargs="*", type=Path, default=_DATA, metavar="DATA.jsonl")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 to N-1 (default 5)")
+    parser.add_argument("--tasks", type=int, help="only so many tasks of each file, spread over it")
+    parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds a task (default 20)")
+    parser.add_argument("--ablation", action="store_true", help="with seed 0, also search with fewer sources of inputs")
+    parser.add_argument("--workers", type=int, help="sandboxes (default: one a core)")
+    parser.add_argument(
+        "--state", type=Path, default=Path(".venv/bench-verify"), help="folder for results as they come"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="the figures and the mistakes as JSON")
+    return parser.parse_args()
+
+
+def _measured(path: Path, options: argparse.Namespace, console: Console) -> DataReport:
+    """Judge a data set and print its tables."""
+    data = DataSet(path, options.tasks)
+    word = fingerprint(path, (options.budget, PLANNED_INPUTS))
+    ledger = Ledger(options.state / f"{data.name}-{word}.jsonl")
+    fewer = [sources for sources in Sources if sources is not ALL_SOURCES] if options.ablation else []
+    searches = [(ALL_SOURCES, seed) for seed in range(options.seeds)] + [(sources, 0) for sources in fewer]
+    results = dict(zip(searches, _searched(data, searches, ledger, options), strict=True))
+    report = DataReport(
+        name=data.name,
+        marks=data.marks,
+        budget=options.budget,
+        full={seed: results[ALL_SOURCES, seed] for seed in range(options.seeds)},
+        ablation={sources: results[sources, 0] for sources in fewer},
+    )
+    for table in report.tables():
+        console.print(table)
+    listed = options.state / f"{data.name}-mistakes.txt"
+    report.write_mistakes(listed)
+    console.print(f"One by one, by cause: {listed}", highlight=False)
+    return report
+
+
+def _searched(
+    data: DataSet, searches: list[tuple[Sources, int]], ledger: Ledger, options: argparse.Namespace
+) -> Iterator[list[TaskResult]]:
+    """The results of each search, from the ledger where it has them."""
+    done, total = 0, len(searches) * len(data)
+    what = ""
+
+    def describe() -> str:
+        return f"{data.name}: {done} of {total} tasks, {what}"
+
+    with (
+        Engine(workers=options.workers) as engine,
+        progress(describe, lambda: done, total, sys.stderr.isatty()) as refresh,
+    ):
+        for sources, seed in searches:
+            results = []
+            for task in data.tasks(seed):
+                what = f"seed {seed}, {sources.name.lower()}: {task.problem.id}"
+                refresh()
+                result = ledger.get(sources, seed, task.problem.id)
+                if result is None:
+                    result = judge(task, engine, sources=sources, seed=seed, budget=options.budget)
+                    ledger.add(result)
+                results.append(result)
+                done += 1
+            yield results
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Judges one task and measures what it takes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from benchmarks.verifying.tasks import Task
+from engine import Engine, Outcome
+from harness.sources import Sources
+from harness.verdicts import Verdict, VerdictRow
+from harness.verify import verify
+
+# A verdict that is none: what kept the candidate from being judged is not its own fault.
+UNDECIDED = frozenset({Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR})
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A candidate, what is known of it, and what was found; see ``harness.verdicts.VerdictRow``."""
+
+    candidate: str
+    correct: bool
+    verdict: Verdict
+    passed: int
+    test_cases: int
+    detail: str
+    counterexample: dict[str, Any] | None
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it was found to be wrong."""
+        return self.verdict is not Verdict.ACCEPTED and self.verdict not in UNDECIDED
+
+    @property
+    def found_by(self) -> Sources:
+        """The source of the first input that it fails. What does not even compile fails on every one."""
+        return Sources.of(self.counterexample["provenance"]) if self.counterexample else Sources.EXAMPLES
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """The candidates of a task, judged.
+
+    Attributes:
+        sources: how far the search for inputs went.
+        seed: of the inputs, and of the split into oracles and candidates.
+        dropped_inputs: by reason.
+        runs: programs run, oracles and candidates.
+        run_seconds: CPU seconds of these runs.
+        own_seconds: CPU seconds of this process: making inputs, comparing, feeding the sandboxes.
+        wall_seconds: how long it took, all workers at it.
+    """
+
+    sources: Sources
+    seed: int
+    task: str
+    oracles: int
+    dropped_inputs: dict[str, int]
+    runs: int
+    run_seconds: float
+    own_seconds: float
+    wall_seconds: float
+    judged: tuple[Judged, ...]
+
+
+def judge(task: Task, engine: Engine, *, sources: Sources, seed: int, budget: float) -> TaskResult:
+    """Verify one task, alone, so that all that is measured is its own.
+
+    Raises:
+        SandboxUnavailable: from the engine.
+    """
+    outcomes: list[float] = []
+
+    def on_run(outcome: Outcome) -> None:
+        outcomes.append(outcome.cpu_time_s)
+
+    started, own = time.perf_counter(), time.process_time()
+    rows = list(verify([task.problem], engine, seed=seed, budget=budget, sources=sources, on_run=on_run))
+    return TaskResult(
+        sources=sources,
+        seed=seed,
+        task=task.problem.id,
+        oracles=len(task.problem.oracles),
+        dropped_inputs=rows[0].dropped_inputs if rows else {},
+        runs=len(outcomes),
+        run_seconds=sum(outcomes),
+        own_seconds=time.process_time() - own,
+        wall_seconds=time.perf_counter() - started,
+        judged=tuple(_judged(row, row.candidate in task.correct) for row in rows),
+    )
+
+
+def _judged(row: VerdictRow, correct: bool) -> Judged:
+    return Judged(
+        candidate=row.candidate,
+        correct=correct,
+        verdict=row.verdict,
+        passed=row.passed,
+        test_cases=row.test_cases,
+        detail=row.detail,
+        counterexample=row.counterexample.to_json() if row.counterexample else None,
+    )
