@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -33,9 +33,13 @@ _SHARED = Path("../shared/data")
 _DATA = (_SHARED / "condefects_dev.jsonl", _SHARED / "humanevalpack.jsonl")
 
 
-def main() -> None:
-    """Judge what has not been judged yet, then print and write the figures."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Judge what has not been judged yet, then print and write the figures.
+
+    Args:
+        arguments: of the command line; None for this process's own.
+    """
+    options = _options(arguments)
     console = Console(width=150)
     try:
         reports = [_measured(path, options, console) for path in options.data]
@@ -48,7 +52,7 @@ def main() -> None:
     sys.exit(not all(claim.holds for claim in claims))
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="benchmarks.verifying", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,7 +66,13 @@ def _options() -> argparse.Namespace:
         "--state", type=Path, default=Path(".venv/bench-verify"), help="folder for results as they come"
     )
     parser.add_argument("-o", "--output", type=Path, help="the figures and the mistakes as JSON")
-    return parser.parse_args()
+    options = parser.parse_args(arguments)
+    for path in options.data:
+        if not path.is_file():
+            parser.error(f"{path}: no such file")
+    if options.seeds < 1 or (options.tasks is not None and options.tasks < 1):
+        parser.error("--seeds and --tasks: at least 1")
+    return options
 
 
 def _measured(path: Path, options: argparse.Namespace, console: Console) -> DataReport:

@@ -88,6 +88,7 @@ def test_a_function_row_shows_values() -> None:
         "input": [{"$tuple": [1, 2]}],
         "expected": {"$tuple": [1, 2]},
         "actual": None,
+        "provenance": "example",
     }
 
 
