@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.claims import table_of
-from benchmarks.verifying.judging import TaskResult, judge
+from benchmarks.verifying.judging import Job, judge
 from benchmarks.verifying.ledger import Ledger, fingerprint
 from benchmarks.verifying.report import DataReport
 from benchmarks.verifying.tasks import DataSet
@@ -78,11 +78,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _measured(path: Path, options: argparse.Namespace, console: Console) -> DataReport:
     """Judge a data set and print its tables."""
     data = DataSet(path, options.tasks)
-    word = fingerprint(path, (options.budget, PLANNED_INPUTS))
-    ledger = Ledger(options.state / f"{data.name}-{word}.jsonl")
     fewer = [sources for sources in Sources if sources is not ALL_SOURCES] if options.ablation else []
     searches = [(ALL_SOURCES, seed) for seed in range(options.seeds)] + [(sources, 0) for sources in fewer]
-    results = dict(zip(searches, _searched(data, searches, ledger, options), strict=True))
+    jobs = {
+        (sources, seed): [Job(task, sources, seed, options.budget) for task in data.tasks(seed)]
+        for sources, seed in searches
+    }
+    ledger = Ledger(options.state / f"{data.name}-{fingerprint(path, (options.budget, PLANNED_INPUTS))}.jsonl")
+    _judge_missing(data.name, [job for search in jobs.values() for job in search], ledger, options.workers)
+    results = {search: [ledger.results[job.key] for job in jobs[search]] for search in searches}
     report = DataReport(
         name=data.name,
         marks=data.marks,
@@ -98,32 +102,21 @@ def _measured(path: Path, options: argparse.Namespace, console: Console) -> Data
     return report
 
 
-def _searched(
-    data: DataSet, searches: list[tuple[Sources, int]], ledger: Ledger, options: argparse.Namespace
-) -> Iterator[list[TaskResult]]:
-    """The results of each search, from the ledger where it has them."""
-    done, total = 0, len(searches) * len(data)
-    what = ""
+def _judge_missing(name: str, jobs: Sequence[Job], ledger: Ledger, workers: int | None) -> None:
+    """Do what the ledger does not have yet."""
+    missing = [job for job in jobs if job.key not in ledger.results]
+    if not missing:
+        return
+    done = len(jobs) - len(missing)
 
     def describe() -> str:
-        return f"{data.name}: {done} of {total} tasks, {what}"
+        return f"{name}: {done} of {len(jobs)} tasks"
 
-    with (
-        Engine(workers=options.workers) as engine,
-        progress(describe, lambda: done, total, sys.stderr.isatty()) as refresh,
-    ):
-        for sources, seed in searches:
-            results = []
-            for task in data.tasks(seed):
-                what = f"seed {seed}, {sources.name.lower()}: {task.problem.id}"
-                refresh()
-                result = ledger.get(sources, seed, task.problem.id)
-                if result is None:
-                    result = judge(task, engine, sources=sources, seed=seed, budget=options.budget)
-                    ledger.add(result)
-                results.append(result)
-                done += 1
-            yield results
+    with Engine(workers=workers) as engine, progress(describe, lambda: done, len(jobs), sys.stderr.isatty()) as refresh:
+        for job in missing:
+            ledger.add(judge(job, engine))
+            done += 1
+            refresh()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -39,12 +40,35 @@ class Judged(msgspec.Struct, frozen=True):
         return Sources.of(self.counterexample["provenance"]) if self.counterexample else Sources.EXAMPLES
 
 
+Key = tuple[Sources, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A task to be judged.
+
+    Attributes:
+        sources: how far the search for inputs is to go.
+        seed: of the inputs, and of the split into oracles and candidates.
+        budget: CPU seconds.
+    """
+
+    task: Task
+    sources: Sources
+    seed: int
+    budget: float
+
+    @property
+    def key(self) -> Key:
+        """What tells it from the other jobs on the same data."""
+        return self.sources, self.seed, self.task.problem.id
+
+
 class TaskResult(msgspec.Struct, frozen=True):
     """The candidates of a task, judged.
 
     Attributes:
-        sources: how far the search for inputs went.
-        seed: of the inputs, and of the split into oracles and candidates.
+        sources, seed, task: of the job; the task by its id.
         dropped_inputs: by reason.
         runs: programs run, oracles and candidates.
         run_seconds: CPU seconds of these runs.
@@ -63,8 +87,13 @@ class TaskResult(msgspec.Struct, frozen=True):
     wall_seconds: float
     judged: tuple[Judged, ...]
 
+    @property
+    def key(self) -> Key:
+        """That of the job."""
+        return self.sources, self.seed, self.task
 
-def judge(task: Task, engine: Engine, *, sources: Sources, seed: int, budget: float) -> TaskResult:
+
+def judge(job: Job, engine: Engine) -> TaskResult:
     """Verify one task, alone, so that all that is measured is its own.
 
     Raises:
@@ -76,18 +105,19 @@ def judge(task: Task, engine: Engine, *, sources: Sources, seed: int, budget: fl
         outcomes.append(outcome.cpu_time_s)
 
     started, own = time.perf_counter(), time.process_time()
-    rows = list(verify([task.problem], engine, seed=seed, budget=budget, sources=sources, on_run=on_run))
+    problem = job.task.problem
+    rows = list(verify([problem], engine, seed=job.seed, budget=job.budget, sources=job.sources, on_run=on_run))
     return TaskResult(
-        sources=sources,
-        seed=seed,
-        task=task.problem.id,
-        oracles=len(task.problem.oracles),
+        sources=job.sources,
+        seed=job.seed,
+        task=problem.id,
+        oracles=len(problem.oracles),
         dropped_inputs=rows[0].dropped_inputs if rows else {},
         runs=len(outcomes),
         run_seconds=sum(outcomes),
         own_seconds=time.process_time() - own,
         wall_seconds=time.perf_counter() - started,
-        judged=tuple(_judged(row, row.candidate in task.correct) for row in rows),
+        judged=tuple(_judged(row, row.candidate in job.task.correct) for row in rows),
     )
 
 

@@ -9,13 +9,10 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.verifying.judging import TaskResult
-from harness.sources import Sources
 
 _ROOT = Path(__file__).parents[2]
 # What verdicts depend on, beside data and settings.
 _CODE = ("engine", "harness", "seccomp", "requirements", "examples", "benchmarks/verifying")
-
-Key = tuple[Sources, int, str]
 
 
 def fingerprint(data: Path, settings: Iterable[object]) -> str:
@@ -31,22 +28,22 @@ def fingerprint(data: Path, settings: Iterable[object]) -> str:
 
 
 class Ledger:
-    """A JSONL file of results, one of each key."""
+    """A JSONL file of results.
+
+    Attributes:
+        results: by key, from this start and those before.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._results = {_key(result): result for result in self._kept()}
-
-    def get(self, sources: Sources, seed: int, task: str) -> TaskResult | None:
-        """What is known, from this start or one before."""
-        return self._results.get((sources, seed, task))
+        self.results = {result.key: result for result in self._kept()}
 
     def add(self, result: TaskResult) -> None:
         """Keep a result, whatever happens after."""
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(result) + b"\n")
-        self._results[_key(result)] = result
+        self.results[result.key] = result
 
     def _kept(self) -> list[TaskResult]:
         """The whole lines of the file. A last one that is not whole is cut off: its task is judged again."""
@@ -57,7 +54,3 @@ class Ledger:
             lines.pop()
             self._path.write_bytes(b"".join(lines))
         return [msgspec.json.decode(line, type=TaskResult) for line in lines]
-
-
-def _key(result: TaskResult) -> Key:
-    return result.sources, result.seed, result.task

@@ -142,10 +142,9 @@ def test_a_ledger_cut_off_in_a_row_keeps_the_rows_before_it(tmp_path: Path) -> N
     ledger.add(lost)
     path.write_bytes(path.read_bytes()[:-20])
     again = Ledger(path)
-    assert again.get(Sources.FORMAT, 0, "t1") == kept
-    assert again.get(Sources.FORMAT, 0, "t2") is None
+    assert again.results == {kept.key: kept}
     again.add(lost)
-    assert Ledger(path).get(Sources.FORMAT, 0, "t2") == lost
+    assert Ledger(path).results == {kept.key: kept, lost.key: lost}
 
 
 def test_results_of_other_data_or_settings_are_other_results(tmp_path: Path) -> None:
