@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -41,8 +42,10 @@ class Ledger:
 
     def add(self, result: TaskResult) -> None:
         """Keep a result, whatever happens after."""
+        # Not msgspec's encoder: counterexamples may hold whole numbers and text that it refuses.
+        line = json.dumps(msgspec.to_builtins(result)) + "\n"
         with self._path.open("ab") as file:
-            file.write(msgspec.json.encode(result) + b"\n")
+            file.write(line.encode())
         self.results[result.key] = result
 
     def _kept(self) -> list[TaskResult]:
@@ -53,4 +56,4 @@ class Ledger:
         if lines and not lines[-1].endswith(b"\n"):
             lines.pop()
             self._path.write_bytes(b"".join(lines))
-        return [msgspec.json.decode(line, type=TaskResult) for line in lines]
+        return [msgspec.convert(json.loads(line), TaskResult) for line in lines]
