@@ -14,14 +14,18 @@ from functools import partial
 from typing import Any
 
 from engine import Determinism, Limits, Outcome, Program, Status
+from engine.inside.values import dumps
+from harness.asking import Ask, Conversation
 from harness.inputs import Answer, TestInput
 from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
 from harness.scorecard import Scorecard
+from harness.search import Findings, search
 from harness.showing import one_line
 from harness.sources import ALL_SOURCES, Sources
 from harness.standing import Dissent, differs, dissent, remarks
+from harness.strength import UNRATED
 from harness.time_rule import candidate_limits, confirming
 from harness.verdicts import Verdict, VerdictRow
 
@@ -34,6 +38,10 @@ QUICK_SHARE = 0.5
 VARIED_INPUTS = 2
 VARIED_INPUTS_OF_ONE = 8
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+
+
+# Bytes of the input and answer of a test case that a search works with.
+_LARGEST_SEARCHED = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,10 @@ class Examination:
     _asked: dict[int, _Asked] = field(default_factory=dict)
     _settled: dict[int, Drop | None] = field(default_factory=dict)  # None for an input that became a test case
     _exhausted: set[int] = field(default_factory=set)
+    _own: dict[int, frozenset[int]] = field(default_factory=dict)  # inputs for single candidates, and for which
+    _kept: list[TestCase] = field(default_factory=list)  # the small ones, for the search
+    _search: Conversation[Findings] | None = None
+    _findings: Findings | None = None
     _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # input and oracle, and why
     _dissents: dict[int, Dissent] = field(default_factory=dict)
     _nondeterministic: dict[int, set[int]] = field(default_factory=dict)  # by input, the oracles it shows to be so
@@ -113,7 +125,7 @@ class Examination:
 
     def next_run(self) -> Run | None:
         """A run to start now, or None: all is done, or what comes next depends on runs that are not done."""
-        while self._waiting or self._take_input():
+        while self._waiting or self._take_input() or self._go_on_searching():
             while self._waiting:
                 run = self._waiting.popleft()()
                 if run is not None:
@@ -123,7 +135,7 @@ class Examination:
 
     def is_done(self) -> bool:
         """Whether every run has been made and recorded. Final once :meth:`next_run` has returned None."""
-        return not self._running and not self._waiting and not self._may_take()
+        return not self._running and not self._waiting and not self._may_take() and not self._may_search()
 
     def rows(self) -> list[VerdictRow]:
         """The verdict of each candidate, in the order of the problem, when all is done."""
@@ -139,7 +151,11 @@ class Examination:
             detail = "; ".join(filter(None, (self._first_crash() or about_oracles, remark)))
             return [self._unjudged(card, Verdict.NO_ORACLE, dropped, detail) for card in self._scorecards]
         remark = "; ".join(filter(None, (remark, about_oracles)))
-        return [card.row(cases, dropped, remark) for card in self._scorecards]
+        strength = self._findings.strength if self._findings else UNRATED
+        return [
+            card.row([case for case in cases if number in self._own.get(case, {number})], strength, dropped, remark)
+            for number, card in enumerate(self._scorecards)
+        ]
 
     def _may_take(self) -> bool:
         if self._sandbox_error is not None or self._taken > self._last_that_counts():
@@ -154,11 +170,21 @@ class Examination:
         if test_input is None:
             self._has_inputs = self._inputs.may_have_more()
             return False
-        if self.budget is not None and self._spent >= self.budget:
-            self._over_budget = True
+        if self._is_over_budget():
             return False
+        self._ask_oracles(test_input)
+        return True
+
+    def _is_over_budget(self) -> bool:
+        self._over_budget |= self.budget is not None and self._spent >= self.budget
+        return self._over_budget
+
+    def _ask_oracles(self, test_input: TestInput, candidates: frozenset[int] | None = None) -> None:
+        """Line up the oracles' runs on an input, which in the end is for these candidates; None for all."""
         index = self._taken
         self._taken += 1
+        if candidates is not None:
+            self._own[index] = candidates
         conditions = [Determinism.FIXED]
         if index < (VARIED_INPUTS_OF_ONE if len(self._oracles) == 1 else VARIED_INPUTS):
             conditions.append(Determinism.VARIED)
@@ -166,7 +192,42 @@ class Examination:
         for determinism in conditions:
             for number in range(len(self._oracles)):
                 self._waiting.append(partial(self._oracle_run, index, number, determinism))
-        return True
+
+    def _may_search(self) -> bool:
+        """Whether a search goes on, or is to begin when all that runs has ended."""
+        if self._search is not None:
+            return not self._search.is_over and self._sandbox_error is None and not self._over_budget
+        if self.sources < Sources.FEEDBACK or not self.planned or self.problem.language != "python":
+            return False
+        if self._may_take() or not self._kept:
+            return False
+        return self._sandbox_error is None and not self._over_budget and self._last_that_counts() == float("inf")
+
+    def _go_on_searching(self) -> bool:
+        """Line up what the search asks for now, if there is one and it is its time."""
+        if self._running or not self._may_search() or self._is_over_budget():
+            return False
+        if self._search is None:
+            self._kept.sort(key=lambda case: case.index)
+            unfailed = [number for number, card in enumerate(self._scorecards) if not card.has_failed]
+            steps = search(self.problem, self.seed, self._kept, unfailed, self._inputs.further)
+            self._search = Conversation(steps, self._search_ended)
+        for number, ask in self._search.next_asks():
+            self._waiting.append(partial(self._search_run, self._search, number, ask))
+        return bool(self._waiting)
+
+    def _search_run(self, search: Conversation[Findings], number: int, ask: Ask) -> Run:
+        def done(outcome: Outcome) -> None:
+            self._running -= 1
+            self._spent += outcome.cpu_time_s if ask.is_charged else 0.0
+            search.answer(number, outcome)
+
+        return Run(ask.program, ask.stdin, ask.args, ask.limits, done, Status.COMPILE_ERROR)
+
+    def _search_ended(self, findings: Findings) -> None:
+        self._findings = findings
+        for proposal in findings.proposals:
+            self._ask_oracles(proposal.input, proposal.candidates)
 
     def _oracle_run(self, index: int, number: int, determinism: Determinism) -> Run:
         return Run(
@@ -238,8 +299,11 @@ class Examination:
         self._spent += asked.seconds / len(self._oracles) * len(self._candidates)
         if self._sandbox_error is None:
             limits = candidate_limits(self.problem.limits, asked.slowest_s)
-            for program, card in zip(self._candidates, self._scorecards, strict=True):
+            for number in sorted(self._own.get(index, range(len(self._candidates)))):
+                program, card = self._candidates[number], self._scorecards[number]
                 self._waiting.append(partial(self._candidate_run, result, limits, program, card))
+            if self._search is None and _size(result) <= _LARGEST_SEARCHED:
+                self._kept.append(result)
 
     def _last_that_counts(self) -> float:
         """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""
@@ -276,8 +340,15 @@ class Examination:
             passed=0,
             test_cases=0,
             counterexample=None,
+            strength=UNRATED,
             dropped_inputs=dropped,
             detail=remark,
             seconds=card.seconds,
             expect=card.candidate.expected_verdicts,
         )
+
+
+def _size(case: TestCase) -> int:
+    given = case.input.stdin if case.input.args is None else dumps(list(case.input.args))
+    expected = case.expected.content
+    return len(given) + len(expected if isinstance(expected, bytes) else dumps(expected))

@@ -6,6 +6,7 @@ from enum import IntEnum
 
 _MUTATIONS = frozenset({"mutation", "mutated"})
 _EXAMPLES = frozenset({"example", "documented"})
+_FEEDBACK = frozenset({"feedback", "search"})
 
 
 class Sources(IntEnum):
@@ -14,13 +15,15 @@ class Sources(IntEnum):
     EXAMPLES = 0  # that come with the problem, or that its documentation shows
     MUTATION = 1  # of the examples, their structure kept
     FORMAT = 2  # inferred from examples, hints and documentation
+    FEEDBACK = 3  # those that kill mutants or candidates that all before leave alive (``harness.search``)
 
     @classmethod
     def of(cls, provenance: str) -> Sources:
         """The first that yields inputs of a provenance (``harness.inputs.TestInput``)."""
-        if provenance in _EXAMPLES:
-            return cls.EXAMPLES
-        return cls.MUTATION if provenance in _MUTATIONS else cls.FORMAT
+        for source, its in ((cls.EXAMPLES, _EXAMPLES), (cls.MUTATION, _MUTATIONS), (cls.FEEDBACK, _FEEDBACK)):
+            if provenance in its:
+                return source
+        return cls.FORMAT
 
 
 ALL_SOURCES = max(Sources)

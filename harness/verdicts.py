@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine import Status
+from harness.strength import Strength
 
 
 class Verdict(StrEnum):
@@ -76,6 +77,7 @@ class VerdictRow:
         passed: test cases passed.
         test_cases: test cases of the problem: inputs that the oracles agreed on.
         counterexample: the first test case it fails; None if there is none or no single input is to blame.
+        strength: of the problem's test cases.
         dropped_inputs: inputs that became no test case, by reason (``harness.oracles.Drop``).
         detail: more in words: the error, what was not run and why.
         seconds: CPU seconds of all the candidate's runs.
@@ -88,6 +90,7 @@ class VerdictRow:
     passed: int
     test_cases: int
     counterexample: Counterexample | None
+    strength: Strength
     dropped_inputs: dict[str, int]
     detail: str
     seconds: float
@@ -107,8 +110,7 @@ class VerdictRow:
             "passed": self.passed,
             "test_cases": self.test_cases,
             "counterexample": self.counterexample.to_json() if self.counterexample else None,
-            # Not measured yet, and null says so.
-            "strength": {"branch_coverage": None, "mutants_killed": None},
+            "strength": self.strength.to_json(),
             "dropped_inputs": self.dropped_inputs,
             "detail": self.detail,
             "seconds": round(self.seconds, 3),

@@ -105,12 +105,13 @@ def test_undecided_counts_neither_as_accepted_nor_as_rejected() -> None:
                 judged("faulty-3", Verdict.COMPILE_ERROR),
                 judged("faulty-4", Verdict.TIME_LIMIT, "stress"),
                 judged("faulty-5", Verdict.WRONG_ANSWER, "mutation"),
+                judged("faulty-6", Verdict.WRONG_ANSWER, "search"),
             ),
             result(seed=1),
         ]
     )
-    assert (sums.accepted, sums.correct, sums.rejected, sums.faulty, sums.undecided) == (1, 3, 3, 5, 2)
-    assert sums.found_by == {Sources.EXAMPLES: 1, Sources.MUTATION: 1, Sources.FORMAT: 1}
+    assert (sums.accepted, sums.correct, sums.rejected, sums.faulty, sums.undecided) == (1, 3, 4, 6, 2)
+    assert sums.found_by == dict.fromkeys(Sources, 1)
     assert (sums.runs, sums.run_seconds, sums.most_seconds) == (10, 3.0, 4.0)
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from problem_rows import function_row, problem, stdin_row
 
+from engine import Engine
 from harness.planned_inputs import PlannedInputs
 from harness.problems import Problem
 from harness.sources import Sources
+from harness.verdicts import Verdict
+from harness.verify import verify
 
 WHOLE = problem(stdin_row(examples=[{"input": "3\n1 2 3\n"}, {"input": "2\n5 9\n"}, {"input": "4\n1 1 2 7\n"}]))
 FUNCTION = problem(function_row(oracles=["def f(x):\n    '''>>> f(5)\n    6\n    '''\n    return x + 1"]))
@@ -33,6 +36,17 @@ def test_each_source_adds_to_those_before_it(given: Problem, examples: set[str],
     assert provenances(given, Sources.MUTATION) == examples | mutations
     everything = provenances(given, Sources.FORMAT)
     assert everything > examples | mutations
+    assert provenances(given, Sources.FEEDBACK) == everything  # feedback is not planned
     assert {Sources.of(name) for name in everything - examples - mutations} == {Sources.FORMAT}
     assert {Sources.of(name) for name in mutations} == {Sources.MUTATION}
     assert {Sources.of(name) for name in examples} == {Sources.EXAMPLES}
+
+
+@pytest.mark.parametrize("sources", [Sources.FORMAT, Sources.FEEDBACK])
+def test_only_feedback_looks_at_mutants_of_the_oracle(engine: Engine, sources: Sources) -> None:
+    row = function_row(
+        oracles=["def f(x):\n    return 1 if x > 3 else 0\n"], candidates=[{"id": "c", "source": "f = abs"}]
+    )
+    [judged] = verify([problem(row | {"examples": [{"input": [1]}]})], engine, sources=sources)
+    assert judged.verdict is Verdict.WRONG_ANSWER
+    assert (judged.strength.mutants_killed is not None) == (sources is Sources.FEEDBACK)
