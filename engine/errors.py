@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class EngineError(Exception):
     """Base of everything the engine raises on purpose."""
@@ -37,3 +39,7 @@ class SandboxUnavailable(EngineError):
         self.layer = layer
         self.reason = reason
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that the exception can be pickled: it is made from other arguments than its text."""
+        return type(self), (self.layer, self.reason, self.remedy), self.__dict__

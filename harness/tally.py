@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from engine import Outcome
 from harness.showing import one_line
 from harness.verdicts import Verdict, VerdictRow
 
@@ -38,10 +37,9 @@ class Tally:
     surprises: list[str] = field(default_factory=list)
     _last_problem: str | None = None
 
-    def count_run(self, outcome: Outcome) -> None:
-        """Count a run."""
-        del outcome
-        self.runs += 1
+    def count_runs(self, more: int) -> None:
+        """Count runs."""
+        self.runs += more
 
     def count_row(self, row: VerdictRow) -> None:
         """Count a verdict. The rows of a problem must come one after the other."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from engine import Engine, Outcome
+from engine import Engine
 from harness.errors import BadFile, BadRequest, BadRow, Interrupted
 from harness.exit_status import ExitStatus
 from harness.problem_file import ProblemFile
@@ -18,6 +20,7 @@ from harness.progress import progress
 from harness.row_output import partial_path, row_output
 from harness.tally import Tally
 from harness.verify import verify
+from harness.verify_on_cores import verify_on_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +115,18 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tall
     draw_bar = sys.stderr.isatty() and not (options.rows_on_stdout and sys.stdout.isatty())
     with (
         row_output(options.output, options.rows_on_stdout) as write,
-        Engine(workers=options.workers) as engine,
         progress(tally.line, lambda: file.position, file.size, draw_bar) as refresh,
     ):
 
-        def on_run(outcome: Outcome) -> None:
-            tally.count_run(outcome)
+        def on_runs(more: int) -> None:
+            tally.count_runs(more)
             refresh()
 
-        for row in verify(
-            problems, engine, seed=options.seed, budget=options.budget, planned=options.planned, on_run=on_run
-        ):
-            write(row.to_json())
-            tally.count_row(row)
-            refresh()
+        judge = partial(verify, seed=options.seed, budget=options.budget, planned=options.planned)
+        rows = verify_on_cores(problems, Engine, judge, workers=options.workers, on_runs=on_runs)
+        # However the block is left, nothing of the work is left behind.
+        with closing(rows):
+            for row in rows:
+                write(row.to_json())
+                tally.count_row(row)
+                refresh()

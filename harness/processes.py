@@ -1,0 +1,319 @@
+"""Works items in several processes of ours as if it were one: results in the order of the items, none lost, none twice.
+
+Each process opens a workplace of its own (an engine, say) and takes one item at a time. One that dies leaves its item
+to another; when this process dies, even by SIGKILL, the others end by themselves. What crosses is what we made: nothing
+that a program we judge has pickled is ever read.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import multiprocess
+from multiprocess.connection import wait
+
+from engine import SandboxUnavailable
+
+type Tell = Callable[[Any], None]
+type Work[Item, Result] = Callable[[Item, Tell], Result]
+type Workplace[Item, Result] = Callable[[], AbstractContextManager[Work[Item, Result]]]
+
+# Processes that die on an item before it is given up, and processes that die in turn before they can take any.
+ATTEMPTS = 3
+# Results that wait for one of an earlier item, for each process. Enough that a slow item leaves no process idle, few
+# enough that work of any length is never in memory.
+RESULTS_AHEAD = 32
+# From asking processes to end until they are killed: what they are about is not wanted any more.
+END_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A process has opened its workplace."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the work on an item had to say before it was done."""
+
+    news: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The result of the item that the process was given."""
+
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """An exception ended the process, and is to end everything."""
+
+    error: Exception
+
+
+type _Message = _Ready | _Told | _Done | _Failed
+
+
+@dataclass(slots=True)
+class _Task:
+    """An item, its place among all from 0, and how many processes died on it."""
+
+    place: int
+    item: Any
+    deaths: int = 0
+
+
+@dataclass(slots=True)
+class _Process:
+    """A process as this one sees it.
+
+    Attributes:
+        process, channel: of ``multiprocess``.
+        ready: whether it has opened its workplace.
+        task: what it works on.
+    """
+
+    process: Any
+    channel: Any
+    workplace: Workplace[Any, Any]
+    ready: bool = False
+    task: _Task | None = None
+
+
+def in_processes[Item, Result](
+    items: Iterable[Item],
+    workplaces: Sequence[Workplace[Item, Result]],
+    *,
+    lost: Callable[[Item, str], Result],
+    on_told: Tell = lambda _: None,
+) -> Generator[Result]:
+    """The result of every item, in the order of the items.
+
+    Args:
+        items: data that ``pickle`` takes, as results must be; read lazily, at most ``RESULTS_AHEAD`` a process before
+            the next result.
+        workplaces: one for each process. It is called there; what the block yields is called with every item and with
+            a function that tells this process news. ``dill`` takes it there: it holds no thread, lock or open file.
+        lost: gives the result of an item on which ``ATTEMPTS`` processes died, from the item and how they died.
+        on_told: called with news, on the caller's thread. News of work that is done again comes again.
+
+    Raises:
+        SandboxUnavailable: processes die before they take an item; or from a workplace.
+        Exception: whatever else a workplace or the work on an item raises. All processes are then ended.
+    """
+    pool = _Pool(iter(items), workplaces, lost, on_told)
+    try:
+        yield from pool.results()
+        pool.dismiss()
+    finally:
+        pool.end()
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Which processes there are, who works on what, and which results wait for an earlier one."""
+
+    items: Iterator[Any]
+    workplaces: Sequence[Workplace[Any, Any]]
+    lost: Callable[[Any, str], Any]
+    on_told: Tell
+    _processes: list[_Process] = field(default_factory=list)
+    _again: deque[_Task] = field(default_factory=deque)
+    _results: dict[int, Any] = field(default_factory=dict)
+    _taken: int = 0
+    _yielded: int = 0
+    _deaths_at_start: int = 0
+    _exhausted: bool = False
+
+    def results(self) -> Iterator[Any]:
+        """All results, in order."""
+        for workplace in self.workplaces:
+            self._processes.append(_start(workplace))
+        while self._hand_out():
+            self._listen()
+            while self._yielded in self._results:
+                self._yielded += 1
+                yield self._results.pop(self._yielded - 1)
+
+    def dismiss(self) -> None:
+        """Let the processes close their workplaces and end."""
+        for process in self._processes:
+            process.channel.close()
+        for process in self._processes:
+            process.process.join()
+
+    def end(self) -> None:
+        """End the processes that are left, whatever they are about."""
+        for process in self._processes:
+            process.channel.close()
+            process.process.terminate()
+        for process in self._processes:
+            process.process.join(END_SECONDS)
+            process.process.kill()
+            process.process.join()
+
+    def _hand_out(self) -> bool:
+        """Give an item to every process that waits for one, if there are; whether any result is still to come."""
+        for process in self._processes:
+            if process.ready and process.task is None:
+                process.task = self._next_task()
+                if process.task is not None:
+                    # If it has died, that is read where messages are.
+                    with suppress(OSError):
+                        process.channel.send_bytes(pickle.dumps(process.task.item))
+        return not self._exhausted or bool(self._again) or any(process.task for process in self._processes)
+
+    def _next_task(self) -> _Task | None:
+        if self._again:
+            return self._again.popleft()
+        if self._exhausted or self._taken - self._yielded >= RESULTS_AHEAD * len(self.workplaces):
+            return None
+        for item in self.items:
+            self._taken += 1
+            return _Task(self._taken - 1, item)
+        self._exhausted = True
+        return None
+
+    def _listen(self) -> None:
+        """Wait for messages and deaths, and note them."""
+        speaking = wait([process.channel for process in self._processes])
+        for process in tuple(self._processes):
+            if process.channel in speaking:
+                try:
+                    message = _receive(process.channel)
+                except EOFError:
+                    self._replace(process)
+                else:
+                    self._note(process, message)
+
+    def _note(self, process: _Process, message: _Message) -> None:
+        match message:
+            case _Ready():
+                process.ready = True
+                self._deaths_at_start = 0
+            case _Told(news):
+                self.on_told(news)
+            case _Done(result) if process.task is not None:
+                self._results[process.task.place] = result
+                process.task = None
+            case _Failed(error):
+                raise error
+
+    def _replace(self, dead: _Process) -> None:
+        """Start another process, and see to the item that the dead one had."""
+        dead.channel.close()
+        # It has hung up, so it is about to end if it has not ended yet.
+        dead.process.join()
+        how = f"{ATTEMPTS} processes of ours {_death(dead.process.exitcode)}"
+        self._deaths_at_start += not dead.ready
+        if self._deaths_at_start >= ATTEMPTS:
+            raise SandboxUnavailable("process", f"{how} before they could start", "free some memory")
+        if dead.task is not None:
+            dead.task.deaths += 1
+            if dead.task.deaths < ATTEMPTS:
+                self._again.append(dead.task)
+            else:
+                self._results[dead.task.place] = self.lost(dead.task.item, f"{how} while they worked on it")
+        self._processes[self._processes.index(dead)] = _start(dead.workplace)
+
+
+def _death(exit_code: int) -> str:
+    if exit_code < 0:
+        return f"were ended by signal {-exit_code} ({signal.strsignal(-exit_code)})"
+    return f"ended with status {exit_code}"
+
+
+def _start(workplace: Workplace[Any, Any]) -> _Process:
+    # Not forked: this process may have threads, and an engine, which is not to be shared.
+    context = multiprocess.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, workplace), daemon=True)
+    with theirs, _interrupts_held_back():
+        process.start()
+    return _Process(process, ours, workplace)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C goes to every process of the terminal; one that is just starting would end with a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _receive(channel: Any) -> Any:
+    """What comes next.
+
+    Raises:
+        EOFError: the other side has hung up, be it in the middle.
+    """
+    try:
+        return pickle.loads(channel.recv_bytes())  # noqa: S301  from a process of ours
+    except OSError:
+        raise EOFError from None
+
+
+def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
+    """The life of a process: work on items until its parent hangs up."""
+    # A handler and not SIG_IGN, which the sandboxes would inherit. Whether Ctrl-C ends the work, the parent decides.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    say = partial(_say, channel)
+    try:
+        with workplace() as work:
+            say(_Ready())
+            for item in _items(channel):
+                say(_Done(work(item, lambda news: say(_Told(news)))))
+    except Exception as error:
+        say(_Failed(_portable(error)))
+
+
+def _items(channel: Any) -> Iterator[Any]:
+    with suppress(EOFError):
+        while True:
+            yield _receive(channel)
+
+
+def _say(channel: Any, message: _Message) -> None:
+    data = pickle.dumps(message)
+    try:
+        channel.send_bytes(data)
+    except OSError:
+        _leave()
+
+
+def _portable(error: Exception) -> Exception:
+    """The exception, or its text if it cannot be taken to another process, with where it comes from."""
+    origin = "in a process of its own:\n" + traceback.format_exc()
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  our own
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(origin)
+    return error
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as its parent is gone. The sandboxes it leaves end with it."""
+    wait([multiprocess.parent_process().sentinel])
+    os._exit(1)
