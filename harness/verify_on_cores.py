@@ -13,6 +13,7 @@ from typing import Protocol
 from engine import Outcome
 from harness.problems import Problem
 from harness.processes import Tell, Work, in_processes
+from harness.strength import UNRATED
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import Executor, verify
 
@@ -102,6 +103,7 @@ def _lost(problem: Problem, why: str) -> Rows:
             passed=0,
             test_cases=0,
             counterexample=None,
+            strength=UNRATED,
             dropped_inputs={},
             detail=why,
             seconds=0.0,

@@ -13,19 +13,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.claims import table_of
-from benchmarks.verifying.judging import Job, judge
+from benchmarks.verifying.judging import Job, lost, workplace
 from benchmarks.verifying.ledger import Ledger, fingerprint
 from benchmarks.verifying.report import DataReport
 from benchmarks.verifying.tasks import DataSet
-from engine import Engine
 from harness.planned_inputs import PLANNED_INPUTS
+from harness.processes import in_processes
 from harness.progress import progress
 from harness.sources import ALL_SOURCES, Sources
 
@@ -61,7 +63,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tasks", type=int, help="only so many tasks of each file, spread over it")
     parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds a task (default 20)")
     parser.add_argument("--ablation", action="store_true", help="with seed 0, also search with fewer sources of inputs")
-    parser.add_argument("--workers", type=int, help="sandboxes (default: one a core)")
+    parser.add_argument(
+        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: one a core)"
+    )
     parser.add_argument(
         "--state", type=Path, default=Path(".venv/bench-verify"), help="folder for results as they come"
     )
@@ -102,7 +106,7 @@ def _measured(path: Path, options: argparse.Namespace, console: Console) -> Data
     return report
 
 
-def _judge_missing(name: str, jobs: Sequence[Job], ledger: Ledger, workers: int | None) -> None:
+def _judge_missing(name: str, jobs: Sequence[Job], ledger: Ledger, workers: int) -> None:
     """Do what the ledger does not have yet."""
     missing = [job for job in jobs if job.key not in ledger.results]
     if not missing:
@@ -112,9 +116,12 @@ def _judge_missing(name: str, jobs: Sequence[Job], ledger: Ledger, workers: int 
     def describe() -> str:
         return f"{name}: {done} of {len(jobs)} tasks"
 
-    with Engine(workers=workers) as engine, progress(describe, lambda: done, len(jobs), sys.stderr.isatty()) as refresh:
-        for job in missing:
-            ledger.add(judge(job, engine))
+    with (
+        closing(in_processes(missing, [workplace] * workers, lost=lost)) as results,
+        progress(describe, lambda: done, len(jobs), sys.stderr.isatty()) as refresh,
+    ):
+        for result in results:
+            ledger.add(result)
             done += 1
             refresh()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +12,7 @@ import msgspec
 
 from benchmarks.verifying.tasks import Task
 from engine import Engine, Outcome
+from harness.processes import Work
 from harness.sources import Sources
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import verify
@@ -72,8 +75,8 @@ class TaskResult(msgspec.Struct, frozen=True):
         dropped_inputs: by reason.
         runs: programs run, oracles and candidates.
         run_seconds: CPU seconds of these runs.
-        own_seconds: CPU seconds of this process: making inputs, comparing, feeding the sandboxes.
-        wall_seconds: how long it took, all workers at it.
+        own_seconds: CPU seconds of the harness itself: making inputs, comparing, feeding the sandboxes.
+        wall_seconds: how long it took in one process, beside others.
     """
 
     sources: Sources
@@ -91,6 +94,13 @@ class TaskResult(msgspec.Struct, frozen=True):
     def key(self) -> Key:
         """That of the job."""
         return self.sources, self.seed, self.task
+
+
+@contextmanager
+def workplace() -> Iterator[Work[Job, TaskResult]]:
+    """What a process needs to judge jobs (``harness.processes``): one sandbox, as each core has a process."""
+    with Engine(workers=1) as engine:
+        yield lambda job, _: judge(job, engine)
 
 
 def judge(job: Job, engine: Engine) -> TaskResult:
@@ -119,6 +129,15 @@ def judge(job: Job, engine: Engine) -> TaskResult:
         wall_seconds=time.perf_counter() - started,
         judged=tuple(_judged(row, row.candidate in job.task.correct) for row in rows),
     )
+
+
+def lost(job: Job, why: str) -> TaskResult:
+    """What is said of a job on which processes die: nothing of its candidates."""
+    judged = tuple(
+        Judged(candidate.id, candidate.id in job.task.correct, Verdict.SANDBOX_ERROR, 0, 0, why, None)
+        for candidate in job.task.problem.candidates
+    )
+    return TaskResult(job.sources, job.seed, job.task.problem.id, 0, {}, 0, 0.0, 0.0, 0.0, judged)
 
 
 def _judged(row: VerdictRow, correct: bool) -> Judged:
