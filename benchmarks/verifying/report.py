@@ -18,8 +18,8 @@ from harness.sources import ALL_SOURCES, Sources
 
 _FOUND_BY = (
     "Under a source: faulty programs by the first input that they fail. Examples come first, feedback last, mutations "
-    "and formats mixed, so this is not what each of them is good for alone. Runs and seconds: of a task, on average; own: "
-    "seconds of the harness; most: runs and own of the task that took most."
+    "and formats mixed, so this is not what each of them is good for alone. Runs and seconds: of a task, on average; "
+    "own: seconds of the harness; most: runs and own of the task that took most."
 )
 _ABLATION = "Each line is a search of its own with one seed, with this source and those above."
 
