@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from engine import Limits, Outcome, Program, Status
+from harness.checker import CHECKER_LIMITS, Finding, Inquiry, Judgement, checker_of, judgement_of, question
+from harness.disagreements import Disagreements
 from harness.inputs import Answer, TestInput
-from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
+from harness.oracles import Agree, Drop, TestCase, answer_of, settle, why_failed
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
 from harness.scorecard import Scorecard
@@ -55,7 +57,7 @@ class _Asked:
     missing: int
     answers: list[Answer | None]
     exhausted: bool = False
-    seconds: float = 0.0  # that the oracles took so far
+    seconds: float = 0.0  # that the oracles, and the checker on their answers, took so far
     slowest_s: float = 0.0
 
 
@@ -75,6 +77,8 @@ class Examination:
     budget: float | None
     planned: int = PLANNED_INPUTS
     _inputs: PlannedInputs = field(init=False)
+    _checker: Program | None = field(init=False)
+    _disagreements: Disagreements = field(init=False)
     _oracles: list[Program] = field(init=False)
     _candidates: list[Program] = field(init=False)
     _scorecards: list[Scorecard] = field(init=False)
@@ -83,6 +87,7 @@ class Examination:
     _settled: dict[int, Drop | None] = field(default_factory=dict)  # None for an input that became a test case
     _exhausted: set[int] = field(default_factory=set)
     _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # input and oracle, and why
+    _checker_failures: dict[int, str] = field(default_factory=dict)  # input, and why
     _running: int = 0
     _taken: int = 0
     _spent: float = 0.0
@@ -92,6 +97,8 @@ class Examination:
 
     def __post_init__(self) -> None:
         self._inputs = PlannedInputs(self.problem, self.seed, self.planned)
+        self._disagreements = Disagreements(self.problem.how_compared)
+        self._checker = checker_of(self.problem.how_compared)
         self._oracles = [self.problem.program(source) for source in self.problem.oracles]
         self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
         self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]
@@ -114,17 +121,27 @@ class Examination:
 
     def rows(self) -> list[VerdictRow]:
         """The verdict of each candidate, in the order of the problem, when all is done."""
-        last = self._last_that_counts()
-        settled = {index: drop for index, drop in sorted(self._settled.items()) if index <= last}
+        settled = self._settled_that_count()
+        proposal = self._disagreements.proposal(settled)
+        return [replace(row, proposal=proposal) for row in self._judged(settled)]
+
+    def _judged(self, settled: dict[int, Drop | None]) -> list[VerdictRow]:
         cases = [index for index, drop in settled.items() if drop is None]
         dropped = {drop.value: count for drop, count in Counter(filter(None, settled.values())).items()}
         remark = self._remark(len(settled))
         if self._sandbox_error is not None:
             return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, remark) for card in self._scorecards]
+        if not cases and self._checker_failures:
+            detail = "; ".join(filter(None, (self._first_checker_failure(), remark)))
+            return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, detail) for card in self._scorecards]
         if not cases:
             detail = "; ".join(filter(None, (self._first_crash(), remark)))
             return [self._unjudged(card, Verdict.NO_ORACLE, dropped, detail) for card in self._scorecards]
         return [card.row(cases, dropped, remark) for card in self._scorecards]
+
+    def _settled_that_count(self) -> dict[int, Drop | None]:
+        last = self._last_that_counts()
+        return {index: drop for index, drop in sorted(self._settled.items()) if index <= last}
 
     def _may_take(self) -> bool:
         if self._sandbox_error is not None or self._taken > self._last_that_counts():
@@ -161,13 +178,19 @@ class Examination:
     def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None], if_refused: Status) -> Run:
         return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done, if_refused)
 
+    def _line_up_check(self, checker: Program, asked: bytes, done: Callable[[Outcome], None]) -> None:
+        if self._sandbox_error is not None:
+            return
+        # First of all: what waits for it holds outputs in memory.
+        run = Run(checker, asked, (), CHECKER_LIMITS, done, Status.SANDBOX_ERROR)
+        self._waiting.appendleft(lambda: run)
+
     def _oracle_done(self, index: int, number: int, outcome: Outcome) -> None:
         self._running -= 1
         self._spent += outcome.cpu_time_s
         if outcome.status is Status.SANDBOX_ERROR:
             # The engine has tried again already. It is our fault and not the oracle's, so it decides nothing.
-            self._sandbox_error = outcome.detail
-            self._waiting.clear()
+            self._stop(f"an oracle could not be run: {one_line(outcome.detail)}")
             return
         asked = self._asked[index]
         asked.seconds += outcome.cpu_time_s
@@ -177,13 +200,46 @@ class Examination:
         asked.exhausted |= outcome.status in _EXHAUSTED
         asked.slowest_s = max(asked.slowest_s, outcome.cpu_time_s)
         asked.missing -= 1
-        if not asked.missing:
-            self._settle(index, self._asked.pop(index))
+        if asked.missing:
+            return
+        if self._checker is None:
+            self._settle(index, self._asked.pop(index), self.problem.how_compared.agree)
+            return
+        inquiry = Inquiry(asked.input, asked.answers)
+        for check in inquiry.questions:
+            self._line_up_check(self._checker, check, partial(self._answer_checked, index, inquiry, check))
+        if not inquiry.questions:
+            self._settle(index, self._asked.pop(index), inquiry.agree)
 
-    def _settle(self, index: int, asked: _Asked) -> None:
+    def _stop(self, why: str) -> None:
+        """Give the problem up, for a fault of ours."""
+        self._sandbox_error = why
+        self._waiting.clear()
+
+    def _answer_checked(self, index: int, inquiry: Inquiry, check: bytes, outcome: Outcome) -> None:
+        self._running -= 1
+        self._spent += outcome.cpu_time_s
+        if outcome.status is Status.SANDBOX_ERROR:
+            self._stop(f"the checker could not be run: {one_line(outcome.detail)}")
+            return
+        self._asked[index].seconds += outcome.cpu_time_s
+        inquiry.record(check, outcome)
+        if not inquiry.is_answered():
+            return
+        failure = inquiry.failure()
+        if failure is not None:
+            self._checker_failures[index] = failure
+        self._settle(index, self._asked.pop(index), inquiry.agree)
+
+    def _settle(self, index: int, asked: _Asked, agree: Agree) -> None:
         if asked.exhausted:
             self._exhausted.add(index)
-        result = settle(index, asked.input, asked.answers, self.problem.how_compared)
+        if index in self._checker_failures:
+            result: TestCase | Drop = Drop.CHECKER_FAILED
+        else:
+            result = settle(index, asked.input, asked.answers, self.problem.how_compared, agree)
+        if result in (Drop.DISAGREE, Drop.CONTRADICTS_EXAMPLE):
+            self._disagreements.record(index, asked.input, asked.answers)
         quick = asked.slowest_s <= QUICK_SHARE * self.problem.time_limit_s
         self._inputs.report(index, valid=not isinstance(result, Drop) and quick)
         if isinstance(result, Drop):
@@ -197,7 +253,19 @@ class Examination:
 
     def _candidate_done(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
         self._running -= 1
-        card.record(case, outcome)
+        answer = answer_of(self.problem, outcome)
+        if self._checker is None or answer is None:
+            card.record(case, outcome)
+            return
+        asked = question(case.input, case.expected, answer)
+        if asked == question(case.input, case.expected, case.expected):
+            card.record(case, outcome, Judgement(Finding.ACCEPTED))
+            return
+        self._line_up_check(self._checker, asked, partial(self._candidate_checked, case, card, outcome))
+
+    def _candidate_checked(self, case: TestCase, card: Scorecard, outcome: Outcome, check: Outcome) -> None:
+        self._running -= 1
+        card.record(case, outcome, judgement_of(check))
 
     def _last_that_counts(self) -> float:
         """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""
@@ -212,9 +280,13 @@ class Examination:
         (index, number), why = min(self._crashes.items())
         return f"oracle {number + 1} failed on input {index + 1}: {why}"
 
+    def _first_checker_failure(self) -> str:
+        index, why = min(self._checker_failures.items())
+        return f"on the oracles' answers to input {index + 1} {why}"
+
     def _remark(self, counted: int) -> str:
         if self._sandbox_error is not None:
-            return f"an oracle could not be run: {one_line(self._sandbox_error)}"
+            return self._sandbox_error
         if self._last_that_counts() < float("inf"):
             return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running: only {counted} inputs taken"
         if self._over_budget:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine import Outcome, Status
+from harness.checker import Finding, Judgement
 from harness.oracles import TestCase, answer_of, why_failed
 from harness.problems import Candidate, Problem
 from harness.showing import shown_bytes, shown_value
@@ -38,10 +39,14 @@ class Scorecard:
     _first_failure: _Failure | None = None
     _first_fault_of_ours: _Failure | None = None
 
-    def record(self, case: TestCase, outcome: Outcome) -> None:
-        """Judge one run."""
+    def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None = None) -> None:
+        """Judge one run.
+
+        Args:
+            judgement: what a checker says of the answer; None where the comparison decides.
+        """
         self.seconds += outcome.cpu_time_s
-        failure = self._judge(case, outcome)
+        failure = self._judge(case, outcome, judgement)
         verdict = failure.verdict if failure else Verdict.ACCEPTED
         self._verdicts[case.index] = verdict
         if verdict in _EXHAUSTED:
@@ -107,17 +112,20 @@ class Scorecard:
         why = "it does not compile" if self._final else f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
         return f"{count} test cases not run, as {why}"
 
-    def _judge(self, case: TestCase, outcome: Outcome) -> _Failure | None:
+    def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> _Failure | None:
         answer = answer_of(self.problem, outcome)
         if answer is not None:
-            if case.accepts(answer):
+            if judgement is None:
+                judgement = Judgement(Finding.ACCEPTED if case.accepts(answer) else Finding.WRONG)
+            if judgement.finding is Finding.ACCEPTED:
                 return None
-            verdict, detail = Verdict.WRONG_ANSWER, ""
+            failed = judgement.finding is Finding.FAILED
+            verdict, detail = Verdict.SANDBOX_ERROR if failed else Verdict.WRONG_ANSWER, judgement.reason
         else:
             # That a function left by sys.exit(0) is an error of the program, though the run ended ok.
             verdict = Verdict.RUNTIME_ERROR if outcome.status is Status.OK else failure_of(outcome.status)
             detail = why_failed(outcome)
-        blames_input = verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
+        blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
         counterexample = self._counterexample(case, outcome) if blames_input else None
         return _Failure(case.index, verdict, counterexample, detail)
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine import Status
+from harness.proposal import Proposal
 
 
 class Verdict(StrEnum):
@@ -72,6 +73,7 @@ class VerdictRow:
         dropped_inputs: inputs that became no test case, by reason (``harness.oracles.Drop``).
         detail: more in words: the error, what was not run and why.
         seconds: CPU seconds of all the candidate's runs.
+        proposal: a comparison under which the oracles would disagree less, if there is one.
         expect: the verdicts that the problem row says are right, or None if it says nothing.
     """
 
@@ -85,6 +87,7 @@ class VerdictRow:
     detail: str
     seconds: float
     expect: tuple[Verdict, ...] | None = None
+    proposal: Proposal | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -106,6 +109,8 @@ class VerdictRow:
             "detail": self.detail,
             "seconds": round(self.seconds, 3),
         }
+        if self.proposal is not None:
+            row["proposal"] = self.proposal.to_json()
         if self.expect is not None:
             row["expect"] = [verdict.value for verdict in self.expect]
         return row

@@ -282,11 +282,11 @@ def test_the_deepest_value_that_crosses_compares() -> None:
     assert VALUE.agree(crossed(value), crossed(value))
 
 
-@pytest.mark.parametrize("comparison", [EXACT, LINES, TOKENS, VALUE, Comparison("tokens", 1e-9)])
+@pytest.mark.parametrize("comparison", [EXACT, LINES, TOKENS, VALUE, Comparison("tokens", 1e-9, 1e-9)])
 def test_a_comparison_survives_storage(comparison: Comparison) -> None:
     assert msgspec.json.decode(msgspec.json.encode(comparison), type=Comparison) == comparison
 
 
 def test_the_tolerance_is_the_comparisons_own() -> None:
     assert TOKENS.agree(b"1.0", b"1.0000005")
-    assert not Comparison("tokens", 1e-9).agree(b"1.0", b"1.0000005")
+    assert not Comparison("tokens", 1e-9, 1e-9).agree(b"1.0", b"1.0000005")
