@@ -113,7 +113,7 @@ def judgement_of(outcome: Outcome) -> Judgement:
     said = one_line(" ".join(words))
     if words == [Finding.ACCEPTED]:
         return Judgement(Finding.ACCEPTED)
-    if words and words[0] == Finding.WRONG:
+    if words and words[0].removesuffix(":") == Finding.WRONG:
         return Judgement(Finding.WRONG, f"the checker says: {said}")
     wanted = "`accepted` alone, or `wrong`"
     return Judgement(Finding.FAILED, f"the checker failed: expected {wanted}, it printed {said or 'nothing'}")
