@@ -23,9 +23,11 @@ from engine import Limits, Outcome, Program, Status
 from harness.compare import Comparison
 from harness.inputs import Answer, TestInput
 from harness.oracles import why_failed
-from harness.showing import one_line, plain_value
+from harness.showing import one_line, plain_value, shown_bytes
 
-CHECKER_LIMITS = Limits(cpu_time=10.0, memory=1 << 30, output=1 << 16)
+_EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+# A checker may print the answer it was asked about, whatever that is, when it says why it is wrong.
+CHECKER_LIMITS = Limits(cpu_time=10.0, memory=1 << 30, output=4 * Limits().output)
 
 
 class Finding(StrEnum):
@@ -42,10 +44,12 @@ class Judgement:
 
     Attributes:
         reason: in words, what the checker says is wrong or how it failed; may be empty.
+        exhausted: whether the checker used up a limit.
     """
 
     finding: Finding
     reason: str = ""
+    exhausted: bool = False
 
 
 def checker_of(comparison: Comparison) -> Program | None:
@@ -108,12 +112,13 @@ class Inquiry:
 def judgement_of(outcome: Outcome) -> Judgement:
     """What a run of a checker says."""
     if outcome.status is not Status.OK:
-        return Judgement(Finding.FAILED, f"the checker failed: {outcome.status.value}: {why_failed(outcome)}")
-    words = outcome.stdout.decode("utf-8", "backslashreplace").split()
-    said = one_line(" ".join(words))
-    if words == [Finding.ACCEPTED]:
+        reason = f"the checker failed: {outcome.status.value}: {why_failed(outcome)}"
+        return Judgement(Finding.FAILED, reason, exhausted=outcome.status in _EXHAUSTED)
+    first, *rest = outcome.stdout.split(maxsplit=1) or [b""]
+    said = one_line(" ".join(shown_bytes(outcome.stdout).split()))
+    if first == Finding.ACCEPTED.encode() and not rest:
         return Judgement(Finding.ACCEPTED)
-    if words and words[0].removesuffix(":") == Finding.WRONG:
+    if first.removesuffix(b":") == Finding.WRONG.encode():
         return Judgement(Finding.WRONG, f"the checker says: {said}")
     wanted = "`accepted` alone, or `wrong`"
     return Judgement(Finding.FAILED, f"the checker failed: expected {wanted}, it printed {said or 'nothing'}")

@@ -13,7 +13,8 @@ from harness.problems import Candidate, Problem
 from harness.showing import shown_bytes, shown_value
 from harness.verdicts import Counterexample, Verdict, VerdictRow, failure_of
 
-# A candidate that used up a limit this often is not run on the remaining test cases: its verdict stands already.
+# A candidate that used up a limit this often, or whose answers made the checker do so, is not run on the remaining test
+# cases: its verdict stands already.
 EXHAUSTIONS_ALLOWED = 3
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
 
@@ -49,7 +50,7 @@ class Scorecard:
         failure = self._judge(case, outcome, judgement)
         verdict = failure.verdict if failure else Verdict.ACCEPTED
         self._verdicts[case.index] = verdict
-        if verdict in _EXHAUSTED:
+        if verdict in _EXHAUSTED or (judgement is not None and judgement.exhausted):
             insort(self._exhausted, case.index)
         if verdict is Verdict.COMPILE_ERROR:
             insort(self._final, case.index)

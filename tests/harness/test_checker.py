@@ -157,6 +157,20 @@ def test_a_failing_checker_excuses_no_wrong_answer() -> None:
     assert row.verdict is Verdict.WRONG_ANSWER
 
 
+def test_a_candidate_cannot_keep_the_checker_busy() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "checker" and json.loads(stdin)["output"] == "endless":
+            return ended(Status.TIME_LIMIT, detail="10 s")
+        return numbered(program, stdin, args)
+
+    examples = [{"input": f"{number}"} for number in range(40)]
+    row = checked_row("checker", oracles=["fine"], examples=examples, candidates=candidates("endless", "fine"))
+    (busy, honest), engine = judge(row, script)
+    assert (busy.verdict, honest.verdict, honest.passed) == (Verdict.SANDBOX_ERROR, Verdict.ACCEPTED, 40)
+    assert busy.detail.startswith("the checker failed: time_limit: 10 s; 37 test cases not run")
+    assert sum(b"endless" in stdin for source, stdin, _ in engine.asked if source == "checker") <= 8
+
+
 def test_a_checker_that_cannot_be_run_ends_the_problem() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         return ended(Status.SANDBOX_ERROR, detail="no jail") if program.source == "checker" else printed("fine")
