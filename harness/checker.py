@@ -14,7 +14,7 @@ speak for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -74,21 +74,25 @@ def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
 class Inquiry:
     """What a checker is asked about the answers to one input before it becomes a test case, and what it has said.
 
-    Each answer is asked about, the one that came with the input too, beside the first one as the expected one. Nothing
-    is asked if an answer is missing: the input is no test case anyway.
+    Each answer is asked about, the one that came with the input too, beside the first one as the expected one; and
+    what an oracle answered when it was varied, beside its own answer. Nothing is asked if an answer is missing: the
+    input is no test case anyway.
     """
 
     input: TestInput
     answers: InitVar[Sequence[Answer | None]]
+    varied: InitVar[Mapping[int, Answer | None]]
     questions: list[bytes] = field(init=False)
     _said: dict[bytes, Judgement] = field(default_factory=dict)
 
-    def __post_init__(self, answers: Sequence[Answer | None]) -> None:
+    def __post_init__(self, answers: Sequence[Answer | None], varied: Mapping[int, Answer | None]) -> None:
         given = [answer for answer in answers if answer is not None]
-        asked = given if len(given) == len(answers) else []
-        if asked and self.input.known is not None:
-            asked = [*asked, self.input.known]
-        self.questions = list(dict.fromkeys(question(self.input, given[0], answer) for answer in asked))
+        pairs: list[tuple[Answer, Answer]] = []
+        if len(given) == len(answers):
+            pairs += [(given[0], answer) for answer in given]
+            pairs += [(given[0], self.input.known)] if self.input.known is not None else []
+            pairs += [(given[number], again) for number, again in sorted(varied.items()) if again is not None]
+        self.questions = list(dict.fromkeys(question(self.input, *pair) for pair in pairs))
 
     def record(self, asked: bytes, outcome: Outcome) -> None:
         """Note what a run of the checker said."""

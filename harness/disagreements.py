@@ -15,7 +15,7 @@ import msgspec
 from harness.compare import WORD_KINDS, Comparison
 from harness.inputs import Answer, TestInput
 from harness.oracles import TestCase, settle
-from harness.proposal import Proposal
+from harness.proposed_comparison import ProposedComparison
 
 # Tolerances that tasks ask for, and rounding to a few places.
 _WIDER_TOLERANCES = (1e-5, 1e-4, 1e-3, 1e-2)
@@ -32,14 +32,19 @@ class Disagreements:
     _explained_by: dict[int, list[Comparison]] = field(default_factory=dict)
 
     def record(self, index: int, test_input: TestInput, answers: Sequence[Answer | None]) -> None:
-        """Note such an input, by its index, and what would explain it."""
+        """Note such an input and what would explain it.
+
+        Args:
+            index: its place among all inputs.
+            answers: of the oracles, those they gave when varied too.
+        """
         self._explained_by[index] = [
             looser
             for looser in looser_than(self.comparison)
             if isinstance(settle(index, test_input, answers, looser), TestCase)
         ]
 
-    def proposal(self, counted: Collection[int]) -> Proposal | None:
+    def proposal(self, counted: Collection[int]) -> ProposedComparison | None:
         """The strictest of the comparisons that explain the most disagreements, if they are enough.
 
         Args:
@@ -53,7 +58,7 @@ class Disagreements:
         explains, place = max(ranked, default=(0, 0))
         if not explains or explains < _LEAST_SHARE * len(explained):
             return None
-        return Proposal(looser_than(self.comparison)[-place], explains, len(explained))
+        return ProposedComparison(looser_than(self.comparison)[-place], explains, len(explained))
 
 
 def looser_than(comparison: Comparison) -> tuple[Comparison, ...]:

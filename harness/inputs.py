@@ -16,8 +16,13 @@ import msgspec
 
 from engine.inside.values import decode
 from harness.arguments import domain_of, generated_calls
+from harness.arguments.ordering import identity
 from harness.problems import Example, Problem
 from harness.showing import shown_bytes, shown_value
+
+# Further calls are drawn so often anew, each time without those that reach farthest.
+_FURTHER_TURNS = 8
+_NEAR_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,21 @@ def _called(problem: Problem, seed: int) -> Iterator[TestInput]:
         return
     for call in generated_calls(domain, f"{seed} {problem.id}", known=len(problem.examples)):
         yield TestInput(call.provenance, args=call.arguments)
+
+
+def further_calls(problem: Problem, seed: int) -> Iterator[TestInput]:
+    """Calls of the problem's function after those of :func:`inputs`, of the kinds that reach least far."""
+    domain = domain_of(problem) if problem.kind == "function" else None
+    if domain is None:
+        return
+    seen = {identity(call.arguments) for call in generated_calls(domain, f"{seed} {problem.id}")}
+    for turn in range(_FURTHER_TURNS):
+        fresh = list(generated_calls(domain, f"{seed} {problem.id} {turn}"))
+        for call in fresh[: int(len(fresh) * _NEAR_SHARE)]:
+            key = identity(call.arguments)
+            if key not in seen:
+                seen.add(key)
+                yield TestInput(call.provenance, args=call.arguments)
 
 
 def _from_example(problem: Problem, example: Example) -> TestInput:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from harness.formats.planning import InputPlan
-from harness.inputs import TestInput, as_bytes, inputs
+from harness.inputs import TestInput, as_bytes, further_calls, inputs
 from harness.problems import Problem
 
 # Inputs planned for a whole program beside its examples; settling what the examples leave in doubt adds to it.
@@ -21,9 +22,12 @@ class PlannedInputs:
     """
 
     def __init__(self, problem: Problem, seed: int, planned: int = PLANNED_INPUTS) -> None:
+        self._problem = problem
         self._coming: Iterator[TestInput] = inputs(problem, seed)
+        self._calls = further_calls(problem, seed)
         texts = [example.input for example in problem.examples] if problem.kind == "stdin" else []
         self._plan = InputPlan(texts, f"{seed} {problem.id}", planned) if texts and planned else None
+        self._is_at_end = self._plan is None
         self._reports: dict[int, bool] = {}
         self._taken = 0
         self._batch = range(0)  # places of the last batch of the plan
@@ -31,11 +35,10 @@ class PlannedInputs:
     def take(self) -> TestInput | None:
         """The next input; None if there is none, or none before the reports on all that were taken."""
         taken = next(self._coming, None)
-        if taken is None and self._plan is not None and self._is_reported():
+        if taken is None and self._plan is not None and not self._is_at_end and self._is_reported():
             batch = self._plan.next_batch([self._reports[place] for place in self._batch])
             self._batch = range(self._taken, self._taken + len(batch))
-            if not batch:
-                self._plan = None
+            self._is_at_end = not batch
             self._coming = (TestInput(new.provenance, stdin=as_bytes(new.text)) for new in batch)
             taken = next(self._coming, None)
         self._taken += taken is not None
@@ -50,9 +53,17 @@ class PlannedInputs:
         """
         self._reports[place] = valid
 
+    def further(self, count: int) -> list[TestInput]:
+        """New inputs, when there are no more to take, of the kinds that proved valid; fewer where there are no more."""
+        if self._problem.kind == "function":
+            return list(islice(self._calls, count))
+        if self._plan is None:
+            return []
+        return [TestInput(new.provenance, stdin=as_bytes(new.text)) for new in self._plan.further(count)]
+
     def may_have_more(self) -> bool:
         """Whether :meth:`take` may give an input, now or after reports."""
-        return self._plan is not None
+        return not self._is_at_end
 
     def _is_reported(self) -> bool:
         return all(place in self._reports for place in self._batch)

@@ -11,6 +11,7 @@ from harness.checker import Finding, Judgement
 from harness.oracles import TestCase, answer_of, why_failed
 from harness.problems import Candidate, Problem
 from harness.showing import shown_bytes, shown_value
+from harness.strength import Strength
 from harness.verdicts import Counterexample, Verdict, VerdictRow, failure_of
 
 # A candidate that used up a limit this often, or whose answers made the checker do so, is not run on the remaining test
@@ -40,6 +41,10 @@ class Scorecard:
     _first_failure: _Failure | None = None
     _first_fault_of_ours: _Failure | None = None
 
+    def charge(self, outcome: Outcome) -> None:
+        """Count a run that decides nothing, as another one has to confirm it."""
+        self.seconds += outcome.cpu_time_s
+
     def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None = None) -> None:
         """Judge one run.
 
@@ -65,13 +70,18 @@ class Scorecard:
         """Whether earlier test cases have already shown that running this one is a waste."""
         return case > self._last_that_counts()
 
-    def row(self, cases: Sequence[int], dropped_inputs: dict[str, int], remark: str) -> VerdictRow:
+    @property
+    def has_failed(self) -> bool:
+        """Whether a run so far was not accepted."""
+        return self._first_failure is not None or self._first_fault_of_ours is not None
+
+    def row(self, cases: Sequence[int], strength: Strength, dropped_inputs: dict[str, int], remark: str) -> VerdictRow:
         """The verdict.
 
         Args:
             cases: the indexes of the problem's test cases, in order, at least one; each has been recorded unless
                 :meth:`is_settled_before` it.
-            dropped_inputs: see :class:`VerdictRow`.
+            strength, dropped_inputs: see :class:`VerdictRow`.
             remark: what to add to the detail.
         """
         last = self._last_that_counts()
@@ -85,6 +95,7 @@ class Scorecard:
             passed=counted.count(Verdict.ACCEPTED),
             test_cases=len(cases),
             counterexample=failure.counterexample if failure else None,
+            strength=strength,
             dropped_inputs=dropped_inputs,
             detail="; ".join(detail for detail in details if detail),
             seconds=self.seconds,

@@ -24,6 +24,9 @@ class Strength:
         return {"branch_coverage": self.branch_coverage, "mutants_killed": self.mutants_killed}
 
 
+UNRATED = Strength(None, None)
+
+
 def strength(
     taken: Iterable[AbstractSet[Hashable]], branches: int, killed: Iterable[AbstractSet[Hashable]], mutants: int
 ) -> Strength:

@@ -51,8 +51,8 @@ class Tally:
             self._last_problem = row.problem
             self.problems += 1
             self.dropped.update(row.dropped_inputs)
-            if row.proposal is not None:
-                self.proposals.append(one_line(f"{row.problem}: {row.proposal}"))
+            if row.proposed_comparison is not None:
+                self.proposals.append(one_line(f"{row.problem}: {row.proposed_comparison}"))
         self.verdicts[row.verdict] += 1
         if row.expect is None:
             return

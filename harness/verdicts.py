@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from engine import Status
-from harness.proposal import Proposal
+from harness.proposed_comparison import ProposedComparison
+from harness.strength import Strength
 
 
 class Verdict(StrEnum):
@@ -70,10 +71,11 @@ class VerdictRow:
         passed: test cases passed.
         test_cases: test cases of the problem: inputs that the oracles agreed on.
         counterexample: the first test case it fails; None if there is none or no single input is to blame.
+        strength: of the problem's test cases.
         dropped_inputs: inputs that became no test case, by reason (``harness.oracles.Drop``).
         detail: more in words: the error, what was not run and why.
         seconds: CPU seconds of all the candidate's runs.
-        proposal: a comparison under which the oracles would disagree less, if there is one.
+        proposed_comparison: one under which the oracles would disagree less, if there is one.
         expect: the verdicts that the problem row says are right, or None if it says nothing.
     """
 
@@ -83,11 +85,12 @@ class VerdictRow:
     passed: int
     test_cases: int
     counterexample: Counterexample | None
+    strength: Strength
     dropped_inputs: dict[str, int]
     detail: str
     seconds: float
     expect: tuple[Verdict, ...] | None = None
-    proposal: Proposal | None = None
+    proposed_comparison: ProposedComparison | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -103,14 +106,13 @@ class VerdictRow:
             "passed": self.passed,
             "test_cases": self.test_cases,
             "counterexample": self.counterexample.to_json() if self.counterexample else None,
-            # Not measured yet, and null says so.
-            "strength": {"branch_coverage": None, "mutants_killed": None},
+            "strength": self.strength.to_json(),
             "dropped_inputs": self.dropped_inputs,
             "detail": self.detail,
             "seconds": round(self.seconds, 3),
         }
-        if self.proposal is not None:
-            row["proposal"] = self.proposal.to_json()
+        if self.proposed_comparison is not None:
+            row["proposed_comparison"] = self.proposed_comparison.to_json()
         if self.expect is not None:
             row["expect"] = [verdict.value for verdict in self.expect]
         return row

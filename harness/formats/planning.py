@@ -115,7 +115,8 @@ class InputPlan:
         formats: Sequence[Format] | None = None,
     ) -> None:
         known = list(infer(texts) if formats is None else formats)
-        self._steps = _Plan(texts, seed, count, growth, known).steps()
+        self._plan = _Plan(texts, seed, count, growth, known)
+        self._steps = self._plan.steps()
         self._batch: list[Planned] | None = None
         self._finished = False
 
@@ -134,6 +135,10 @@ class InputPlan:
             return []
         return self._batch
 
+    def further(self, count: int) -> list[Planned]:
+        """Inputs beside the plan, small and edge cases, as it stands: of the format that the reports left."""
+        return self._plan.further(count)
+
 
 class _Plan:
     def __init__(self, texts: Sequence[str], seed: object, count: int, growth: int, formats: list[Format]) -> None:
@@ -143,12 +148,21 @@ class _Plan:
         self._growth = growth
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
+        self._chosen: Format | None = None  # by the oracles, among those that explain the examples
+
+    def further(self, count: int) -> list[Planned]:
+        """See :meth:`InputPlan.further`."""
+        if self._chosen is None:
+            return self._mutations(count, None)
+        drawn = self._drawn(self._chosen, "format", (*_SMALL, *_EDGES, *_MIDDLE), count - count // 4)
+        return _mixed(drawn, self._mutations(count // 4, self._chosen))
 
     def steps(self) -> _Steps:
         if not self._formats:
             yield self._mutations(self._count, None)
             return
         format_ = yield from self._most_valid()
+        self._chosen = format_
         # Mixed, so that those that a budget leaves room for are of all kinds.
         yield _mixed(
             self._drawn(format_, "format", _SMALL, self._count // 4),
@@ -158,6 +172,7 @@ class _Plan:
         )
         for doubt in (Doubt.LEAST, Doubt.RELATION, Doubt.ORDER):
             format_ = yield from self._settled(format_, doubt)
+            self._chosen = format_
         yield from self._batch_of(format_, "loose", (*_SMALL, *_EDGES), self._count // 4)
         format_ = yield from self._widened(format_)
         yield from self._grown(format_)

@@ -9,7 +9,7 @@ import pytest
 from fake_engine import ScriptedEngine, ended, printed, returned
 from problem_rows import function_row, problem, stdin_row
 
-from engine import Engine, Outcome, Program, Status
+from engine import Determinism, Engine, Outcome, Program, Status
 from harness.checker import Finding, Inquiry, judgement_of, question
 from harness.inputs import Answer, TestInput
 from harness.verdicts import Verdict, VerdictRow
@@ -101,9 +101,10 @@ def test_a_checker_that_does_not_end_well_has_said_nothing(status: Status, said:
 def test_a_checker_is_asked_about_every_answer_once() -> None:
     same, other, known = Answer(b"a"), Answer(b"b"), Answer(b"c")
     test_input = TestInput("example", known=known)
-    inquiry = Inquiry(test_input, [same, other, same])
-    assert inquiry.questions == [question(test_input, same, answer) for answer in (same, other, known)]
-    assert Inquiry(test_input, [same, None]).questions == []
+    inquiry = Inquiry(test_input, [same, other, same], {1: known, 2: same, 0: None})
+    pairs = [(same, same), (same, other), (same, known), (other, known)]
+    assert inquiry.questions == [question(test_input, *pair) for pair in pairs]
+    assert Inquiry(test_input, [same, None], {0: same}).questions == []
 
 
 def test_answers_may_differ_if_the_checker_takes_them_all() -> None:
@@ -114,7 +115,8 @@ def test_answers_may_differ_if_the_checker_takes_them_all() -> None:
     assert rows[2].counterexample is not None
     assert (rows[2].counterexample.expected, rows[2].counterexample.actual) == ("fine", "bad")
     asked = [json.loads(stdin)["output"] for source, stdin, _ in engine.asked if source == "checker"]
-    assert sorted(asked) == sorted(2 * ["fine", "fine too", "fine as well", "bad"])
+    # What the second oracle answered when varied is asked about beside its own answer.
+    assert sorted(asked) == sorted(2 * ["fine", "fine too", "fine too", "fine as well", "bad"])
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,19 @@ def test_inputs_are_dropped_on_what_the_checker_says(oracles: list[str], example
     [row], _ = judge(checked_row("checker", oracles=oracles, examples=examples, candidates=candidates("fine")))
     assert row.dropped_inputs == {reason: 1}
     assert row.verdict is (Verdict.SANDBOX_ERROR if reason == "checker_failed" else Verdict.NO_ORACLE)
+
+
+@pytest.mark.parametrize(("varied", "dropped"), [("fine again", {}), ("bad", {"nondeterministic": 2})])
+def test_an_oracle_may_vary_as_far_as_the_checker_allows(varied: str, dropped: dict[str, int]) -> None:
+    class Varying(ScriptedEngine):
+        def submit(self, program: Program, *args: Any, determinism: str = Determinism.FIXED, **options: Any) -> Any:
+            changed = program.source == "fine" and determinism == Determinism.VARIED
+            return super().submit(Program(varied) if changed else program, *args, determinism=determinism, **options)
+
+    with Varying(numbered) as engine:
+        row = checked_row("checker", oracles=["fine"], candidates=candidates("fine"))
+        [judged] = verify([problem(row)], engine, planned=0)
+    assert judged.dropped_inputs == dropped
 
 
 def test_a_checker_that_fails_on_the_oracles_is_reported_as_ours() -> None:

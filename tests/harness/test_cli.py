@@ -250,7 +250,7 @@ def test_verify_proposes_a_comparison_and_uses_it_when_told(tmp_path: Path, capf
     [proposing] = rows_of((tmp_path / "out.jsonl").read_text())
     assert proposing["verdict"] == "no_oracle"
     assert "p1: unordered lines would explain 1 of 1 disagreements" in capfd.readouterr().out
-    assert cli.main([*command, "--compare", json.dumps(proposing["proposal"]["comparison"])]) == 0
+    assert cli.main([*command, "--compare", json.dumps(proposing["proposed_comparison"]["comparison"])]) == 0
     [judged] = rows_of((tmp_path / "out.jsonl").read_text())
     assert (judged["verdict"], judged["test_cases"]) == ("accepted", 1)
     assert "proposed" not in capfd.readouterr().out

@@ -10,7 +10,7 @@ from fake_engine import ScriptedEngine, printed, returned
 from problem_rows import function_row, problem, stdin_row
 from rich.console import Console
 
-from engine import Outcome, Program
+from engine import Determinism, Outcome, Program
 from harness.compare import Comparison
 from harness.disagreements import Disagreements, looser_than
 from harness.inputs import Answer, TestInput
@@ -122,21 +122,34 @@ def test_a_proposal_is_in_the_row_and_is_not_used() -> None:
     )
     [judged] = judge(row)
     assert (judged.test_cases, judged.dropped_inputs) == (1, {"disagree": 2})
-    assert judged.to_json()["proposal"] == {
+    assert judged.to_json()["proposed_comparison"] == {
         "comparison": {"kind": "unordered_lines"},
         "explains": 2,
         "disagreements": 2,
     }
-    [asked_for] = judge(row | {"comparison": judged.to_json()["proposal"]["comparison"]})
+    [asked_for] = judge(row | {"comparison": judged.to_json()["proposed_comparison"]["comparison"]})
     assert (asked_for.verdict, asked_for.test_cases, asked_for.dropped_inputs) == (Verdict.ACCEPTED, 3, {})
-    assert "proposal" not in asked_for.to_json()
+    assert "proposed_comparison" not in asked_for.to_json()
 
 
 def test_a_proposal_is_in_the_row_though_there_is_no_test_case() -> None:
     row = stdin_row(oracles=["up", "down"], examples=[{"input": "3"}], candidates=[{"id": "c", "source": "down"}])
     [judged] = judge(row)
     assert judged.verdict is Verdict.NO_ORACLE
-    assert judged.proposal is not None
+    assert judged.proposed_comparison is not None
+
+
+def test_an_oracle_that_varies_in_the_order_of_its_lines_gets_it_proposed() -> None:
+    class Varying(ScriptedEngine):
+        def submit(self, program: Program, *args: Any, determinism: str = Determinism.FIXED, **options: Any) -> Any:
+            varied = Program("down") if determinism == Determinism.VARIED else program
+            return super().submit(varied, *args, determinism=determinism, **options)
+
+    with Varying(upwards_or_downwards) as engine:
+        row = stdin_row(oracles=["up"], examples=[{"input": "3"}])
+        [judged] = verify([problem(row)], engine, planned=0)
+    assert judged.dropped_inputs == {"nondeterministic": 1}
+    assert judged.to_json()["proposed_comparison"]["comparison"] == {"kind": "unordered_lines"}
 
 
 def test_a_function_gets_a_tolerance_proposed() -> None:
@@ -144,7 +157,7 @@ def test_a_function_gets_a_tolerance_proposed() -> None:
         return returned(0.12345 if program.source == "right" else 0.123)
 
     [judged] = judge(function_row(oracles=["right", "rounds"], examples=[{"input": [1]}]), script)
-    assert judged.to_json()["proposal"]["comparison"] == {
+    assert judged.to_json()["proposed_comparison"]["comparison"] == {
         "kind": "value",
         "absolute_tolerance": 0.001,
         "relative_tolerance": 0.001,

@@ -11,12 +11,13 @@ from harness.compare import Comparison
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ProposedComparison:
     """A comparison, and what speaks for it.
 
     Attributes:
-        explains: dropped inputs on which the oracles, and the output given with the input, agree under it.
-        disagreements: inputs dropped because they do not agree as things are.
+        explains: dropped inputs on which all answers are the same under it: of the oracles, fixed and varied, and the
+            one given with the input.
+        disagreements: inputs dropped because they are not the same as things are.
     """
 
     comparison: Comparison
