@@ -155,13 +155,14 @@ class Examination:
         about_oracles = "; ".join(self._about_oracles(settled))
         if self._sandbox_error is not None:
             return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, remark) for card in self._scorecards]
-        if not cases and self._checker_failures:
-            detail = "; ".join(filter(None, (self._first_checker_failure(), remark)))
+        about_checker = self._about_checker(settled)
+        if not cases and about_checker:
+            detail = "; ".join(filter(None, (about_checker, remark)))
             return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, detail) for card in self._scorecards]
         if not cases:
             detail = "; ".join(filter(None, (self._first_crash() or about_oracles, remark)))
             return [self._unjudged(card, Verdict.NO_ORACLE, dropped, detail) for card in self._scorecards]
-        remark = "; ".join(filter(None, (remark, about_oracles)))
+        remark = "; ".join(filter(None, (remark, about_oracles, about_checker)))
         strength = self._findings.strength if self._findings else UNRATED
         return [
             card.row([case for case in cases if number in self._own.get(case, {number})], strength, dropped, remark)
@@ -303,7 +304,7 @@ class Examination:
         for check in inquiry.questions:
             self._line_up_check(self._checker, check, partial(self._answer_checked, index, inquiry, check))
         if not inquiry.questions:
-            self._settle(index, self._asked.pop(index), inquiry.agree)
+            self._settle(index, self._asked.pop(index), None)
 
     def _stop(self, why: str) -> None:
         """Give the problem up, for a fault of ours."""
@@ -323,19 +324,26 @@ class Examination:
         failure = inquiry.failure()
         if failure is not None:
             self._checker_failures[index] = failure
-        self._settle(index, self._asked.pop(index), inquiry.agree)
+        self._settle(index, self._asked.pop(index), inquiry.agree if failure is None else None)
 
-    def _settle(self, index: int, asked: _Asked, agree: Agree) -> None:
+    def _settle(self, index: int, asked: _Asked, agree: Agree | None) -> None:
+        """Make an input a test case, or drop it.
+
+        Args:
+            agree: whether answers to it are the same; None where a checker decides that, and has not.
+        """
         if asked.exhausted:
             self._exhausted.add(index)
-        self._dissents[index] = dissent(asked.answers, agree)
-        self._nondeterministic[index] = {
-            number for number, varied in asked.varied.items() if differs(asked.answers[number], varied, agree)
-        }
-        if index in self._checker_failures:
-            result: TestCase | Drop = Drop.CHECKER_FAILED
+        result: TestCase | Drop
+        if agree is None:
+            result = Drop.CHECKER_FAILED if index in self._checker_failures else Drop.CRASH
+            self._dissents[index], self._nondeterministic[index] = Dissent(), set()
         else:
             result = settle(index, asked.input, asked.answers, self.problem.how_compared, agree)
+            self._dissents[index] = dissent(asked.answers, agree)
+            self._nondeterministic[index] = {
+                number for number, varied in asked.varied.items() if differs(asked.answers[number], varied, agree)
+            }
         if isinstance(result, TestCase) and self._nondeterministic[index]:
             result = Drop.NONDETERMINISTIC
         if result in (Drop.DISAGREE, Drop.CONTRADICTS_EXAMPLE, Drop.NONDETERMINISTIC):
@@ -386,9 +394,9 @@ class Examination:
         (index, number), why = min(self._crashes.items())
         return f"oracle {number + 1} failed on input {index + 1}: {why}"
 
-    def _first_checker_failure(self) -> str:
-        index, why = min(self._checker_failures.items())
-        return f"on the oracles' answers to input {index + 1} {why}"
+    def _about_checker(self, counted: Iterable[int]) -> str:
+        failed = sorted(self._checker_failures.keys() & set(counted))
+        return f"on the oracles' answers to input {failed[0] + 1} {self._checker_failures[failed[0]]}" if failed else ""
 
     def _about_oracles(self, counted: Iterable[int]) -> list[str]:
         indexes = list(counted)

@@ -154,6 +154,18 @@ def test_a_checker_that_fails_on_the_oracles_is_reported_as_ours() -> None:
     assert row.detail == "on the oracles' answers to input 1 the checker failed: nonzero_exit: KeyError: 1"
 
 
+def test_a_checker_that_fails_now_and_then_is_reported_beside_the_verdict() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "checker" and json.loads(stdin)["input"] == "30\n":
+            return printed("perhaps")
+        return numbered(program, stdin, args)
+
+    [row], _ = judge(checked_row("checker", oracles=["fine"], candidates=candidates("fine")), script)
+    assert (row.verdict, row.test_cases, row.dropped_inputs) == (Verdict.ACCEPTED, 1, {"checker_failed": 1})
+    assert row.detail.startswith("on the oracles' answers to input 2 the checker failed: expected `accepted`")
+    assert row.detail.endswith("it printed perhaps")
+
+
 def test_a_checker_that_fails_on_an_answer_is_reported_as_ours() -> None:
     [row], _ = judge(checked_row("checker", oracles=["fine"], candidates=candidates("crash")))
     assert (row.verdict, row.passed) == (Verdict.SANDBOX_ERROR, 0)
@@ -192,6 +204,18 @@ def test_a_checker_that_cannot_be_run_ends_the_problem() -> None:
 
     [row], _ = judge(checked_row("checker", oracles=["fine"], candidates=candidates("fine")), script)
     assert (row.verdict, row.detail) == (Verdict.SANDBOX_ERROR, "the checker could not be run: no jail")
+
+
+def test_where_an_oracle_crashes_the_checker_is_not_asked_and_nobody_is_called_nondeterministic() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "fine too" and stdin == b"12\n":
+            return ended(Status.NONZERO_EXIT)
+        return numbered(program, stdin, args)
+
+    row = checked_row("checker", oracles=["fine", "fine too"], candidates=candidates("fine"))
+    [judged], engine = judge(row, script)
+    assert (judged.dropped_inputs, judged.test_cases, judged.detail) == ({"crash": 1}, 1, "")
+    assert all(b"30" in stdin for source, stdin, _ in engine.asked if source == "checker")
 
 
 def test_a_candidate_without_an_answer_is_not_asked_about() -> None:
