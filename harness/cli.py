@@ -20,6 +20,7 @@ from harness.errors import HarnessError, Interrupted
 from harness.exit_status import ExitStatus
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.showing import one_line
+from harness.stated_comparison import read_option
 
 NAME = "semi-instruct"
 
@@ -68,6 +69,9 @@ def verify(
     ] = PLANNED_INPUTS,
     seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(metavar="KIND|JSON", help="How answers compare where the problem does not say.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON lines, alone.")] = False,
 ) -> int:
     """Judge candidates against oracles.
@@ -75,7 +79,8 @@ def verify(
     Without -o the verdicts go to stdout. Exit status 0 when all is judged, whatever the verdicts; 1 if rows say what
     verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
     """
-    options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json)
+    comparison = read_option(compare) if compare is not None else None
+    options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json, comparison)
     return verify_command.execute(options)
 
 

@@ -1,6 +1,6 @@
 """When an actual answer is the expected one. Pure functions on data that programs nobody trusts have made.
 
-Time and memory stay linear in the size of the answers, whatever bytes they are made of.
+Time and memory stay linear in the size of the answers, whatever bytes they are made of (lines in any order are sorted).
 """
 
 from __future__ import annotations
@@ -12,44 +12,82 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.same_number import same_literal
+from harness.same_number import Tolerance, same_literal
 from harness.same_value import same_value
+from harness.unordered_lines import same_in_any_order
 
 TOLERANCE = 1e-6
 
-OutputKind = Literal["exact", "lines", "tokens"]
-OUTPUT_KINDS: tuple[OutputKind, ...] = ("exact", "lines", "tokens")
-VALUE_KIND: Literal["value"] = "value"
+ComparisonKind = Literal["exact", "lines", "tokens", "unordered_lines", "checker", "value"]
+OUTPUT_KINDS: tuple[ComparisonKind, ...] = ("exact", "lines", "tokens", "unordered_lines", "checker")
+VALUE_KINDS: tuple[ComparisonKind, ...] = ("value", "checker")
+MEASURING_KINDS: tuple[ComparisonKind, ...] = ("tokens", "unordered_lines", "value")
+WORD_KINDS: tuple[ComparisonKind, ...] = ("tokens", "unordered_lines")
 
 _SPACE = re.compile(rb"\s")
 _BLOCK_BYTES = 1 << 16
 
 
-class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the answers of one test case are compared. Stored with the test case.
 
     Attributes:
         kind: for printed output, ``exact`` (the same bytes), ``lines`` (the same lines, white space at the end of each
-            and empty lines at the end of all folded away) or ``tokens`` (the same words between white space, or
-            decimals within the tolerance: ``harness.same_number``); for returned values, ``value``
-            (``harness.same_value``).
-        tolerance: how far apart two numbers that are not both integers may be, absolute or relative.
+            and empty lines at the end of all folded away), ``tokens`` (the same words between white space, or decimals
+            within the tolerance: ``harness.same_number``) or ``unordered_lines`` (the same tokens, or lines of the same
+            tokens in whatever order); for returned values, ``value`` (``harness.same_value``); for both, ``checker``:
+            a program decides, and :meth:`agree` cannot be asked (``harness.checker``).
+        absolute_tolerance, relative_tolerance: how far apart two numbers may be that are not both integers
+            (``harness.same_number.Tolerance``); for the ``MEASURING_KINDS``.
+        ignore_case: whether ASCII letters of either case are the same; for the ``WORD_KINDS``.
+        checker: source of the checker program.
     """
 
-    kind: Literal["exact", "lines", "tokens", "value"] = "tokens"
-    tolerance: float = TOLERANCE
+    kind: ComparisonKind
+    absolute_tolerance: float = TOLERANCE
+    relative_tolerance: float = TOLERANCE
+    ignore_case: bool = False
+    checker: str | None = None
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Both tolerances."""
+        return Tolerance(self.absolute_tolerance, self.relative_tolerance)
 
     def agree(self, expected: Any, actual: Any) -> bool:
-        """Whether the answers are the same: bytes of stdout for the output kinds, a decoded value for ``value``."""
+        """Whether the answers are the same: bytes of stdout for the output kinds, a decoded value for ``value``.
+
+        Raises:
+            ValueError: the kind is ``checker``.
+        """
         match self.kind:
             case "exact":
                 return bool(expected == actual)
             case "lines":
                 return _same_lines(expected, actual)
             case "tokens":
-                return _same_tokens(expected, actual, self.tolerance)
+                return self._same_words(*self._folded(expected, actual))
+            case "unordered_lines":
+                return same_in_any_order(*self._folded(expected, actual), self._same_words)
             case "value":
                 return same_value(expected, actual, self.tolerance)
+            case "checker":
+                raise ValueError("what a checker says is not known before it has been run")
+
+    def __str__(self) -> str:
+        """The comparison in a few words, for people."""
+        words = [self.kind.replace("_", " ")]
+        if self.ignore_case:
+            words.append("in either case")
+        if self.kind in MEASURING_KINDS and self.tolerance != (TOLERANCE, TOLERANCE):
+            words.append(f"within {self.absolute_tolerance:g} absolute or {self.relative_tolerance:g} relative")
+        return " ".join(words)
+
+    def _folded(self, expected: bytes, actual: bytes) -> tuple[bytes, bytes]:
+        return (expected.lower(), actual.lower()) if self.ignore_case else (expected, actual)
+
+    def _same_words(self, expected: bytes, actual: bytes) -> bool:
+        return _same_tokens(expected, actual, self.tolerance)
 
 
 def _same_lines(expected: bytes, actual: bytes) -> bool:
@@ -61,7 +99,7 @@ def _same_lines(expected: bytes, actual: bytes) -> bool:
     )
 
 
-def _same_tokens(expected: bytes, actual: bytes, tolerance: float) -> bool:
+def _same_tokens(expected: bytes, actual: bytes, tolerance: Tolerance) -> bool:
     if expected == actual:
         return True
     # A word without a partner is a difference: a beginning of the right answer is not the right answer.

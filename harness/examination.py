@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from engine import Determinism, Limits, Outcome, Program, Status
 from engine.inside.values import dumps
 from harness.asking import Ask, Conversation
+from harness.checker import CHECKER_LIMITS, Finding, Inquiry, Judgement, checker_of, judgement_of, question
+from harness.disagreements import Disagreements
 from harness.inputs import Answer, TestInput
-from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
+from harness.oracles import Agree, Drop, TestCase, answer_of, settle, why_failed
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
 from harness.scorecard import Scorecard
@@ -73,7 +75,7 @@ class _Asked:
     answers: list[Answer | None]
     varied: dict[int, Answer | None] = field(default_factory=dict)  # by oracle
     exhausted: bool = False
-    seconds: float = 0.0  # that the oracles took
+    seconds: float = 0.0  # that the oracles, and the checker on their answers, took so far
     slowest_s: float = 0.0
 
 
@@ -94,6 +96,8 @@ class Examination:
     planned: int = PLANNED_INPUTS
     sources: Sources = ALL_SOURCES
     _inputs: PlannedInputs = field(init=False)
+    _checker: Program | None = field(init=False)
+    _disagreements: Disagreements = field(init=False)
     _oracles: list[Program] = field(init=False)
     _candidates: list[Program] = field(init=False)
     _scorecards: list[Scorecard] = field(init=False)
@@ -106,6 +110,7 @@ class Examination:
     _search: Conversation[Findings] | None = None
     _findings: Findings | None = None
     _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # input and oracle, and why
+    _checker_failures: dict[int, str] = field(default_factory=dict)  # input, and why
     _dissents: dict[int, Dissent] = field(default_factory=dict)
     _nondeterministic: dict[int, set[int]] = field(default_factory=dict)  # by input, the oracles it shows to be so
     _running: int = 0
@@ -117,6 +122,8 @@ class Examination:
 
     def __post_init__(self) -> None:
         self._inputs = PlannedInputs(self.problem, self.seed, self.planned, self.sources)
+        self._disagreements = Disagreements(self.problem.how_compared)
+        self._checker = checker_of(self.problem.how_compared)
         self._oracles = [self.problem.program(source) for source in self.problem.oracles]
         self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
         self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]
@@ -139,23 +146,34 @@ class Examination:
 
     def rows(self) -> list[VerdictRow]:
         """The verdict of each candidate, in the order of the problem, when all is done."""
-        last = self._last_that_counts()
-        settled = {index: drop for index, drop in sorted(self._settled.items()) if index <= last}
+        settled = self._settled_that_count()
+        proposed = self._disagreements.proposal(settled)
+        return [replace(row, proposed_comparison=proposed) for row in self._judged(settled)]
+
+    def _judged(self, settled: dict[int, Drop | None]) -> list[VerdictRow]:
         cases = [index for index, drop in settled.items() if drop is None]
         dropped = {drop.value: count for drop, count in Counter(filter(None, settled.values())).items()}
         remark = self._remark(len(settled))
         about_oracles = "; ".join(self._about_oracles(settled))
         if self._sandbox_error is not None:
             return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, remark) for card in self._scorecards]
+        about_checker = self._about_checker(settled)
+        if not cases and about_checker:
+            detail = "; ".join(filter(None, (about_checker, remark)))
+            return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, detail) for card in self._scorecards]
         if not cases:
             detail = "; ".join(filter(None, (self._first_crash() or about_oracles, remark)))
             return [self._unjudged(card, Verdict.NO_ORACLE, dropped, detail) for card in self._scorecards]
-        remark = "; ".join(filter(None, (remark, about_oracles)))
+        remark = "; ".join(filter(None, (remark, about_oracles, about_checker)))
         strength = self._findings.strength if self._findings else UNRATED
         return [
             card.row([case for case in cases if number in self._own.get(case, {number})], strength, dropped, remark)
             for number, card in enumerate(self._scorecards)
         ]
+
+    def _settled_that_count(self) -> dict[int, Drop | None]:
+        last = self._last_that_counts()
+        return {index: drop for index, drop in sorted(self._settled.items()) if index <= last}
 
     def _may_take(self) -> bool:
         if self._sandbox_error is not None or self._taken > self._last_that_counts():
@@ -199,7 +217,7 @@ class Examination:
             return not self._search.is_over and self._sandbox_error is None and not self._over_budget
         if self.sources < Sources.FEEDBACK or not self.planned or self.problem.language != "python":
             return False
-        if self._may_take() or not self._kept:
+        if self._may_take() or not self._kept or self._checker is not None:
             return False
         return self._sandbox_error is None and not self._over_budget and self._last_that_counts() == float("inf")
 
@@ -251,17 +269,23 @@ class Examination:
                 again = confirming(limits)
                 self._waiting.appendleft(partial(self._candidate_run, case, again, program, card))
             else:
-                card.record(case, outcome)
+                self._judge(case, card, outcome)
 
         return Run(program, case.input.stdin, case.input.args or (), limits, done, Status.COMPILE_ERROR)
+
+    def _line_up_check(self, checker: Program, asked: bytes, done: Callable[[Outcome], None]) -> None:
+        if self._sandbox_error is not None:
+            return
+        # First of all: what waits for it holds outputs in memory.
+        run = Run(checker, asked, (), CHECKER_LIMITS, done, Status.SANDBOX_ERROR)
+        self._waiting.appendleft(lambda: run)
 
     def _oracle_done(self, index: int, number: int, determinism: Determinism, outcome: Outcome) -> None:
         self._running -= 1
         self._spent += outcome.cpu_time_s
         if outcome.status is Status.SANDBOX_ERROR:
             # The engine has tried again already. It is our fault and not the oracle's, so it decides nothing.
-            self._sandbox_error = outcome.detail
-            self._waiting.clear()
+            self._stop(f"an oracle could not be run: {one_line(outcome.detail)}")
             return
         asked = self._asked[index]
         answer = answer_of(self.problem, outcome)
@@ -275,21 +299,60 @@ class Examination:
             if answer is None:
                 self._crashes[index, number] = why_failed(outcome)
         asked.missing -= 1
-        if not asked.missing:
-            self._settle(index, self._asked.pop(index))
+        if asked.missing:
+            return
+        if self._checker is None:
+            self._settle(index, self._asked.pop(index), self.problem.how_compared.agree)
+            return
+        inquiry = Inquiry(asked.input, asked.answers, asked.varied)
+        for check in inquiry.questions:
+            self._line_up_check(self._checker, check, partial(self._answer_checked, index, inquiry, check))
+        if not inquiry.questions:
+            self._settle(index, self._asked.pop(index), None)
 
-    def _settle(self, index: int, asked: _Asked) -> None:
+    def _stop(self, why: str) -> None:
+        """Give the problem up, for a fault of ours."""
+        self._sandbox_error = why
+        self._waiting.clear()
+
+    def _answer_checked(self, index: int, inquiry: Inquiry, check: bytes, outcome: Outcome) -> None:
+        self._running -= 1
+        self._spent += outcome.cpu_time_s
+        if outcome.status is Status.SANDBOX_ERROR:
+            self._stop(f"the checker could not be run: {one_line(outcome.detail)}")
+            return
+        self._asked[index].seconds += outcome.cpu_time_s
+        inquiry.record(check, outcome)
+        if not inquiry.is_answered():
+            return
+        failure = inquiry.failure()
+        if failure is not None:
+            self._checker_failures[index] = failure
+        self._settle(index, self._asked.pop(index), inquiry.agree if failure is None else None)
+
+    def _settle(self, index: int, asked: _Asked, agree: Agree | None) -> None:
+        """Make an input a test case, or drop it.
+
+        Args:
+            agree: whether answers to it are the same; None where a checker decides that, and has not.
+        """
         if asked.exhausted:
             self._exhausted.add(index)
-        self._dissents[index] = dissent(asked.answers, self.problem.how_compared)
-        self._nondeterministic[index] = {
-            number
-            for number, varied in asked.varied.items()
-            if differs(asked.answers[number], varied, self.problem.how_compared)
-        }
-        result = settle(index, asked.input, asked.answers, self.problem.how_compared)
+        result: TestCase | Drop
+        if agree is None:
+            result = Drop.CHECKER_FAILED if index in self._checker_failures else Drop.CRASH
+            self._dissents[index], self._nondeterministic[index] = Dissent(), set()
+        else:
+            result = settle(index, asked.input, asked.answers, self.problem.how_compared, agree)
+            self._dissents[index] = dissent(asked.answers, agree)
+            self._nondeterministic[index] = {
+                number for number, varied in asked.varied.items() if differs(asked.answers[number], varied, agree)
+            }
         if isinstance(result, TestCase) and self._nondeterministic[index]:
             result = Drop.NONDETERMINISTIC
+        if result in (Drop.DISAGREE, Drop.CONTRADICTS_EXAMPLE, Drop.NONDETERMINISTIC):
+            varied = [answer for _, answer in sorted(asked.varied.items()) if answer is not None]
+            self._disagreements.record(index, asked.input, [*asked.answers, *varied])
         quick = asked.slowest_s <= QUICK_SHARE * self.problem.time_limit_s
         self._inputs.report(index, valid=not isinstance(result, Drop) and quick)
         if isinstance(result, Drop):
@@ -302,8 +365,25 @@ class Examination:
             for number in sorted(self._own.get(index, range(len(self._candidates)))):
                 program, card = self._candidates[number], self._scorecards[number]
                 self._waiting.append(partial(self._candidate_run, result, limits, program, card))
-            if self._search is None and _size(result) <= _LARGEST_SEARCHED:
+            if self._search is None and self._checker is None and _size(result) <= _LARGEST_SEARCHED:
                 self._kept.append(result)
+
+    def _judge(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
+        """Have a candidate's answer checked if a checker decides, and the run recorded."""
+        answer = answer_of(self.problem, outcome)
+        if self._checker is None or answer is None:
+            card.record(case, outcome)
+            return
+        asked = question(case.input, case.expected, answer)
+        if asked == question(case.input, case.expected, case.expected):
+            card.record(case, outcome, Judgement(Finding.ACCEPTED))
+            return
+
+        def checked(check: Outcome) -> None:
+            self._running -= 1
+            card.record(case, outcome, judgement_of(check))
+
+        self._line_up_check(self._checker, asked, checked)
 
     def _last_that_counts(self) -> float:
         """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""
@@ -318,6 +398,10 @@ class Examination:
         (index, number), why = min(self._crashes.items())
         return f"oracle {number + 1} failed on input {index + 1}: {why}"
 
+    def _about_checker(self, counted: Iterable[int]) -> str:
+        failed = sorted(self._checker_failures.keys() & set(counted))
+        return f"on the oracles' answers to input {failed[0] + 1} {self._checker_failures[failed[0]]}" if failed else ""
+
     def _about_oracles(self, counted: Iterable[int]) -> list[str]:
         indexes = list(counted)
         varying = sorted(set().union(*(self._nondeterministic[index] for index in indexes)))
@@ -325,7 +409,7 @@ class Examination:
 
     def _remark(self, counted: int) -> str:
         if self._sandbox_error is not None:
-            return f"an oracle could not be run: {one_line(self._sandbox_error)}"
+            return self._sandbox_error
         if self._last_that_counts() < float("inf"):
             return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running: only {counted} inputs taken"
         if self._over_budget:

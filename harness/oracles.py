@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from engine import Outcome, Status
 from harness.compare import Comparison
 from harness.inputs import Answer, TestInput
 from harness.problems import Problem
 from harness.showing import LONGEST_SHOWN, one_line
+
+# Whether an expected and an actual answer are the same, of their contents.
+Agree = Callable[[Any, Any], bool]
 
 _LONGEST_ERROR = 300
 
@@ -22,7 +26,9 @@ class Drop(StrEnum):
     DISAGREE = "disagree"  # the oracles answer differently: several answers may be right
     CONTRADICTS_EXAMPLE = "contradicts_example"  # the oracles agree, but not with the output given with the input
     NONDETERMINISTIC = "nondeterministic"  # an oracle answers otherwise when the run is varied
-    INCOMPARABLE = "incomparable"  # the answer holds a value that cannot cross the wall and so equals nothing
+    INCOMPARABLE = "incomparable"  # the answer is not the same as itself: a value in it cannot cross the wall, or
+    # the checker takes it for wrong
+    CHECKER_FAILED = "checker_failed"  # the checker program said nothing that counts of the oracles' answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,11 @@ def why_failed(outcome: Outcome) -> str:
 
 
 def settle(
-    index: int, test_input: TestInput, answers: Sequence[Answer | None], comparison: Comparison
+    index: int,
+    test_input: TestInput,
+    answers: Sequence[Answer | None],
+    comparison: Comparison,
+    agree: Agree | None = None,
 ) -> TestCase | Drop:
     """Make an input a test case if all oracles answered it, agree, and agree with the output that came with it.
 
@@ -77,25 +87,27 @@ def settle(
     Args:
         index: see :class:`TestCase`.
         answers: one for each oracle, None for a crash; at least one.
+        agree: what a checker has said, where one decides; else the comparison decides.
     """
+    agree = agree or comparison.agree
     given = [answer for answer in answers if answer is not None]
     if len(given) < len(answers):
         return Drop.CRASH
-    if not comparison.agree(given[0].content, given[0].content):
+    if not agree(given[0].content, given[0].content):
         return Drop.INCOMPARABLE
-    expected = _accepting_all(given, comparison)
+    expected = _accepting_all(given, agree)
     if expected is None:
         return Drop.DISAGREE
     if test_input.known is not None:
-        expected = _accepting_all([*given, test_input.known], comparison)
+        expected = _accepting_all([*given, test_input.known], agree)
     if expected is None:
         return Drop.CONTRADICTS_EXAMPLE
     return TestCase(index, test_input, expected, comparison)
 
 
-def _accepting_all(answers: Sequence[Answer], comparison: Comparison) -> Answer | None:
+def _accepting_all(answers: Sequence[Answer], agree: Agree) -> Answer | None:
     """The first answer beside which all the others are right, or None."""
     for expected in answers:
-        if all(comparison.agree(expected.content, other.content) for other in answers if other is not expected):
+        if all(agree(expected.content, other.content) for other in answers if other is not expected):
             return expected
     return None

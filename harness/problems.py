@@ -6,14 +6,16 @@ import json
 import re
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 import msgspec
 
 from engine import InvalidProgram, Limits, Program, ValueRefused
 from engine.inside.values import decode
-from harness.compare import OUTPUT_KINDS, VALUE_KIND, Comparison
+from harness.compare import Comparison, ComparisonKind
 from harness.errors import BadRow
+from harness.stated_comparison import faults as comparison_faults
+from harness.stated_comparison import meant_by
 from harness.verdicts import Verdict
 
 MIB = 1 << 20
@@ -69,8 +71,8 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         entry: name of that function.
         time_limit_s: seconds the task gives; see :attr:`cpu_time_s` for what is granted.
         memory_limit_mib: memory of a run, interpreter included.
-        comparison: how printed output is compared, ``tokens`` if it does not say; returned values are compared as
-            ``value``.
+        comparison: how answers are compared: a kind of ``harness.compare.Comparison`` or a whole one; if it does not
+            say, ``tokens`` for printed output and ``value`` for returned values.
         title, difficulty, note: for people; not used.
     """
 
@@ -82,7 +84,7 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     entry: str | None = None
     time_limit_s: float = 2.0
     memory_limit_mib: int = 1024
-    comparison: str | None = None
+    comparison: str | Comparison | None = None
     examples: tuple[Example, ...] = ()
     title: str | None = None
     difficulty: str | int | float | None = None
@@ -101,9 +103,13 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def how_compared(self) -> Comparison:
         """The comparison of the problem's test cases."""
-        if self.kind == "function":
-            return Comparison(VALUE_KIND)
-        return msgspec.convert({"kind": self.comparison or "tokens"}, Comparison)
+        return meant_by(self.comparison, self.kind)
+
+    def compared_by(self, comparison: Comparison) -> Problem:
+        """This problem with a comparison of the user's, if its row states none and answers of its kind can have it."""
+        if self.comparison is not None or any(comparison_faults(comparison, self.kind)):
+            return self
+        return msgspec.structs.replace(self, comparison=comparison)
 
     def program(self, source: str) -> Program:
         """A source of this problem as a program."""
@@ -155,6 +161,8 @@ def _explain(message: str) -> tuple[str, str]:
         return named, "is required" if name[1] == "missing required" else "is not a field that is known here"
     if field == "kind":
         return field, "expected `stdin` or `function`"
+    if field == "comparison.kind":
+        return field, f"expected {' or '.join(get_args(ComparisonKind))}"
     return field or "row", reason[:1].lower() + reason[1:]
 
 
@@ -164,10 +172,8 @@ def _faults(problem: Problem) -> Iterable[tuple[str, str]]:
     yield from _limit_faults(problem)
     if not problem.oracles:
         yield "oracles", "at least one source is required"
-    if problem.comparison is not None:
-        kinds = OUTPUT_KINDS if problem.kind == "stdin" else (VALUE_KIND,)
-        if problem.comparison not in kinds:
-            yield "comparison", f"expected {' or '.join(kinds)} for a {problem.kind} problem"
+    for field, reason in comparison_faults(problem.comparison, problem.kind):
+        yield f"comparison.{field}" if field else "comparison", reason
     for index, example in enumerate(problem.examples):
         yield from _example_faults(problem.kind, f"examples[{index}]", example)
     yield from _candidate_faults(problem.candidates)

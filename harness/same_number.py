@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import NamedTuple
 
 _INTEGER = re.compile(rb"[+-]?(?:0|[1-9][0-9]*+)")
 _DECIMAL = re.compile(rb"[+-]?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
@@ -18,7 +19,19 @@ _LONGEST_DECIMAL = 1_000
 _WHOLE_FLOATS_FROM = 1 << 52
 
 
-def same_literal(expected: bytes, actual: bytes, tolerance: float) -> bool:
+class Tolerance(NamedTuple):
+    """How far apart two numbers may be that are not both integers: as much as either allows. Both at least 0.
+
+    Attributes:
+        absolute: of their difference.
+        relative: of their difference, as a share of the larger.
+    """
+
+    absolute: float
+    relative: float
+
+
+def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance) -> bool:
     """Whether two words are numbers that are the same answer. Linear in their length.
 
     An expected integer wants an integer: who prints ``3.0`` for ``3`` has divided where he should not have, and is
@@ -34,15 +47,23 @@ def same_literal(expected: bytes, actual: bytes, tolerance: float) -> bool:
     return same_number(float(expected), int(actual) if whole else float(actual), tolerance, infinite_is_number=False)
 
 
-def same_number(first: int | float, second: int | float, tolerance: float, *, infinite_is_number: bool = True) -> bool:
+def measure(word: bytes) -> float | None:
+    """A printed number as a float, for putting words in an order; None for text and for what is too long to measure."""
+    if len(word) > _LONGEST_DECIMAL or not _DECIMAL.fullmatch(word):
+        return None
+    return float(word)
+
+
+def same_number(
+    first: int | float, second: int | float, tolerance: Tolerance, *, infinite_is_number: bool = True
+) -> bool:
     """Whether two numbers are the same answer.
 
-    Two integers must be equal. Two floats may differ by ``tolerance``, absolutely or relative to the larger. An
-    integer and a float may differ by ``tolerance`` absolutely and no more, computed without rounding: an exact result
-    is not to be met by an approximate one just because both are big.
+    Two integers must be equal. Two floats may differ by the tolerance. An integer and a float may differ by its
+    absolute part and no more, computed without rounding: an exact result is not to be met by an approximate one just
+    because both are big.
 
     Args:
-        tolerance: how far apart, at least 0.
         infinite_is_number: whether inf equals inf. Not so for printed words that merely overflow.
 
     NaN equals NaN here: an oracle that answers NaN means it.
@@ -50,22 +71,22 @@ def same_number(first: int | float, second: int | float, tolerance: float, *, in
     if isinstance(first, int) and isinstance(second, int):
         return first == second
     if isinstance(first, int) and isinstance(second, float):
-        return _near_integer(second, first, tolerance)
+        return _near_integer(second, first, tolerance.absolute)
     if isinstance(first, float) and isinstance(second, int):
-        return _near_integer(first, second, tolerance)
+        return _near_integer(first, second, tolerance.absolute)
     if math.isinf(first) or math.isinf(second):
         return infinite_is_number and first == second
     if math.isnan(first) or math.isnan(second):
         return math.isnan(first) and math.isnan(second)
-    return math.isclose(first, second, rel_tol=tolerance, abs_tol=tolerance)
+    return math.isclose(first, second, rel_tol=tolerance.relative, abs_tol=tolerance.absolute)
 
 
-def _near_integer(real: float, whole: int, tolerance: float) -> bool:
+def _near_integer(real: float, whole: int, absolute: float) -> bool:
     if not math.isfinite(real):
         return False
     if real.is_integer():
-        return abs(int(real) - whole) <= tolerance
-    return abs(whole) <= _WHOLE_FLOATS_FROM and abs(real - whole) <= tolerance
+        return abs(int(real) - whole) <= absolute
+    return abs(whole) <= _WHOLE_FLOATS_FROM and abs(real - whole) <= absolute
 
 
 def _canonical(integer: bytes) -> bytes:

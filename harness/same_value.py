@@ -19,15 +19,11 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from engine import Opaque
-from harness.same_number import same_number
+from harness.same_number import Tolerance, same_number
 
 
-def same_value(expected: Any, actual: Any, tolerance: float) -> bool:
-    """Whether two decoded values are the same answer.
-
-    Args:
-        tolerance: how far apart two numbers that are not both integers may be, absolute or relative.
-    """
+def same_value(expected: Any, actual: Any, tolerance: Tolerance) -> bool:
+    """Whether two decoded values are the same answer."""
     kind, other = type(expected), type(actual)
     if kind in (int, float) and other in (int, float):
         return same_number(expected, actual, tolerance)
@@ -52,7 +48,7 @@ def _same_set(expected: AbstractSet[Any], actual: AbstractSet[Any]) -> bool:
     return {_key(item) for item in expected} == {_key(item) for item in actual}
 
 
-def _same_dict(expected: dict[Any, Any], actual: dict[Any, Any], tolerance: float) -> bool:
+def _same_dict(expected: dict[Any, Any], actual: dict[Any, Any], tolerance: Tolerance) -> bool:
     if len(expected) != len(actual) or _holds_opaque(expected):
         return False
     others = {_key(key): value for key, value in actual.items()}

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine import Outcome, Status
+from harness.checker import Finding, Judgement
 from harness.oracles import TestCase, answer_of, why_failed
 from harness.problems import Candidate, Problem
 from harness.showing import shown_bytes, shown_value
 from harness.strength import Strength
 from harness.verdicts import Counterexample, Verdict, VerdictRow, failure_of
 
-# A candidate that used up a limit this often is not run on the remaining test cases: its verdict stands already.
+# A candidate that used up a limit this often, or whose answers made the checker do so, is not run on the remaining test
+# cases: its verdict stands already.
 EXHAUSTIONS_ALLOWED = 3
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
 
@@ -43,13 +45,17 @@ class Scorecard:
         """Count a run that decides nothing, as another one has to confirm it."""
         self.seconds += outcome.cpu_time_s
 
-    def record(self, case: TestCase, outcome: Outcome) -> None:
-        """Judge one run."""
+    def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None = None) -> None:
+        """Judge one run.
+
+        Args:
+            judgement: what a checker says of the answer; None where the comparison decides.
+        """
         self.seconds += outcome.cpu_time_s
-        failure = self._judge(case, outcome)
+        failure = self._judge(case, outcome, judgement)
         verdict = failure.verdict if failure else Verdict.ACCEPTED
         self._verdicts[case.index] = verdict
-        if verdict in _EXHAUSTED:
+        if verdict in _EXHAUSTED or (judgement is not None and judgement.exhausted):
             insort(self._exhausted, case.index)
         if verdict is Verdict.COMPILE_ERROR:
             insort(self._final, case.index)
@@ -118,17 +124,20 @@ class Scorecard:
         why = "it does not compile" if self._final else f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
         return f"{count} test cases not run, as {why}"
 
-    def _judge(self, case: TestCase, outcome: Outcome) -> _Failure | None:
+    def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> _Failure | None:
         answer = answer_of(self.problem, outcome)
         if answer is not None:
-            if case.accepts(answer):
+            if judgement is None:
+                judgement = Judgement(Finding.ACCEPTED if case.accepts(answer) else Finding.WRONG)
+            if judgement.finding is Finding.ACCEPTED:
                 return None
-            verdict, detail = Verdict.WRONG_ANSWER, ""
+            failed = judgement.finding is Finding.FAILED
+            verdict, detail = Verdict.SANDBOX_ERROR if failed else Verdict.WRONG_ANSWER, judgement.reason
         else:
             # That a function left by sys.exit(0) is an error of the program, though the run ended ok.
             verdict = Verdict.RUNTIME_ERROR if outcome.status is Status.OK else failure_of(outcome.status)
             detail = why_failed(outcome)
-        blames_input = verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
+        blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
         counterexample = self._counterexample(case, outcome) if blames_input else None
         return _Failure(case.index, verdict, counterexample, detail)
 

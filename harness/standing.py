@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.compare import Comparison
 from harness.inputs import Answer
+from harness.oracles import Agree
 
 # An oracle is named when it fails on more than this share of the inputs that the others answer alike.
 TOLERATED_SHARE = 0.1
@@ -25,7 +25,7 @@ class Dissent:
     minority: int | None = None
 
 
-def dissent(answers: Sequence[Answer | None], comparison: Comparison) -> Dissent:
+def dissent(answers: Sequence[Answer | None], agree: Agree) -> Dissent:
     """Who stands alone on an input.
 
     Args:
@@ -33,20 +33,20 @@ def dissent(answers: Sequence[Answer | None], comparison: Comparison) -> Dissent
     """
     crashed = [number for number, answer in enumerate(answers) if answer is None]
     given = [answer for answer in answers if answer is not None]
-    if len(crashed) == 1 and given and _alike(given, comparison):
+    if len(crashed) == 1 and given and _alike(given, agree):
         return Dissent(crashed=crashed[0])
-    if crashed or len(answers) < 3 or _alike(given, comparison):
+    if crashed or len(answers) < 3 or _alike(given, agree):
         return Dissent()
-    alone = [number for number in range(len(given)) if _alike([*given[:number], *given[number + 1 :]], comparison)]
+    alone = [number for number in range(len(given)) if _alike([*given[:number], *given[number + 1 :]], agree)]
     return Dissent(minority=alone[0] if len(alone) == 1 else None)
 
 
-def differs(answer: Answer | None, varied: Answer | None, comparison: Comparison) -> bool:
+def differs(answer: Answer | None, varied: Answer | None, agree: Agree) -> bool:
     """Whether an oracle answered an input otherwise when the run was varied.
 
     One that only fails when varied is no less deterministic: it may have needed the time that an interpreter takes.
     """
-    return answer is not None and varied is not None and not comparison.agree(answer.content, varied.content)
+    return answer is not None and varied is not None and not agree(answer.content, varied.content)
 
 
 def remarks(seen: Iterable[Dissent], nondeterministic: Sequence[int], oracles: int) -> list[str]:
@@ -69,5 +69,5 @@ def remarks(seen: Iterable[Dissent], nondeterministic: Sequence[int], oracles: i
     return said
 
 
-def _alike(answers: Sequence[Answer], comparison: Comparison) -> bool:
-    return all(comparison.agree(answers[0].content, other.content) for other in answers[1:])
+def _alike(answers: Sequence[Answer], agree: Agree) -> bool:
+    return all(agree(answers[0].content, other.content) for other in answers[1:])

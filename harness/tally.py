@@ -12,7 +12,7 @@ from rich.table import Table
 from harness.showing import one_line
 from harness.verdicts import Verdict, VerdictRow
 
-_MOST_SURPRISES_LISTED = 50
+_MOST_LINES_LISTED = 50
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class Tally:
         verdicts: candidates by verdict.
         dropped: inputs that became no test case, by reason.
         judged_by_people: candidates whose row says which verdict is expected.
+        proposals: comparisons proposed, one line a problem.
         surprises: those of them with another verdict, one line each.
     """
 
@@ -34,6 +35,7 @@ class Tally:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     judged_by_people: int = 0
+    proposals: list[str] = field(default_factory=list)
     surprises: list[str] = field(default_factory=list)
     _last_problem: str | None = None
 
@@ -47,6 +49,8 @@ class Tally:
             self._last_problem = row.problem
             self.problems += 1
             self.dropped.update(row.dropped_inputs)
+            if row.proposed_comparison is not None:
+                self.proposals.append(one_line(f"{row.problem}: {row.proposed_comparison}"))
         self.verdicts[row.verdict] += 1
         if row.expect is None:
             return
@@ -82,7 +86,14 @@ class Tally:
         if self.judged_by_people:
             fine = self.judged_by_people - len(self.surprises)
             console.print(f"{fine} of {self.judged_by_people} as expected", soft_wrap=True)
-        for surprise in self.surprises[:_MOST_SURPRISES_LISTED]:
-            console.print(f"  {surprise}", soft_wrap=True)
-        if len(self.surprises) > _MOST_SURPRISES_LISTED:
-            console.print(f"  and {len(self.surprises) - _MOST_SURPRISES_LISTED} more", soft_wrap=True)
+        _list(console, self.surprises)
+        if self.proposals:
+            console.print("comparisons proposed (not used unless you say so):", soft_wrap=True)
+            _list(console, self.proposals)
+
+
+def _list(console: Console, lines: list[str]) -> None:
+    for line in lines[:_MOST_LINES_LISTED]:
+        console.print(f"  {line}", soft_wrap=True)
+    if len(lines) > _MOST_LINES_LISTED:
+        console.print(f"  and {len(lines) - _MOST_LINES_LISTED} more", soft_wrap=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine import Status
+from harness.proposed_comparison import ProposedComparison
 from harness.strength import Strength
 
 
@@ -81,6 +82,7 @@ class VerdictRow:
         dropped_inputs: inputs that became no test case, by reason (``harness.oracles.Drop``).
         detail: more in words: the error, what was not run and why.
         seconds: CPU seconds of all the candidate's runs.
+        proposed_comparison: one under which the oracles would disagree less, if there is one.
         expect: the verdicts that the problem row says are right, or None if it says nothing.
     """
 
@@ -95,6 +97,7 @@ class VerdictRow:
     detail: str
     seconds: float
     expect: tuple[Verdict, ...] | None = None
+    proposed_comparison: ProposedComparison | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -115,6 +118,8 @@ class VerdictRow:
             "detail": self.detail,
             "seconds": round(self.seconds, 3),
         }
+        if self.proposed_comparison is not None:
+            row["proposed_comparison"] = self.proposed_comparison.to_json()
         if self.expect is not None:
             row["expect"] = [verdict.value for verdict in self.expect]
         return row

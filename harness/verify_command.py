@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from engine import Engine
+from harness.compare import Comparison
 from harness.errors import BadFile, BadRequest, BadRow, Interrupted
 from harness.exit_status import ExitStatus
 from harness.problem_file import ProblemFile
@@ -32,6 +33,7 @@ class Options:
         budget: CPU seconds a problem, or None.
         planned: inputs to plan for a whole program beside its examples.
         workers: sandboxes, or None for one a core.
+        compare: how problems whose rows do not say it are compared, or None for the usual way.
         as_json: verdicts on stdout, whatever ``output`` is, and no summary.
 
     Raises:
@@ -45,6 +47,7 @@ class Options:
     seed: int
     workers: int | None
     as_json: bool
+    compare: Comparison | None = None
 
     def __post_init__(self) -> None:
         if self.budget is not None and not self.budget > 0:
@@ -65,6 +68,7 @@ class _GoodRows:
     """The problems of a file. Bad rows are told on stderr and counted; a bad file ends the reading."""
 
     file: ProblemFile
+    compare: Comparison | None
     bad: int = 0
     _iterator: Iterator[Problem] = field(init=False)
 
@@ -74,7 +78,7 @@ class _GoodRows:
                 if isinstance(row, BadRow):
                     self._tell(row)
                 else:
-                    yield row
+                    yield row.compared_by(self.compare) if self.compare is not None else row
         except BadFile as error:
             # What was read before is judged nonetheless.
             self._tell(error)
@@ -95,7 +99,7 @@ def execute(options: Options) -> ExitStatus:
     """
     tally = Tally()
     with ProblemFile(options.problems) as file:
-        problems = _GoodRows(file)
+        problems = _GoodRows(file, options.compare)
         try:
             _judge(options, file, problems, tally)
         except KeyboardInterrupt:

@@ -91,6 +91,8 @@ def rows_of(text: str) -> list[dict[str, Any]]:
         (["verify", "PROGRAM", "--workers", "0"], "--workers"),
         (["verify", "PROGRAM", "--budget", "0"], "--budget"),
         (["verify", "PROGRAM", "--budget", "nan"], "--budget"),
+        (["verify", "PROGRAM", "--compare", "fuzzy"], "--compare"),
+        (["verify", "PROGRAM", "--compare", '{"kind": "lines", "ignore_case": true}'], "--compare: ignore_case"),
         (["verify", "PROGRAM", "-o", "absent/out.jsonl"], "absent/out.jsonl: No such file"),
         (["verify", "PROGRAM", "-o", "."], "."),
         (["verify", "PROGRAM", "-o", "PROGRAM"], "overwrite"),
@@ -238,6 +240,20 @@ def test_verify_writes_rows_to_a_file_and_a_summary(tmp_path: Path, capfd: pytes
     assert "as expected" not in captured.out
     assert captured.err == ""
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_verify_proposes_a_comparison_and_uses_it_when_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    up, down = "print(*range(3), sep='\\n')", "print(*range(2, -1, -1), sep='\\n')"
+    row = stdin_row(oracles=[up, down], examples=[{"input": ""}], candidates=[{"id": "c", "source": down}])
+    command = ["verify", judging(row, folder=tmp_path), "-o", str(tmp_path / "out.jsonl"), "--inputs", "0"]
+    assert cli.main(command) == 0
+    [proposing] = rows_of((tmp_path / "out.jsonl").read_text())
+    assert proposing["verdict"] == "no_oracle"
+    assert "p1: unordered lines would explain 1 of 1 disagreements" in capfd.readouterr().out
+    assert cli.main([*command, "--compare", json.dumps(proposing["proposed_comparison"]["comparison"])]) == 0
+    [judged] = rows_of((tmp_path / "out.jsonl").read_text())
+    assert (judged["verdict"], judged["test_cases"]) == ("accepted", 1)
+    assert "proposed" not in capfd.readouterr().out
 
 
 def test_verify_without_a_file_prints_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from random import Random
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from harness.compare import Comparison
 TOKENS = Comparison("tokens")
 LINES = Comparison("lines")
 EXACT = Comparison("exact")
+UNORDERED = Comparison("unordered_lines")
 VALUE = Comparison("value")
 
 
@@ -115,13 +117,16 @@ def test_floats_differ_beyond_the_tolerance(number: float, error: float) -> None
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_each_comparison_takes_what_a_stricter_one_takes(first: bytes, second: bytes) -> None:
-    for comparison in (EXACT, LINES, TOKENS):
+    for comparison in (EXACT, LINES, TOKENS, UNORDERED):
         assert comparison.agree(first, first)
     assert LINES.agree(first, second) == LINES.agree(second, first)
     if EXACT.agree(first, second):
         assert LINES.agree(first, second)
     if LINES.agree(first, second):
         assert TOKENS.agree(first, second)
+    if TOKENS.agree(first, second):
+        assert UNORDERED.agree(first, second)
+        assert Comparison("tokens", ignore_case=True).agree(first, second)
 
 
 words = st.lists(st.text("ab01.-", min_size=1, max_size=4), max_size=30)
@@ -153,6 +158,73 @@ def test_lines() -> None:
     assert not LINES.agree(b"a", b" a")
     assert not LINES.agree(b"a\nb", b"a")
     assert not LINES.agree(b"1.0", b"1")
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        (b"1 2\n3\n", b"3\n1  2\n"),
+        (b"a\n\nb\na", b"a\r\na\n b\n\n"),
+        (b"1 2\n3", b"1\n2 3"),  # the same tokens
+        (b"0.3333333\n0.1", b"0.1000000001\n0.33333333"),
+        (b"x 9.5\nx 10.5\ny 1", b"y 1\nx 10.5000001\nx 9.5"),
+        (b"2.0\n10.0\n1.5", b"10\n1.5\n2"),
+        (b"+5\n3", b"3\n5"),
+    ],
+)
+def test_lines_in_whatever_order(expected: bytes, actual: bytes) -> None:
+    assert UNORDERED.agree(expected, actual)
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual"),
+    [
+        (b"1 2\n3", b"3\n2 1"),
+        (b"1\n1\n2", b"1\n2\n2"),
+        (b"1\n2", b"2"),
+        (b"1\n2", b"2\n1\n1"),
+        (b"1\n2", b"2 1"),
+        (b"0.1\n0.2", b"0.2\n0.10001"),
+        (b"9007199254740992\n1", b"1\n9007199254740993"),
+        (b"a\nb", b"B\na"),
+        (b"", b"1"),
+    ],
+)
+def test_lines_that_differ_in_whatever_order(expected: bytes, actual: bytes) -> None:
+    assert not UNORDERED.agree(expected, actual)
+    assert not UNORDERED.agree(actual, expected)
+
+
+def test_an_integer_wants_an_integer_in_whatever_order() -> None:
+    assert UNORDERED.agree(b"2\n1.0", b"1\n2")
+    assert not UNORDERED.agree(b"1\n2", b"2\n1.0")
+
+
+@pytest.mark.parametrize("data", [b"%d.5\n", b" \n\t%d x\n", b"\n" * 50 + b"%d"], ids=["numbers", "words", "empty"])
+def test_many_lines_in_whatever_order_take_little_time(data: bytes) -> None:
+    lines = [data % number for number in range(50_000)]
+    started = time.process_time()
+    assert UNORDERED.agree(b"".join(lines), b"".join(reversed(lines)))
+    assert not UNORDERED.agree(b"".join(lines), b"".join([*lines[1:], b"7.5 x\n"]))
+    assert time.process_time() - started < 10
+
+
+@given(words.filter(bool), st.randoms(use_true_random=False))
+def test_no_order_of_lines_matters(tokens: list[str], random: Random) -> None:
+    shuffled = random.sample(tokens, len(tokens))
+    assert UNORDERED.agree("\n".join(tokens).encode(), "\n".join(shuffled).encode())
+
+
+def test_letters_of_either_case() -> None:
+    assert Comparison("tokens", ignore_case=True).agree(b"YES 1E5", b"yes  1e5")
+    assert Comparison("unordered_lines", ignore_case=True).agree(b"YES\nNo", b"no\nyes")
+    assert not Comparison("tokens", ignore_case=True).agree(b"yes", b"no")
+    assert not TOKENS.agree(b"YES", b"yes")
+
+
+def test_what_a_checker_says_is_not_guessed() -> None:
+    with pytest.raises(ValueError, match="checker"):
+        Comparison("checker", checker="print('accepted')").agree(b"1", b"1")
 
 
 def test_exact() -> None:
@@ -282,11 +354,43 @@ def test_the_deepest_value_that_crosses_compares() -> None:
     assert VALUE.agree(crossed(value), crossed(value))
 
 
-@pytest.mark.parametrize("comparison", [EXACT, LINES, TOKENS, VALUE, Comparison("tokens", 1e-9)])
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        EXACT,
+        LINES,
+        TOKENS,
+        VALUE,
+        Comparison("tokens", 1e-9, 0.0),
+        Comparison("unordered_lines", ignore_case=True),
+        Comparison("checker", checker="print('accepted')"),
+    ],
+)
 def test_a_comparison_survives_storage(comparison: Comparison) -> None:
     assert msgspec.json.decode(msgspec.json.encode(comparison), type=Comparison) == comparison
 
 
-def test_the_tolerance_is_the_comparisons_own() -> None:
-    assert TOKENS.agree(b"1.0", b"1.0000005")
-    assert not Comparison("tokens", 1e-9).agree(b"1.0", b"1.0000005")
+@pytest.mark.parametrize(
+    ("absolute", "relative", "same", "different"),
+    [
+        (0.5, 0.0, (b"1000.0", b"1000.5"), (b"1000.0", b"1000.6")),
+        (0.0, 1e-3, (b"1000.0", b"1001.0"), (b"1.0", b"1.01")),
+        (0.0, 1e-3, (b"0.0", b"0.0"), (b"0.0", b"0.0001")),
+        (0.1, 1e-3, (b"0.0", b"0.1"), (b"0.0", b"0.11")),
+        (0.0, 0.0, (b"0.50", b".5"), (b"0.5", b"0.5000000001")),
+    ],
+)
+def test_tolerances_are_absolute_and_relative(
+    absolute: float, relative: float, same: tuple[bytes, bytes], different: tuple[bytes, bytes]
+) -> None:
+    comparison = Comparison("tokens", absolute, relative)
+    assert comparison.agree(*same)
+    assert not comparison.agree(*different)
+    returned = Comparison("value", absolute, relative)
+    assert returned.agree(*map(float, same))
+    assert not returned.agree(*map(float, different))
+
+
+def test_the_tolerance_is_no_licence_for_integers() -> None:
+    assert not Comparison("tokens", 0.5, 0.5).agree(b"1000", b"1001")
+    assert not Comparison("value", 0.5, 0.5).agree(1000, 1001)

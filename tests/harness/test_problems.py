@@ -10,10 +10,12 @@ import pytest
 from problem_rows import function_row, problem, stdin_row, write_rows
 
 from engine import Limits
-from harness.errors import BadFile, BadRow
+from harness.compare import Comparison
+from harness.errors import BadFile, BadRequest, BadRow
 from harness.inputs import Answer, inputs
 from harness.problem_file import ProblemFile
 from harness.problems import Problem, parse_row
+from harness.stated_comparison import read_option
 
 
 def read(path: Path) -> list[Problem | BadRow]:
@@ -29,6 +31,39 @@ def test_a_row_and_its_defaults() -> None:
     assert taken.how_compared.kind == "tokens"
     assert problem(function_row()).how_compared.kind == "value"
     assert problem(stdin_row(comparison="lines")).how_compared.kind == "lines"
+
+
+def test_a_comparison_may_be_stated_in_full() -> None:
+    stated = {"kind": "tokens", "absolute_tolerance": 0, "relative_tolerance": 1e-9, "ignore_case": True}
+    assert problem(stdin_row(comparison=stated)).how_compared == Comparison("tokens", 0.0, 1e-9, ignore_case=True)
+    assert problem(function_row(comparison={"kind": "checker", "checker": "x"})).how_compared.checker == "x"
+
+
+def test_the_users_comparison_is_for_rows_that_state_none() -> None:
+    users = Comparison("unordered_lines")
+    assert problem(stdin_row()).compared_by(users).how_compared == users
+    assert problem(stdin_row(comparison="lines")).compared_by(users).how_compared == Comparison("lines")
+    assert problem(function_row()).compared_by(users).how_compared == Comparison("value")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("lines", Comparison("lines")),
+        ('{"kind": "value", "absolute_tolerance": 0.1}', Comparison("value", absolute_tolerance=0.1)),
+    ],
+)
+def test_the_comparison_of_a_command_line(text: str, meant: Comparison) -> None:
+    assert read_option(text) == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "fuzzy", "{", "[]", "{}", '{"kind": "lines", "ignore_case": true}', "checker", '{"kind": ' + "[" * 100_000],
+)
+def test_a_command_line_that_states_no_comparison(text: str) -> None:
+    with pytest.raises(BadRequest, match="--compare"):
+        read_option(text)
 
 
 def test_informative_fields_are_taken() -> None:
@@ -105,6 +140,23 @@ REFUSED_FIELDS: list[tuple[dict[str, Any], str]] = [
     (stdin_row(memory_limit_mib=10**30), "memory_limit_mib"),
     (stdin_row(comparison="fuzzy"), "comparison"),
     (stdin_row(comparison="value"), "comparison"),
+    (stdin_row(comparison="checker"), "comparison"),
+    (stdin_row(comparison=5), "comparison"),
+    (stdin_row(comparison={}), "comparison.kind"),
+    (stdin_row(comparison={"kind": "fuzzy"}), "comparison.kind"),
+    (stdin_row(comparison={"kind": "value"}), "comparison.kind"),
+    (stdin_row(comparison={"kind": "tokens", "tolerance": 1}), "comparison.tolerance"),
+    (stdin_row(comparison={"kind": "tokens", "absolute_tolerance": -1}), "comparison.absolute_tolerance"),
+    (stdin_row(comparison={"kind": "tokens", "absolute_tolerance": "1"}), "comparison.absolute_tolerance"),
+    (stdin_row(comparison={"kind": "tokens", "relative_tolerance": 1}), "comparison.relative_tolerance"),
+    (stdin_row(comparison={"kind": "lines", "relative_tolerance": 0.1}), "comparison.relative_tolerance"),
+    (stdin_row(comparison={"kind": "exact", "ignore_case": True}), "comparison.ignore_case"),
+    (stdin_row(comparison={"kind": "tokens", "ignore_case": 1}), "comparison.ignore_case"),
+    (stdin_row(comparison={"kind": "checker"}), "comparison.checker"),
+    (stdin_row(comparison={"kind": "checker", "checker": 1}), "comparison.checker"),
+    (stdin_row(comparison={"kind": "tokens", "checker": "print('accepted')"}), "comparison.checker"),
+    (function_row(comparison={"kind": "tokens"}), "comparison.kind"),
+    (function_row(comparison={"kind": "value", "ignore_case": True}), "comparison.ignore_case"),
     (stdin_row(examples=[{"input": 1}]), "examples[0].input"),
     (stdin_row(examples=[{"input": ["1"]}]), "examples[0].input"),
     (stdin_row(examples=[{"output": "1"}]), "examples[0].input"),
