@@ -148,9 +148,11 @@ class _Pool:
                 yield self._results.pop(self._yielded - 1)
 
     def dismiss(self) -> None:
-        """Let the processes close their workplaces and end."""
+        """Let the processes close their workplaces and end. Those that have not opened them need not."""
         for process in self._processes:
             process.channel.close()
+            if not process.ready:
+                process.process.terminate()
         for process in self._processes:
             process.process.join()
 

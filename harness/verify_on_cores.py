@@ -17,10 +17,11 @@ from harness.strength import UNRATED
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import Executor, verify
 
-# With fewer problems than this for each process, one process judges them all: to start the others and to wait for the
-# one that is last costs more than they gain.
+# With fewer problems for each there are fewer processes: to start one more, and to wait in the end for the one that is
+# last, costs more than it gains. On 2 busy cores, 2 problems a process took 1.1 times as long as they all in one
+# process, 4 as long, 6 took 0.82 times.
 FEWEST_PROBLEMS_A_PROCESS = 4
-# How often a process says how many runs it made. Saying it costs as much as a hundredth of a run.
+# How often a process says how many runs it made.
 NEWS_EVERY_S = 0.2
 
 Rows = list[VerdictRow]
@@ -66,10 +67,11 @@ def verify_on_cores(
     """
     cores = len(os.sched_getaffinity(0))
     sandboxes = workers or cores
-    processes = min(sandboxes, cores)
     coming = iter(problems)
-    first = list(itertools.islice(coming, FEWEST_PROBLEMS_A_PROCESS * processes)) if processes > 1 else []
-    if len(first) < FEWEST_PROBLEMS_A_PROCESS * processes or processes == 1:
+    most = min(sandboxes, cores)
+    first = list(itertools.islice(coming, FEWEST_PROBLEMS_A_PROCESS * most)) if most > 1 else []
+    processes = len(first) // FEWEST_PROBLEMS_A_PROCESS
+    if processes < 2:
         with open_engine(workers=sandboxes) as engine:
             yield from judge(itertools.chain(first, coming), engine, on_run=lambda _: on_runs(1))
         return

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -116,6 +117,18 @@ class SubprocessEngine(ScriptedEngine):
 
     def __init__(self, workers: int | None = None) -> None:
         super().__init__(_run_child, workers or 2)
+
+
+class SlowEngine(ScriptedEngine):
+    """Takes its time, and every program prints 1."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        super().__init__(_print_one, workers or 2)
+
+
+def _print_one(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+    time.sleep(0.002)
+    return printed("1")
 
 
 def _run_child(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:

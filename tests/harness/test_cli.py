@@ -377,11 +377,8 @@ def long_work(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``verify`` in a process of its own, with plenty of problems and the engine without walls."""
     rows = [stdin_row(id=f"p{index}", oracles=["right"]) for index in range(2_000)]
     script = (
-        "import sys, time, fake_engine, harness.verify_command\n"
-        "def slow(program, stdin, args):\n"
-        "    time.sleep(0.002)\n"
-        "    return fake_engine.printed('1')\n"
-        "harness.verify_command.Engine = lambda workers: fake_engine.ScriptedEngine(slow)\n"
+        "import sys, fake_engine, harness.verify_command\n"
+        "harness.verify_command.Engine = fake_engine.SlowEngine\n"
         "import harness.cli\n"
         f"sys.exit(harness.cli.main(['verify', {judging(*rows, folder=tmp_path)!r}]))\n"
     )

@@ -1,0 +1,64 @@
+"""Workplaces for tests of ``harness.processes``. What happens there is told by the item."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine import SandboxUnavailable
+from harness.processes import Tell, Work
+
+
+class Strange(Exception):
+    """An exception that cannot be rebuilt from its text."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("strange")
+
+
+@contextmanager
+def workplace() -> Iterator[Work[Any, Any]]:
+    """Where items are worked on by :func:`work`."""
+    yield work
+
+
+@contextmanager
+def marked(folder: str) -> Iterator[Work[Any, Any]]:
+    """A workplace that leaves a file when it is closed as it should be."""
+    yield work
+    Path(folder, str(os.getpid())).touch()
+
+
+@contextmanager
+def broken(what: str) -> Iterator[Work[Any, Any]]:
+    """A workplace that cannot be opened."""
+    if what == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise SandboxUnavailable("cgroup", "read-only", "remount it")
+    yield work
+
+
+def work(item: Any, tell: Tell) -> Any:
+    """Do what the item says: ``(what, argument)``."""
+    what, argument = item
+    match what:
+        case "nap":
+            time.sleep(argument)
+        case "tell":
+            tell(argument)
+        case "fail":
+            raise Strange(1, 2)
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "die once" if not Path(argument).exists():
+            Path(argument).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "process":
+            time.sleep(0.05)  # so that the other process has its turn
+            return os.getpid()
+    return item
