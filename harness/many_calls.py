@@ -1,0 +1,116 @@
+"""Many inputs for one program in one sandbox: a fast look, never a verdict.
+
+The program is loaded once. It may keep things from one input to the next, and a hostile one may say anything; either
+harms nobody but itself, as every program has sandboxes of its own and whatever is found is run again, each input in a
+fresh sandbox, before it is believed. Expected answers stay outside.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from engine import Limits, Outcome, Program, Status
+from engine.inside import values
+from engine.inside.values import ValueRefused
+from harness import run_repeatedly
+from harness.inputs import Answer, TestInput
+
+# Of one sandbox run: together they should take a second, and be a message of moderate size.
+MOST_INPUTS = 200
+MOST_BYTES = 1 << 20
+# After so many inputs that a program did not survive, it is not asked any more.
+_MOST_ENDINGS = 3
+
+
+class Submits(Protocol):
+    """What is asked of an engine."""
+
+    def submit(
+        self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = ...
+    ) -> Future[Outcome]:
+        """Start a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What a program seems to do with an input.
+
+    Attributes:
+        answer: what it answered; None if it failed.
+    """
+
+    answer: Answer | None
+
+
+def repeated(program: Program) -> Program:
+    """A Python program that answers a list of inputs as another answers each; see ``harness.run_repeatedly``."""
+    text = (
+        f"(lambda crossing, own: exec({inspect.getsource(values)!r}, crossing)"
+        f" or exec({inspect.getsource(run_repeatedly)!r}, own)"
+        f" or own['run_repeatedly']({program.source_bytes!r}, {program.entry!r}, crossing['loads'], crossing['dumps'])"
+        f")({{'__name__': 'values'}}, {{'__name__': 'run_repeatedly'}})\n"
+    )
+    return replace(program, source=text, entry=None)
+
+
+def glimpses(
+    engine: Submits, program: Program, inputs: Sequence[TestInput], limits: Limits
+) -> Iterator[tuple[TestInput, Glimpse | None]]:
+    """Each input with what the program seems to do with it, in order; None where nothing is known.
+
+    Args:
+        limits: of a single run; those who run many at one time may use no more.
+    """
+    looker = repeated(program)
+    rest, endings = list(inputs), 0
+    while rest:
+        batch = _batch(rest)
+        known: list[Glimpse] = []
+        if endings < _MOST_ENDINGS:
+            stdin = values.dumps([_crossing(each) for each in batch])
+            known = _read(program, engine.submit(looker, stdin=stdin, limits=limits).result(), len(batch))
+        yield from zip(batch, known, strict=False)
+        done = len(known)
+        if done < len(batch):
+            endings += 1
+            yield batch[done], None
+            done += 1
+        rest = rest[done:]
+
+
+def _batch(inputs: Sequence[TestInput]) -> Sequence[TestInput]:
+    """The first inputs, as many as one run takes, at least one."""
+    room = MOST_BYTES
+    for place, test_input in enumerate(inputs[:MOST_INPUTS]):
+        room -= len(values.dumps(_crossing(test_input)))
+        if room < 0:
+            return inputs[: max(place, 1)]
+    return inputs[:MOST_INPUTS]
+
+
+def _crossing(test_input: TestInput) -> Any:
+    return test_input.stdin if test_input.args is None else list(test_input.args)
+
+
+def _read(program: Program, outcome: Outcome, most: int) -> list[Glimpse]:
+    """The answers a run gave before it ended, whatever way it ended."""
+    if outcome.status is Status.SANDBOX_ERROR:
+        return []
+    found = []
+    for line in outcome.stdout.split(b"\n")[:-1][:most]:
+        try:
+            told = values.loads(line)
+        except ValueRefused:
+            break
+        match told:
+            case [True, answer] if program.entry is not None or isinstance(answer, bytes):
+                found.append(Glimpse(Answer(answer)))
+            case [False, _]:
+                found.append(Glimpse(None))
+            case _:
+                break
+    return found
