@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from engine import InvalidProgram, Limits, Outcome, Program, Status
+from harness.arguments.ordering import identity
 from harness.errors import HarnessError
 from harness.inputs import TestInput
 from harness.many_calls import Submits
@@ -14,7 +15,6 @@ from harness.oracles import Drop, TestCase, answer_of, settle
 from harness.problems import Candidate, Problem
 from harness.scorecard import Scorecard
 from harness.verdicts import Verdict, VerdictRow
-from harness.arguments.ordering import identity
 
 
 class RunFailed(HarnessError):
@@ -51,8 +51,13 @@ class Judge:
         self._oracles = [problem.program(source) for source in problem.oracles]
         self._settled: dict[bytes | str, TestCase | Drop] = {}
 
-    def difference(self, candidate: Candidate, test_input: TestInput) -> Difference | None:
+    def difference(
+        self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None
+    ) -> Difference | None:
         """The difference, or None if there is none or the input is no test case.
+
+        Args:
+            outcome: the candidate's, if it is known.
 
         Raises:
             RunFailed: see there.
@@ -60,10 +65,11 @@ class Judge:
         case = self.settled(test_input)
         if isinstance(case, Drop):
             return None
-        # On this input the oracles were taken by the engine, so what it refuses is the candidate.
-        outcome = self._start(self._problem.program(candidate.source), test_input, Status.COMPILE_ERROR).result()
+        if outcome is None:
+            # On this input the oracles were taken by the engine, so what it refuses is the candidate.
+            outcome = self._start(self._problem.program(candidate.source), test_input, Status.COMPILE_ERROR).result()
+            self._count(outcome)
         card = Scorecard(self._problem, candidate)
-        self._count(outcome)
         card.record(case, outcome)
         row = card.row([case.index], {}, "")
         return None if row.verdict is Verdict.ACCEPTED else Difference(case, outcome, row)
@@ -86,9 +92,7 @@ class Judge:
 
     def _start(self, program: Program, test_input: TestInput, if_refused: Status) -> Future[Outcome]:
         try:
-            return self._engine.submit(
-                program, stdin=test_input.stdin, args=test_input.args or (), limits=self.limits
-            )
+            return self._engine.submit(program, stdin=test_input.stdin, args=test_input.args or (), limits=self.limits)
         except InvalidProgram as error:
             refused: Future[Outcome] = Future()
             refused.set_result(Outcome(if_refused, detail=f"the engine refused the run: {error}"))

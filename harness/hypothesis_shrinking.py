@@ -10,15 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.control import reject
 from hypothesis.database import ExampleDatabase, choices_to_bytes
-
-_Value = TypeVar("_Value")
 
 
 class Choose(Protocol):
@@ -54,8 +52,8 @@ class _OneExample(ExampleDatabase):
         del key, value
 
 
-def shrink_choices(
-    build: Callable[[Choose], _Value], choices: Sequence[int], fails: Callable[[_Value], bool], seed_: str
+def shrink_choices[Value](
+    build: Callable[[Choose], Value], choices: Sequence[int], fails: Callable[[Value], bool], order: str
 ) -> None:
     """Let Hypothesis call ``fails`` on simpler and simpler values; the caller notes the best.
 
@@ -63,17 +61,17 @@ def shrink_choices(
         build: makes a value of choices; raises CannotBuild.
         choices: those that make a value that fails, in order, but none from a range of one number.
         fails: says the same of the same value; bounds the work by being false of new ones once enough was tried.
-        seed_: decides the order in which some simplifications are tried.
+        order: decides the order in which some simplifications are tried.
     """
 
     @st.composite
-    def built(draw: st.DrawFn) -> _Value:
+    def built(draw: st.DrawFn) -> Value:
         try:
             return build(lambda low, high: low if low == high else draw(st.integers(low, high)))
         except CannotBuild:
             reject()
 
-    def test(value: _Value) -> None:
+    def test(value: Value) -> None:
         if fails(value):
             raise _Fails
 
@@ -86,7 +84,7 @@ def shrink_choices(
         suppress_health_check=list(HealthCheck),
     )
     # The seed takes the database away, so settings come after it.
-    shrink = how(seed(seed_)(given(built())(test)))
+    shrink = how(seed(order)(given(built())(test)))
     with _no_files(), suppress(_Fails):
         shrink()
 

@@ -18,12 +18,14 @@ from engine.inside import values
 from engine.inside.values import ValueRefused
 from harness import run_repeatedly
 from harness.inputs import Answer, TestInput
+from harness.oracles import Drop, TestCase, settle
+from harness.problems import Problem
 
 # Of one sandbox run: together they should take a second, and be a message of moderate size.
 MOST_INPUTS = 200
 MOST_BYTES = 1 << 20
 # After so many inputs that a program did not survive, it is not asked any more.
-_MOST_ENDINGS = 3
+ENDINGS = 3
 
 
 class Submits(Protocol):
@@ -58,28 +60,35 @@ def repeated(program: Program) -> Program:
 
 
 def glimpses(
-    engine: Submits, program: Program, inputs: Sequence[TestInput], limits: Limits
+    engine: Submits, program: Program, inputs: Sequence[TestInput], limits: Limits, endings: int = ENDINGS
 ) -> Iterator[tuple[TestInput, Glimpse | None]]:
     """Each input with what the program seems to do with it, in order; None where nothing is known.
 
     Args:
-        limits: of a single run; those who run many at one time may use no more.
+        limits: of the run of a sandbox, whether it is given one input or many.
+        endings: how many sandboxes may end before their last input; of what then is left, nothing is known.
     """
     looker = repeated(program)
-    rest, endings = list(inputs), 0
+    rest, ended = list(inputs), 0
     while rest:
         batch = _batch(rest)
         known: list[Glimpse] = []
-        if endings < _MOST_ENDINGS:
+        if ended < endings:
             stdin = values.dumps([_crossing(each) for each in batch])
             known = _read(program, engine.submit(looker, stdin=stdin, limits=limits).result(), len(batch))
         yield from zip(batch, known, strict=False)
         done = len(known)
         if done < len(batch):
-            endings += 1
+            ended += 1
             yield batch[done], None
             done += 1
         rest = rest[done:]
+
+
+def seeming_case(problem: Problem, test_input: TestInput, looks: Sequence[Glimpse | None]) -> TestCase | Drop | None:
+    """What the oracles seem to make of an input, given a look at each; None if one is missing."""
+    answers = [look.answer for look in looks if look is not None]
+    return settle(0, test_input, answers, problem.how_compared) if len(answers) == len(looks) else None
 
 
 def _batch(inputs: Sequence[TestInput]) -> Sequence[TestInput]:

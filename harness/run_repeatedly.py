@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import builtins
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +17,9 @@ from typing import Any
 MAIN = "main.py"
 
 
-def run_repeatedly(source: bytes, entry: str | None, loads: Callable[[bytes], Any], dumps: Callable[[Any], bytes]) -> None:
+def run_repeatedly(
+    source: bytes, entry: str | None, loads: Callable[[bytes], Any], dumps: Callable[[Any], bytes]
+) -> None:
     """Answer every input on stdin, a line on stdout each, at once: ``[ended well, answer]``.
 
     Args:
@@ -63,8 +64,10 @@ def whole_runs(code: Any, inputs: list[bytes]) -> Iterator[list[Any]]:
         os.lseek(given, 0, os.SEEK_SET)
         os.dup2(given, 0)
         os.dup2(printed, 1)
-        sys.stdin, sys.stdout, sys.stderr = open(0, closefd=False), open(1, "w", closefd=False), open(2, "w", closefd=False)
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+        for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+            stream = open(number, mode, closefd=False)  # noqa: SIM115  it is the program's to close
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
         ended_well = runs_well(code)
         size = os.lseek(printed, 0, os.SEEK_END)
         yield [ended_well, os.pread(printed, size, 0)]
