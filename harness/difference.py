@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from engine import InvalidProgram, Limits, Outcome, Program, Status
 from harness.arguments.ordering import identity
 from harness.errors import HarnessError
 from harness.inputs import TestInput
-from harness.many_calls import Submits
+from harness.many_calls import OnRun, Submits
 from harness.oracles import Drop, TestCase, answer_of, settle
 from harness.problems import Candidate, Problem
 from harness.scorecard import Scorecard
@@ -44,7 +44,7 @@ class Judge:
         on_run: called with every outcome.
     """
 
-    def __init__(self, engine: Submits, problem: Problem, on_run: Callable[[Outcome], None] | None = None) -> None:
+    def __init__(self, engine: Submits, problem: Problem, on_run: OnRun | None = None) -> None:
         self._engine = engine
         self._problem = problem
         self._on_run = on_run

@@ -8,7 +8,7 @@ fresh sandbox, before it is believed. Expected answers stay outside.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -23,9 +23,12 @@ from harness.problems import Problem
 
 # Of one sandbox run: together they should take a second, and be a message of moderate size.
 MOST_INPUTS = 200
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 19
 # After so many inputs that a program did not survive, it is not asked any more.
 ENDINGS = 3
+
+
+OnRun = Callable[[Outcome], None]
 
 
 class Submits(Protocol):
@@ -60,26 +63,34 @@ def repeated(program: Program) -> Program:
 
 
 def glimpses(
-    engine: Submits, program: Program, inputs: Sequence[TestInput], limits: Limits, endings: int = ENDINGS
+    engine: Submits,
+    program: Program,
+    inputs: Sequence[TestInput],
+    limits: Limits,
+    endings: int = ENDINGS,
+    on_run: OnRun | None = None,
 ) -> Iterator[tuple[TestInput, Glimpse | None]]:
     """Each input with what the program seems to do with it, in order; None where nothing is known.
 
     Args:
         limits: of the run of a sandbox, whether it is given one input or many.
+        on_run: called with the outcome of each run of a sandbox.
         endings: how many sandboxes may end before their last input; of what then is left, nothing is known.
     """
     looker = repeated(program)
     rest, ended = list(inputs), 0
     while rest:
-        batch = _batch(rest)
+        batch, message = _batch(rest)
         known: list[Glimpse] = []
-        if ended < endings:
-            stdin = values.dumps([_crossing(each) for each in batch])
-            known = _read(program, engine.submit(looker, stdin=stdin, limits=limits).result(), len(batch))
+        if message and ended < endings:
+            outcome = engine.submit(looker, stdin=message, limits=limits).result()
+            known = _read(program, outcome, len(batch))
+            if on_run is not None:
+                on_run(outcome)
         yield from zip(batch, known, strict=False)
         done = len(known)
         if done < len(batch):
-            ended += 1
+            ended += bool(message)
             yield batch[done], None
             done += 1
         rest = rest[done:]
@@ -91,18 +102,26 @@ def seeming_case(problem: Problem, test_input: TestInput, looks: Sequence[Glimps
     return settle(0, test_input, answers, problem.how_compared) if len(answers) == len(looks) else None
 
 
-def _batch(inputs: Sequence[TestInput]) -> Sequence[TestInput]:
-    """The first inputs, as many as one run takes, at least one."""
+def _batch(inputs: Sequence[TestInput]) -> tuple[Sequence[TestInput], bytes]:
+    """The first inputs, as many as one run takes, and how they are told; nothing if the first cannot be told."""
+    told: list[bytes] = []
     room = MOST_BYTES
-    for place, test_input in enumerate(inputs[:MOST_INPUTS]):
-        room -= len(values.dumps(_crossing(test_input)))
-        if room < 0:
-            return inputs[: max(place, 1)]
-    return inputs[:MOST_INPUTS]
+    for test_input in inputs[:MOST_INPUTS]:
+        crossing = _crossing(test_input)
+        room -= len(crossing)
+        if not crossing or (room < 0 and told):
+            break
+        told.append(crossing)
+    return inputs[: max(1, len(told))], b"[" + b",".join(told) + b"]" if told else b""
 
 
-def _crossing(test_input: TestInput) -> Any:
-    return test_input.stdin if test_input.args is None else list(test_input.args)
+def _crossing(test_input: TestInput) -> bytes:
+    """An input as it is told; nothing if it is nested so deeply that it cannot be one of several."""
+    try:
+        # Nested in a list, as it will be.
+        return values.dumps([test_input.stdin if test_input.args is None else list(test_input.args)])[1:-1]
+    except ValueRefused:
+        return b""
 
 
 def _read(program: Program, outcome: Outcome, most: int) -> list[Glimpse]:

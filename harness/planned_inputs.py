@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from harness.formats import Format
 from harness.formats.planning import InputPlan
 from harness.inputs import TestInput, as_bytes, inputs
 from harness.problems import Problem
@@ -18,12 +19,20 @@ class PlannedInputs:
     Args:
         seed: for all that is chosen at random.
         planned: about how many inputs to plan; 0 for none.
+        formats: of the inputs of a whole program; None to infer them.
     """
 
-    def __init__(self, problem: Problem, seed: int, planned: int = PLANNED_INPUTS) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        seed: int,
+        planned: int = PLANNED_INPUTS,
+        formats: Sequence[Format] | None = None,
+    ) -> None:
         self._coming: Iterator[TestInput] = inputs(problem, seed)
         texts = [example.input for example in problem.examples] if problem.kind == "stdin" else []
-        self._plan = InputPlan(texts, f"{seed} {problem.id}", planned) if texts and planned else None
+        plan = InputPlan(texts, f"{seed} {problem.id}", planned, formats=formats) if texts and planned else None
+        self._plan = plan
         self._reports: dict[int, bool] = {}
         self._taken = 0
         self._batch = range(0)  # places of the last batch of the plan

@@ -8,13 +8,13 @@ to what is known of valid ones. The work is bounded in runs; nothing depends on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import cycle, islice, product
 from random import Random
 
-from engine import Limits, Outcome, Status
+from engine import Outcome, Program, Status
 from harness.argument_choices import choices_of, shapes_of_arguments, value_of_choices
 from harness.arguments import Domain, domain_of, generated_calls
 from harness.arguments.belonging import belongs
@@ -27,7 +27,7 @@ from harness.formats.drawing import draw
 from harness.formats.relaxing import Doubt, doubts, without
 from harness.hypothesis_shrinking import Choose, shrink_choices
 from harness.inputs import TestInput, as_bytes
-from harness.many_calls import Submits, glimpses, seeming_case
+from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
 from harness.oracles import TestCase
 from harness.problems import Candidate, Problem
 from harness.text_reduction import simpler
@@ -65,7 +65,9 @@ class Shrinker:
     The same problem, seed, candidate and counterexample give the same result, whatever was shrunk before.
 
     Args:
+        judge: one that may know some answers of the oracles already.
         formats: of the inputs of a whole program; None to infer them.
+        on_run: called with every outcome, but those of a judge that was given.
     """
 
     def __init__(
@@ -75,11 +77,13 @@ class Shrinker:
         seed: int,
         judge: Judge | None = None,
         formats: Sequence[Format] | None = None,
+        on_run: OnRun | None = None,
     ) -> None:
         self._engine = engine
         self._problem = problem
         self._seed = f"{seed} {problem.id}"
-        self._judge = judge or Judge(engine, problem)
+        self._judge = judge or Judge(engine, problem, on_run)
+        self._on_run = on_run
         self._given_formats = formats
 
     def shrink(
@@ -119,7 +123,7 @@ class Shrinker:
         """The smallest input of the pool that fails."""
         pool = [(made, case) for made, case in self._pool if size_of(made.input) < size_of(attempt.best.case.input)]
         program = self._problem.program(attempt.candidate.source)
-        looks = glimpses(self._engine, program, [made.input for made, _ in pool], self._limits, endings=1)
+        looks = self._glimpses(program, [made.input for made, _ in pool])
         tries = 0
         for (made, case), (_, look) in zip(pool, looks, strict=True):
             if look is not None and look.answer is not None and case.accepts(look.answer):
@@ -165,10 +169,9 @@ class Shrinker:
         texts = [example.input for example in self._problem.examples]
         return list(infer(texts) if self._given_formats is None else self._given_formats)
 
-    @property
-    def _limits(self) -> Limits:
-        limits = self._problem.limits
-        return replace(limits, cpu_time=min(limits.cpu_time, _POOL_CPU_S))
+    def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
+        limits = replace(self._problem.limits, cpu_time=min(self._problem.cpu_time_s, _POOL_CPU_S))
+        return glimpses(self._engine, program, inputs, limits, endings=1, on_run=self._on_run)
 
     @cached_property
     def _domain(self) -> Domain | None:
@@ -192,7 +195,7 @@ class Shrinker:
         """Those which the oracles seem to agree on."""
         inputs = [made.input for made in pool]
         programs = [self._problem.program(source) for source in self._problem.oracles]
-        looks = [glimpses(self._engine, program, inputs, self._limits, endings=1) for program in programs]
+        looks = [self._glimpses(program, inputs) for program in programs]
         valid = []
         for made, *told in zip(pool, *looks, strict=True):
             case = seeming_case(self._problem, made.input, [look for _, look in told])
