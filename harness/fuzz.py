@@ -1,8 +1,8 @@
 """Searches for inputs on which candidates differ from the oracles, and shrinks what it finds.
 
-The search is fast: many inputs in one sandbox, a program each. What it seems to find is run again, each input in a fresh
-sandbox, before it is believed; so a program that keeps things between inputs, or lies, costs nothing but time. A program
-that is caught at it is run in fresh sandboxes from then on.
+The search is fast: many inputs in one sandbox, a program each. What it seems to find is run again, each input in a
+fresh sandbox, before it is believed; so a program that keeps things between inputs, or lies, costs nothing but time.
+One that is caught at it is run in fresh sandboxes from then on.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Finding:
     Attributes:
         difference: on the smallest input found; None if no difference was found.
         found_on: the input the difference was first seen on.
-        inputs: tried before it was seen, that one too.
+        inputs: tried by then; they are taken in batches.
         test_cases: those of them that the oracles agreed on.
         dropped_inputs: the others, by reason.
         detail: why there were not more, if something cut the search short.
