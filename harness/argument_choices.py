@@ -6,7 +6,8 @@ What a value is made of (types, characters, the range of its numbers) is taken f
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -76,7 +77,7 @@ def value_of_choices(shape: Shape, choose: Choose) -> Any:
         case Binary():
             return bytes(_places(256, choose))
         case ListOf(items):
-            return [value_of_choices(items, choose) for _ in _as_long_as_chosen(choose)]
+            return _counted_parts(choose, partial(value_of_choices, items))
         case TupleOf(items):
             return tuple(value_of_choices(item, choose) for item in items)
         case Tuples(like):
@@ -84,9 +85,9 @@ def value_of_choices(shape: Shape, choose: Choose) -> Any:
         case SetOf(like, frozen):
             return (frozenset if frozen else set)(_all_hashable(value_of_choices(like, choose)))
         case DictOf(keys, values):
-            pairs = [
-                (value_of_choices(keys, choose), value_of_choices(values, choose)) for _ in _as_long_as_chosen(choose)
-            ]
+            pairs = _counted_parts(
+                choose, lambda inner: (value_of_choices(keys, inner), value_of_choices(values, inner))
+            )
             _all_hashable([key for key, _ in pairs])
             return dict(pairs)
         case Record(fields):
@@ -158,20 +159,27 @@ def _first(places: Sequence[int]) -> int:
     return places[0]
 
 
-def _counted(parts: Any) -> Iterator[_Range]:
+def _counted(parts: Iterable[Iterable[_Range]]) -> Iterator[_Range]:
     for part in parts:
         yield 0, 1, 1
         yield from part
     yield 0, 1, 0
 
 
-def _as_long_as_chosen(choose: Choose) -> Iterator[None]:
-    while choose(0, 1):
-        yield
+def _counted_parts[Part](choose: Choose, build: Callable[[Choose], Part]) -> list[Part]:
+    """Parts for as long as it is chosen to go on."""
+
+    def next_part(inner: Choose) -> list[Part]:
+        return [build(inner)] if inner(0, 1) else []
+
+    parts: list[Part] = []
+    while part := choose.part(next_part):
+        parts += part
+    return parts
 
 
 def _places(count: int, choose: Choose) -> list[int]:
-    return [choose(0, count - 1) for _ in _as_long_as_chosen(choose)]
+    return _counted_parts(choose, lambda inner: inner(0, count - 1))
 
 
 def _letters(shape: Text) -> str:
@@ -199,7 +207,7 @@ def _written_real(shape: Real, value: float) -> Iterator[_Range]:
     most = int(max(-shape.low, shape.high, 0))
     if int(whole) > most:
         raise _CannotWrite
-    yield 0, 1, int(value < 0)
+    yield 0, 1, int(math.copysign(1, value) < 0)
     yield 0, most, int(whole)
     yield from ((0, 9, int(digit)) for digit in digits)
 

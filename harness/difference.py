@@ -16,6 +16,9 @@ from harness.problems import Candidate, Problem
 from harness.scorecard import Scorecard
 from harness.verdicts import Verdict, VerdictRow
 
+# What programs that take too much of something end with.
+EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+
 
 class RunFailed(HarnessError):
     """The sandbox did not make a run, so nothing can be said; running the command again may help."""
@@ -50,6 +53,7 @@ class Judge:
         self._on_run = on_run
         self._oracles = [problem.program(source) for source in problem.oracles]
         self._settled: dict[bytes | str, TestCase | Drop] = {}
+        self._exhausting: set[bytes | str] = set()
 
     def difference(
         self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None
@@ -86,9 +90,15 @@ class Judge:
             outcomes = [future.result() for future in started]
             for outcome in outcomes:
                 self._count(outcome)
+            if any(outcome.status in EXHAUSTED for outcome in outcomes):
+                self._exhausting.add(key)
             answers = [answer_of(self._problem, outcome) for outcome in outcomes]
             self._settled[key] = settle(0, test_input, answers, self._problem.how_compared)
         return self._settled[key]
+
+    def is_exhausting(self, test_input: TestInput) -> bool:
+        """Whether an oracle is known to have used up a limit on an input."""
+        return key_of(test_input) in self._exhausting
 
     def _start(self, program: Program, test_input: TestInput, if_refused: Status) -> Future[Outcome]:
         try:

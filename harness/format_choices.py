@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from harness.formats.choosers import Chooser
@@ -103,13 +103,3 @@ def _from(wanted: int, low: int, high: int) -> Iterator[int]:
     """All numbers of a range: the wanted one, those above it, those below it."""
     yield from range(wanted, high + 1)
     yield from range(wanted - 1, low - 1, -1)
-
-
-def replayed(choices: Sequence[int]) -> Choose:
-    """Gives recorded choices back, in order."""
-    left = iter(choices)
-
-    def choose(low: int, high: int) -> int:
-        return low if low == high else next(left)
-
-    return choose

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import Outcome
+from engine import Outcome, Program
 from harness.difference import Difference, Judge
+from harness.examination import ORACLE_EXHAUSTIONS_ALLOWED
 from harness.formats import Format
 from harness.fuzz_inputs import FuzzInputs
 from harness.inputs import TestInput
-from harness.many_calls import OnRun, Submits, glimpses, seeming_case
+from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
 from harness.oracles import Drop, TestCase
 from harness.problems import Candidate, Problem
 from harness.shrinking import Shrinker
@@ -117,6 +118,7 @@ class Search:
     _seconds: float = 0.0
     _dropped: Counter[str] = field(default_factory=Counter)
     _fast_oracles: bool = True
+    _exhausting: int = 0  # inputs running on which an oracle used up a limit
     _judge: Judge = field(init=False)
     _shrinker: Shrinker = field(init=False)
     _suspects: list[_Suspect] = field(init=False)
@@ -138,7 +140,7 @@ class Search:
         """
         settings = self.settings
         source = FuzzInputs(self.problem, settings.seed, settings.inputs, settings.formats)
-        while self._suspects and not self._is_over_budget() and (batch := source.take(_BATCH)):
+        while self._suspects and not self._is_cut_short() and (batch := source.take(_BATCH)):
             source.report(self._try(batch))
         for suspect in self._suspects:
             self._found[suspect.candidate.id] = self._finding(suspect.candidate, None, None)
@@ -168,8 +170,7 @@ class Search:
         self._found[candidate.id] = self._finding(candidate, smallest, difference.case.input)
 
     def _finding(self, candidate: Candidate, difference: Difference | None, found_on: TestInput | None) -> Finding:
-        over = difference is None and self._is_over_budget()
-        detail = f"the budget of {self.settings.budget:g} CPU seconds is spent" if over else ""
+        detail = "" if difference else self._why_cut_short()
         return Finding(
             self.problem, candidate, difference, found_on, self.tried, self.valid, dict(self._dropped), detail
         )
@@ -183,20 +184,24 @@ class Search:
                 self._fast_oracles &= case == seeming
 
     def _settled(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop]:
-        seeming = self._seemingly_settled(inputs)
-        return [
-            self._judge.settled(test_input) if case is None else case
-            for test_input, case in zip(inputs, seeming, strict=True)
-        ]
+        """What becomes of inputs. After those on which oracles used up limits, the others are held for no better."""
+        cases: list[TestCase | Drop] = []
+        for test_input, case in zip(inputs, self._seemingly_settled(inputs), strict=True):
+            if case is not None:
+                self._exhausting = 0
+                cases.append(case)
+            elif self._exhausting >= ORACLE_EXHAUSTIONS_ALLOWED:
+                cases.append(Drop.CRASH)
+            else:
+                cases.append(self._judge.settled(test_input))
+                self._exhausting = self._exhausting + 1 if self._judge.is_exhausting(test_input) else 0
+        return cases
 
     def _seemingly_settled(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop | None]:
         if not self._fast_oracles:
             return [None] * len(inputs)
         programs = [self.problem.program(source) for source in self.problem.oracles]
-        looks = [
-            [look for _, look in glimpses(self.engine, program, inputs, self.problem.limits, on_run=self._count)]
-            for program in programs
-        ]
+        looks = [[look for _, look in self._glimpses(program, inputs)] for program in programs]
         return [
             seeming_case(self.problem, test_input, told)
             for test_input, told in zip(inputs, zip(*looks, strict=True), strict=True)
@@ -226,12 +231,23 @@ class Search:
             return
         program = self.problem.program(suspect.candidate.source)
         inputs = [case.input for case in cases]
-        looks = glimpses(self.engine, program, inputs, self.problem.limits, on_run=self._count)
+        looks = self._glimpses(program, inputs)
         for case, (_, look) in zip(cases, looks, strict=True):
             yield None if look is None else look.answer is not None and case.accepts(look.answer)
 
-    def _is_over_budget(self) -> bool:
-        return self.settings.budget is not None and self._seconds >= self.settings.budget
+    def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
+        # Where one sandbox does not see it through, each of the other inputs gets a sandbox of its own.
+        return glimpses(self.engine, program, inputs, self.problem.limits, endings=1, on_run=self._count)
+
+    def _is_cut_short(self) -> bool:
+        return bool(self._why_cut_short())
+
+    def _why_cut_short(self) -> str:
+        if self.settings.budget is not None and self._seconds >= self.settings.budget:
+            return f"the budget of {self.settings.budget:g} CPU seconds is spent"
+        if self._exhausting >= ORACLE_EXHAUSTIONS_ALLOWED:
+            return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running"
+        return ""
 
     def _count(self, outcome: Outcome) -> None:
         self._seconds += outcome.cpu_time_s

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -20,9 +21,13 @@ from hypothesis.database import ExampleDatabase, choices_to_bytes
 
 
 class Choose(Protocol):
-    """Chooses an integer from a range, both ends included; the nearest one to zero is the simplest."""
+    """Chooses integers, of which a value is made."""
 
-    def __call__(self, low: int, high: int) -> int: ...
+    def __call__(self, low: int, high: int) -> int:
+        """An integer from a range, both ends included; the nearest one to zero is the simplest."""
+
+    def part[Value](self, build: Callable[[Choose], Value]) -> Value:
+        """A part of the value, which can be left out as a whole: what comes after it is chosen just the same."""
 
 
 class CannotBuild(Exception):
@@ -64,13 +69,6 @@ def shrink_choices[Value](
         order: decides the order in which some simplifications are tried.
     """
 
-    @st.composite
-    def built(draw: st.DrawFn) -> Value:
-        try:
-            return build(lambda low, high: low if low == high else draw(st.integers(low, high)))
-        except CannotBuild:
-            reject()
-
     def test(value: Value) -> None:
         if fails(value):
             raise _Fails
@@ -84,9 +82,30 @@ def shrink_choices[Value](
         suppress_health_check=list(HealthCheck),
     )
     # The seed takes the database away, so settings come after it.
-    shrink = how(seed(order)(given(built())(test)))
+    shrink = how(seed(order)(given(_built(build))(test)))
     with _no_files(), suppress(_Fails):
         shrink()
+
+
+@st.composite
+def _built[Value](draw: st.DrawFn, build: Callable[[Choose], Value]) -> Value:
+    try:
+        return build(_Drawing(draw))
+    except CannotBuild:
+        reject()
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """Every choice is one of Hypothesis."""
+
+    draw: st.DrawFn
+
+    def __call__(self, low: int, high: int) -> int:
+        return low if low == high else self.draw(st.integers(low, high))
+
+    def part[Value](self, build: Callable[[Choose], Value]) -> Value:
+        return self.draw(_built(build))
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from functools import cached_property
 from itertools import cycle, islice, product
 from random import Random
 
-from engine import Outcome, Program, Status
+from engine import Outcome, Program
 from harness.argument_choices import choices_of, shapes_of_arguments, value_of_choices
 from harness.arguments import Domain, domain_of, generated_calls
 from harness.arguments.belonging import belongs
-from harness.difference import Difference, Judge, key_of, size_of
+from harness.difference import EXHAUSTED, Difference, Judge, key_of, size_of
 from harness.format_choices import Recording, text_of_choices
 from harness.formats import CannotDraw, Format, infer
 from harness.formats.checking import fits
@@ -41,7 +41,6 @@ _POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
 _SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
 _EXHAUSTIONS = 3  # runs that may use up a limit, as each takes all the time there is; one if that is the failure
 _MOST_SIMPLER = 3_000  # texts looked at, of which few are valid and fewer are run
-_EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 _PROFILES = [
     Profile(cap, span, style, sizes)
     for cap, span, style, sizes in product(
@@ -106,9 +105,9 @@ class Shrinker:
         if found is None:
             return None
         attempt = _Attempt(self._judge, candidate, found, runs)
-        made = self._smallest_of_pool(attempt)
-        if made is None and known.args is not None:
-            made = _made_of_arguments(known)
+        made = self._smallest_of(self._pool, attempt)
+        if made is None:
+            made = self._smallest_beyond_guesses(attempt) if known.args is None else _made_of_arguments(known)
         if made is not None:
 
             def fails(new: TestInput) -> bool:
@@ -119,13 +118,18 @@ class Shrinker:
             self._reduce(attempt, known)
         return attempt.best
 
-    def _smallest_of_pool(self, attempt: _Attempt) -> _Made | None:
-        """The smallest input of the pool that fails."""
-        pool = [(made, case) for made, case in self._pool if size_of(made.input) < size_of(attempt.best.case.input)]
+    def _smallest_of(self, pool: Sequence[tuple[_Made, TestCase]], attempt: _Attempt) -> _Made | None:
+        """The smallest input of a pool that fails, and is smaller than the best known."""
+        known = attempt.best.case.input
+        smaller = [
+            (made, case)
+            for made, case in pool
+            if size_of(made.input) < size_of(known) and self._keeps(known, made.input)
+        ]
         program = self._problem.program(attempt.candidate.source)
-        looks = self._glimpses(program, [made.input for made, _ in pool])
+        looks = self._glimpses(program, [made.input for made, _ in smaller])
         tries = 0
-        for (made, case), (_, look) in zip(pool, looks, strict=True):
+        for (made, case), (_, look) in zip(smaller, looks, strict=True):
             if look is not None and look.answer is not None and case.accepts(look.answer):
                 continue
             if attempt.fails(made.input):
@@ -134,6 +138,17 @@ class Shrinker:
             if look is None or tries >= _SEEN_TO_FAIL or not attempt.goes_on:
                 break
         return None
+
+    def _smallest_beyond_guesses(self, attempt: _Attempt) -> _Made | None:
+        """The same among inputs of the format that the known one is of, where that takes dropping guesses."""
+        wide = self._format_of(_text(attempt.best.case.input))
+        if wide is None or wide in self._formats:
+            return None
+        drawn = self._small_inputs(wide, _POOL)
+        pool = self._valid(drawn)
+        if len(pool) < len(drawn):
+            return None
+        return self._smallest_of(sorted(pool, key=lambda pair: size_of(pair[0].input)), attempt)
 
     @cached_property
     def _pool(self) -> list[tuple[_Made, TestCase]]:
@@ -209,9 +224,13 @@ class Shrinker:
             return True
         return belongs(self._domain, new.args)
 
+    def _format_of(self, known: str) -> Format | None:
+        """The format that a text is of, guesses dropped where need be."""
+        return next(filter(None, (_wide_enough(format_, known) for format_ in self._formats)), None)
+
     def _reduce(self, attempt: _Attempt, known: TestInput) -> None:
-        """Take one thing after the other away from a text, while it stays in the formats it is of."""
-        formats = [format_ for format_ in self._formats if fits(format_, _text(known))]
+        """Take one thing after the other away from a text, while it stays of the format it is of."""
+        format_ = self._format_of(_text(known))
         looked_at = 0
         best = None
         while best is not attempt.best and attempt.goes_on:
@@ -220,8 +239,21 @@ class Shrinker:
                 looked_at += 1
                 if looked_at > _MOST_SIMPLER:
                     return
-                if all(fits(format_, text) for format_ in formats) and attempt.fails(_text_input(text)):
+                if (format_ is None or fits(format_, text)) and attempt.fails(_text_input(text)):
                     break
+
+
+def _wide_enough(format_: Format, text: str) -> Format | None:
+    """The format, with no more guesses dropped than it takes for the text to be of it; None if that is not enough."""
+    far = {Doubt.REACH, Doubt.SIZE}
+    for about in (far, far | {Doubt.ORDER}, far | {Doubt.RELATION}, far | {Doubt.LEAST}, set(Doubt)):
+        wide, guesses = format_, frozenset({0})
+        while guesses:
+            if fits(wide, text):
+                return wide
+            guesses = frozenset(place for place, doubt in enumerate(doubts(wide)) if doubt in about)
+            wide = without(wide, guesses)
+    return None
 
 
 @dataclass(slots=True)
@@ -238,7 +270,7 @@ class _Attempt:
 
     def __post_init__(self) -> None:
         self._verdict = self.best.row.verdict
-        if self.best.outcome.status in _EXHAUSTED:
+        if self.best.outcome.status in EXHAUSTED:
             self._exhaustions = 1
         self._known[key_of(self.best.case.input)] = True
 
@@ -256,7 +288,7 @@ class _Attempt:
             return False
         self.runs -= 1
         found = self.judge.difference(self.candidate, new)
-        if found is not None and found.outcome.status in _EXHAUSTED:
+        if found is not None and found.outcome.status in EXHAUSTED:
             self._exhaustions -= 1
         self._known[key] = found is not None and found.row.verdict is self._verdict
         if found is not None and self._known[key]:

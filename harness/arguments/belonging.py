@@ -8,13 +8,15 @@ from harness.arguments.domain import Domain
 from harness.arguments.ordering import distinct, identity, in_order
 from harness.arguments.relations import Arguments, restore
 from harness.arguments.shapes import DictOf, ListOf, OneOf, Real, Record, SetOf, Shape, Text, TupleOf, Tuples, Whole
+from harness.arguments.text_drawing import tokens
 
 
 def belongs(domain: Domain, arguments: Arguments) -> bool:
     """Whether the arguments have what all known ones have.
 
     That is: as many of them, nothing empty, zero or negative where none was seen so, lists in order or without repeated
-    items where all were, the relations that are certain. Greater values and other characters than seen are fine.
+    items where all were, no other words where all texts have the same, and the relations that are certain. Greater values
+    and other characters than seen are fine.
     """
     if len(arguments) not in domain.arities:
         return False
@@ -30,8 +32,10 @@ def _is_of(shape: Shape, value: Any) -> bool:
             return low < 0 or value >= min(low, 1)
         case Real(low) if type(value) is float:
             return low < 0 or value >= 0
-        case Text(_, shortest) if type(value) is str:
-            return bool(value) or not shortest
+        case Text(_, shortest, _, samples) if type(value) is str:
+            patterns = set(map(_pattern, samples))
+            has_pattern = len(samples) > 1 and len(patterns) == 1 and any(map(str.isalpha, *patterns))
+            return (bool(value) or not shortest) and (not has_pattern or _pattern(value) in patterns)
         case ListOf() if type(value) is list:
             return _is_list_of(shape, value)
         case TupleOf(items, ascending) if type(value) is tuple and len(value) == len(items):
@@ -62,3 +66,8 @@ def _is_list_of(shape: ListOf, value: list[Any]) -> bool:
         and (not shape.even or len(widths) <= 1)
         and (not shape.square or not widths or widths == {len(value)})
     )
+
+
+def _pattern(text: str) -> tuple[str, ...]:
+    """The tokens of a text, with one word for all numbers."""
+    return tuple("0" if token.isdecimal() else token for token in tokens(text))
