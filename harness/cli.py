@@ -15,9 +15,11 @@ from typing import Annotated
 import typer
 
 from engine import Determinism, EngineError, SandboxUnavailable
-from harness import doctor_command, run_command, verify_command
+from harness import doctor_command, fuzz_command, run_command, verify_command
 from harness.errors import HarnessError, Interrupted
 from harness.exit_status import ExitStatus
+from harness.fuzz import INPUTS
+from harness.fuzz_request import Asked
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.showing import one_line
 from harness.stated_comparison import read_option
@@ -82,6 +84,47 @@ def verify(
     comparison = read_option(compare) if compare is not None else None
     options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json, comparison)
     return verify_command.execute(options)
+
+
+@app.command()
+def fuzz(
+    problems: Annotated[
+        Path | None, typer.Argument(metavar="[PROBLEMS.jsonl]", help="One problem a line, as for verify.")
+    ] = None,
+    problem: Annotated[str | None, typer.Option(metavar="ID", help="Search this problem only.")] = None,
+    candidate: Annotated[
+        list[str] | None, typer.Option(metavar="ID|FILE", help="This candidate: its id, or without a file its program.")
+    ] = None,
+    oracle: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A program known to be right; may be said again.")
+    ] = None,
+    example: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An input of it: what it reads, or with --entry a JSON list of arguments."),
+    ] = None,
+    entry: Annotated[str | None, typer.Option(metavar="NAME", help="The programs define this function.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
+    runs: Annotated[int, typer.Option(metavar="N", min=1, help="Inputs to try for a problem, at most.")] = INPUTS,
+    budget: Annotated[
+        float | None, typer.Option(metavar="S", help="CPU seconds a problem, then no more inputs.")
+    ] = None,
+    show_format: Annotated[
+        bool, typer.Option("--show-format", help="Print the format of the inputs, to be edited; search nothing.")
+    ] = False,
+    format_file: Annotated[
+        Path | None, typer.Option("--format", metavar="FILE", help="Draw inputs of this format, not of the inferred.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the rows here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON row a candidate, alone.")] = False,
+) -> int:
+    """Look for inputs on which a candidate differs from the oracles, and show the smallest found.
+
+    Either name a problem file, or the programs in files of their own: semi-instruct fuzz --oracle right.py --candidate
+    mine.py --example input.txt. What is shown was run in fresh sandboxes, and all oracles agree on it. Exit status 0 if
+    no difference was found; 1 if one was; 2 if what was given cannot be used, or the oracles agree on no input at all.
+    """
+    asked = Asked(problems, problem, candidate or (), oracle or (), example or (), entry, format_file)
+    return fuzz_command.execute(fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json))
 
 
 @app.command()

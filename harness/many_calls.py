@@ -8,9 +8,10 @@ fresh sandbox, before it is believed. Expected answers stay outside.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from engine import Limits, Outcome, Program, Status
 from engine.inside import values
@@ -18,13 +19,27 @@ from engine.inside.values import ValueRefused
 from harness import run_repeatedly
 from harness.asking import Ask, Steps
 from harness.inputs import Answer, TestInput
+from harness.oracles import Drop, TestCase, settle
+from harness.problems import Problem
 
 # Of one sandbox run: together they should take a second, and be a message of moderate size.
 MOST_INPUTS = 200
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 19
 # After so many inputs that a program did not survive, it is not asked any more.
-_MOST_ENDINGS = 3
+ENDINGS = 3
 _PATIENCE_S = 30.0
+
+
+OnRun = Callable[[Outcome], None]
+
+
+class Submits(Protocol):
+    """What is asked of an engine."""
+
+    def submit(
+        self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = ...
+    ) -> Future[Outcome]:
+        """Start a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,70 +83,112 @@ def looks(
     """What each program seems to do with each input.
 
     Args:
-        limits: of a run of many inputs. They get more time on the wall, as a look must not depend on what else the
-            machine does.
+        limits: of the run of a sandbox, whether it is given one input or many. It gets more time on the wall, as a look
+            must not depend on what else the machine does.
         are_charged: see ``harness.asking.Ask``.
     """
-    lookers = [_Looker(program, inputs) for program in programs]
+    lookers = [_Looker(program, inputs, ENDINGS) for program in programs]
     limits = replace(limits, wall_time=limits.wall_seconds + _PATIENCE_S)
-    while busy := [looker for looker in lookers if looker.has_more()]:
-        outcomes = yield [looker.ask(limits, are_charged) for looker in busy]
-        for looker, outcome in zip(busy, outcomes, strict=True):
+    while busy := [(looker, message) for looker in lookers if (message := looker.next_message())]:
+        outcomes = yield [Ask(looker.program, message, limits, is_charged=are_charged) for looker, message in busy]
+        for (looker, _), outcome in zip(busy, outcomes, strict=True):
             looker.read(outcome)
     return [Look(looker.seen, looker.cpu_s) for looker in lookers]
+
+
+def glimpses(
+    engine: Submits,
+    program: Program,
+    inputs: Sequence[TestInput],
+    limits: Limits,
+    endings: int = ENDINGS,
+    on_run: OnRun | None = None,
+) -> Iterator[tuple[TestInput, Glimpse | None]]:
+    """Each input with what the program seems to do with it, in order and lazily; None where nothing is known.
+
+    Args:
+        limits: of the run of a sandbox, whether it is given one input or many.
+        on_run: called with the outcome of each run of a sandbox.
+        endings: how many sandboxes may end before their last input; of what then is left, nothing is known.
+    """
+    looker, told = _Looker(program, inputs, endings), 0
+    while message := looker.next_message():
+        outcome = engine.submit(looker.program, stdin=message, limits=limits).result()
+        looker.read(outcome)
+        if on_run is not None:
+            on_run(outcome)
+        yield from zip(inputs[told : len(looker.seen)], looker.seen[told:], strict=True)
+        told = len(looker.seen)
+    yield from zip(inputs[told:], looker.seen[told:], strict=True)
 
 
 class _Looker:
     """One program on its way through the inputs.
 
     Attributes:
+        program: to be run with :meth:`next_message` on stdin.
         seen: what is known of each input so far, in order.
         cpu_s: see :class:`Look`.
     """
 
-    def __init__(self, program: Program, inputs: Sequence[TestInput]) -> None:
+    def __init__(self, program: Program, inputs: Sequence[TestInput], endings: int) -> None:
+        self.program = repeated(program)
         self.seen: list[Glimpse | None] = []
         self.cpu_s = 0.0
-        self._program = program
-        self._repeated = repeated(program)
+        self._looked_at = program
         self._inputs = inputs
+        self._endings_left = endings
         self._asked = 0
-        self._endings = 0
 
-    def has_more(self) -> bool:
-        """Whether inputs are left; a program that ended itself too often is not asked again."""
-        if self._endings >= _MOST_ENDINGS:
-            self.seen += [None] * (len(self._inputs) - len(self.seen))
-        return len(self.seen) < len(self._inputs)
-
-    def ask(self, limits: Limits, is_charged: bool) -> Ask:
-        """The run for the next inputs."""
-        batch = _batch(self._inputs[len(self.seen) :])
-        self._asked = len(batch)
-        return Ask(self._repeated, values.dumps([_crossing(each) for each in batch]), limits, is_charged=is_charged)
+    def next_message(self) -> bytes:
+        """The next inputs; nothing when all are seen, or the program has ended itself too often."""
+        while len(self.seen) < len(self._inputs):
+            if not self._endings_left:
+                self.seen += [None] * (len(self._inputs) - len(self.seen))
+                break
+            batch, message = _batch(self._inputs[len(self.seen) :])
+            if message:
+                self._asked = len(batch)
+                return message
+            self.seen.append(None)
+        return b""
 
     def read(self, outcome: Outcome) -> None:
-        """Take in how that run ended."""
-        known = _read(self._program, outcome, self._asked)
+        """Take in how the run for these ended."""
+        known = _read(self._looked_at, outcome, self._asked)
         self.seen += known
         self.cpu_s += outcome.cpu_time_s
         if len(known) < self._asked:
-            self._endings += 1
+            self._endings_left -= 1
             self.seen.append(None)
 
 
-def _batch(inputs: Sequence[TestInput]) -> Sequence[TestInput]:
-    """The first inputs, as many as one run takes, at least one."""
+def seeming_case(problem: Problem, test_input: TestInput, looks: Sequence[Glimpse | None]) -> TestCase | Drop | None:
+    """What the oracles seem to make of an input, given a look at each; None if one is missing."""
+    answers = [look.answer for look in looks if look is not None]
+    return settle(0, test_input, answers, problem.how_compared) if len(answers) == len(looks) else None
+
+
+def _batch(inputs: Sequence[TestInput]) -> tuple[Sequence[TestInput], bytes]:
+    """The first inputs, as many as one run takes, and how they are told; nothing if the first cannot be told."""
+    told: list[bytes] = []
     room = MOST_BYTES
-    for place, test_input in enumerate(inputs[:MOST_INPUTS]):
-        room -= len(values.dumps(_crossing(test_input)))
-        if room < 0:
-            return inputs[: max(place, 1)]
-    return inputs[:MOST_INPUTS]
+    for test_input in inputs[:MOST_INPUTS]:
+        crossing = _crossing(test_input)
+        room -= len(crossing)
+        if not crossing or (room < 0 and told):
+            break
+        told.append(crossing)
+    return inputs[: max(1, len(told))], b"[" + b",".join(told) + b"]" if told else b""
 
 
-def _crossing(test_input: TestInput) -> Any:
-    return test_input.stdin if test_input.args is None else list(test_input.args)
+def _crossing(test_input: TestInput) -> bytes:
+    """An input as it is told; nothing if it is nested so deeply that it cannot be one of several."""
+    try:
+        # Nested in a list, as it will be.
+        return values.dumps([test_input.stdin if test_input.args is None else list(test_input.args)])[1:-1]
+    except ValueRefused:
+        return b""
 
 
 def _read(program: Program, outcome: Outcome, most: int) -> list[Glimpse]:

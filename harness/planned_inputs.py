@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from harness.formats import Format
 from harness.formats.planning import InputPlan
 from harness.inputs import TestInput, as_bytes, further_calls, inputs
 from harness.problems import Problem
@@ -20,16 +21,23 @@ class PlannedInputs:
     Args:
         seed: for all that is chosen at random.
         planned: about how many inputs to plan; 0 for none.
+        formats: of the inputs of a whole program; None to infer them.
     """
 
     def __init__(
-        self, problem: Problem, seed: int, planned: int = PLANNED_INPUTS, sources: Sources = ALL_SOURCES
+        self,
+        problem: Problem,
+        seed: int,
+        planned: int = PLANNED_INPUTS,
+        sources: Sources = ALL_SOURCES,
+        formats: Sequence[Format] | None = None,
     ) -> None:
         self._problem = problem
         self._coming: Iterator[TestInput] = inputs(problem, seed, sources)
         self._calls = further_calls(problem, seed)
         texts = [example.input for example in problem.examples] if problem.kind == "stdin" else []
-        formats = None if sources >= Sources.FORMAT else ()
+        if sources < Sources.FORMAT:
+            formats = ()
         wanted = texts and planned and sources >= Sources.MUTATION
         self._plan = InputPlan(texts, f"{seed} {problem.id}", planned, formats=formats) if wanted else None
         self._is_at_end = self._plan is None

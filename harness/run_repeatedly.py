@@ -57,19 +57,19 @@ def calls(code: Any, entry: str, inputs: list[list[Any]]) -> Iterator[list[Any]]
 
 def whole_runs(code: Any, inputs: list[bytes]) -> Iterator[list[Any]]:
     """What a whole program prints on each input, with new globals each time."""
-    os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+    nowhere = os.open(os.devnull, os.O_RDWR)
     for data in inputs:
+        for number in (0, 1, 2):  # which the program before may have closed, and nothing else is to be called so
+            os.dup2(nowhere, number)
         given, printed = os.memfd_create("in"), os.memfd_create("out")
         os.write(given, data)
         os.lseek(given, 0, os.SEEK_SET)
         os.dup2(given, 0)
         os.dup2(printed, 1)
-        sys.stdin, sys.stdout, sys.stderr = (
-            open(0, closefd=False),
-            open(1, "w", closefd=False),
-            open(2, "w", closefd=False),
-        )
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+        for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+            stream = open(number, mode, closefd=False)  # noqa: SIM115  it is the program's to close
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
         ended_well = runs_well(code)
         size = os.lseek(printed, 0, os.SEEK_END)
         yield [ended_well, os.pread(printed, size, 0)]
@@ -86,7 +86,8 @@ def runs_well(code: Any) -> bool:
             for thread in other_threads():
                 thread.join()
             atexit._run_exitfuncs()
-            sys.stdout.flush()
+            if not sys.stdout.closed:
+                sys.stdout.flush()
     except SystemExit as end:
         return not end.code
     except BaseException:

@@ -1,0 +1,137 @@
+"""Whether a candidate differs from the oracles on an input: every run in a fresh sandbox of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from engine import InvalidProgram, Limits, Outcome, Program, Status
+from harness.arguments.ordering import identity
+from harness.errors import HarnessError
+from harness.inputs import TestInput
+from harness.many_calls import OnRun, Submits
+from harness.oracles import Drop, TestCase, answer_of, settle
+from harness.problems import Candidate, Problem
+from harness.scorecard import Scorecard
+from harness.strength import UNRATED
+from harness.verdicts import Verdict, VerdictRow
+
+# What programs that take too much of something end with.
+EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+
+
+class RunFailed(HarnessError):
+    """The sandbox did not make a run, so nothing can be said; running the command again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An input on which all oracles finish cleanly and agree, and the candidate does something else.
+
+    Attributes:
+        case: the input and the expected answer.
+        outcome: the candidate's.
+        row: the verdict on this one test case, as ``verify`` would write it.
+    """
+
+    case: TestCase
+    outcome: Outcome
+    row: VerdictRow
+
+
+class Judge:
+    """Asks the oracles and candidates of one problem, and asks no oracle the same thing twice.
+
+    Args:
+        engine: runs the programs.
+        on_run: called with every outcome.
+    """
+
+    def __init__(self, engine: Submits, problem: Problem, on_run: OnRun | None = None) -> None:
+        self._engine = engine
+        self._problem = problem
+        self._on_run = on_run
+        self._oracles = [problem.program(source) for source in problem.oracles]
+        self._settled: dict[bytes | str, TestCase | Drop] = {}
+        self._exhausting: set[bytes | str] = set()
+
+    def difference(
+        self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None
+    ) -> Difference | None:
+        """The difference, or None if there is none or the input is no test case.
+
+        Args:
+            outcome: the candidate's, if it is known.
+
+        Raises:
+            RunFailed: see there.
+        """
+        case = self.settled(test_input)
+        if isinstance(case, Drop):
+            return None
+        if outcome is None:
+            # On this input the oracles were taken by the engine, so what it refuses is the candidate.
+            outcome = self._start(self._problem.program(candidate.source), test_input, Status.COMPILE_ERROR).result()
+            self._count(outcome)
+        card = Scorecard(self._problem, candidate)
+        card.record(case, outcome)
+        row = card.row([case.index], UNRATED, {}, "")
+        return None if row.verdict is Verdict.ACCEPTED else Difference(case, outcome, row)
+
+    def settled(self, test_input: TestInput) -> TestCase | Drop:
+        """What the oracles make of an input.
+
+        Raises:
+            RunFailed: see there.
+        """
+        key = key_of(test_input)
+        if key not in self._settled:
+            started = [self._start(program, test_input, Status.SANDBOX_ERROR) for program in self._oracles]
+            outcomes = [future.result() for future in started]
+            for outcome in outcomes:
+                self._count(outcome)
+            if any(outcome.status in EXHAUSTED for outcome in outcomes):
+                self._exhausting.add(key)
+            answers = [answer_of(self._problem, outcome) for outcome in outcomes]
+            self._settled[key] = settle(0, test_input, answers, self._problem.how_compared)
+        return self._settled[key]
+
+    def is_exhausting(self, test_input: TestInput) -> bool:
+        """Whether an oracle is known to have used up a limit on an input."""
+        return key_of(test_input) in self._exhausting
+
+    def _start(self, program: Program, test_input: TestInput, if_refused: Status) -> Future[Outcome]:
+        try:
+            return self._engine.submit(program, stdin=test_input.stdin, args=test_input.args or (), limits=self.limits)
+        except InvalidProgram as error:
+            refused: Future[Outcome] = Future()
+            refused.set_result(Outcome(if_refused, detail=f"the engine refused the run: {error}"))
+            return refused
+
+    def _count(self, outcome: Outcome) -> None:
+        if self._on_run is not None:
+            self._on_run(outcome)
+        if outcome.status is Status.SANDBOX_ERROR:
+            raise RunFailed(f"{self._problem.id}: a program could not be run: {outcome.detail}")
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of every run."""
+        return self._problem.limits
+
+
+def key_of(test_input: TestInput) -> bytes | str:
+    """What two inputs that are the same have in common."""
+    return test_input.stdin if test_input.args is None else identity(test_input.args)
+
+
+def size_of(test_input: TestInput) -> tuple[int, bytes | str]:
+    """The measure of what is minimal: the length of the text (of the arguments' JSON), then the text itself."""
+    key = key_of(test_input)
+    return len(key), key
+
+
+def sorted_by_size(inputs: Sequence[TestInput]) -> list[TestInput]:
+    """The inputs, smallest first, each once."""
+    return sorted({key_of(each): each for each in inputs}.values(), key=size_of)

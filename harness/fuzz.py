@@ -1,0 +1,255 @@
+"""Searches for inputs on which candidates differ from the oracles, and shrinks what it finds.
+
+The search is fast: many inputs in one sandbox, a program each. What it seems to find is run again, each input in a
+fresh sandbox, before it is believed; so a program that keeps things between inputs, or lies, costs nothing but time.
+One that is caught at it is run in fresh sandboxes from then on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine import Outcome, Program
+from harness.difference import Difference, Judge
+from harness.examination import ORACLE_EXHAUSTIONS_ALLOWED
+from harness.formats import Format
+from harness.fuzz_inputs import FuzzInputs
+from harness.inputs import TestInput
+from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
+from harness.oracles import Drop, TestCase
+from harness.problems import Candidate, Problem
+from harness.shrinking import Shrinker
+from harness.verdicts import Verdict
+
+INPUTS = 500
+_BATCH = 60
+_CHECKED = 3  # inputs on which the fast way is compared with fresh sandboxes
+_FALSE_ALARMS = 5  # after these, a candidate is not run the fast way any more
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to search.
+
+    Attributes:
+        seed: for all that is chosen at random.
+        inputs: to be tried, at most, for one problem.
+        budget: CPU seconds a problem, after which no further inputs are taken; None for no such end.
+        formats: of the inputs of a whole program; None to infer them.
+    """
+
+    seed: int = 0
+    inputs: int = INPUTS
+    budget: float | None = None
+    formats: tuple[Format, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the search says of one candidate.
+
+    Attributes:
+        difference: on the smallest input found; None if no difference was found.
+        found_on: the input the difference was first seen on.
+        inputs: tried by then; they are taken in batches.
+        test_cases: those of them that the oracles agreed on.
+        dropped_inputs: the others, by reason.
+        detail: why there were not more, if something cut the search short.
+    """
+
+    problem: Problem
+    candidate: Candidate
+    difference: Difference | None
+    found_on: TestInput | None
+    inputs: int
+    test_cases: int
+    dropped_inputs: dict[str, int]
+    detail: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data, as ``fuzz --json`` writes it."""
+        row = self.difference.row if self.difference else None
+        return {
+            "problem": self.problem.id,
+            "candidate": self.candidate.id,
+            "difference": row is not None,
+            "verdict": row.verdict.value if row else None,
+            "counterexample": row.counterexample.to_json() if row and row.counterexample else None,
+            "found_by": self.found_on.provenance if self.found_on else None,
+            "inputs": self.inputs,
+            "test_cases": self.test_cases,
+            "dropped_inputs": self.dropped_inputs,
+            "detail": "; ".join(filter(None, (row.detail if row else "", self.detail))),
+        }
+
+
+@dataclass(slots=True)
+class _Suspect:
+    """A candidate no difference of which is known."""
+
+    candidate: Candidate
+    fast: bool
+    false_alarms: int = 0
+
+
+@dataclass(slots=True)
+class Search:
+    """The search on one problem.
+
+    Args:
+        candidates: those in question.
+        on_run: called with every outcome.
+
+    Attributes:
+        tried: inputs so far.
+        valid: those of them that the oracles agreed on.
+    """
+
+    problem: Problem
+    candidates: Sequence[Candidate]
+    engine: Submits
+    settings: Settings
+    on_run: OnRun | None = None
+    tried: int = 0
+    valid: int = 0
+    _seconds: float = 0.0
+    _dropped: Counter[str] = field(default_factory=Counter)
+    _fast_oracles: bool = True
+    _exhausting: int = 0  # inputs running on which an oracle used up a limit
+    _judge: Judge = field(init=False)
+    _shrinker: Shrinker = field(init=False)
+    _suspects: list[_Suspect] = field(init=False)
+    _found: dict[str, Finding] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._judge = Judge(self.engine, self.problem, self._count)
+        self._shrinker = Shrinker(
+            self.engine, self.problem, self.settings.seed, self._judge, self.settings.formats, self._count
+        )
+        self._fast_oracles = self.problem.language == "python"
+        self._suspects = [_Suspect(candidate, self._fast_oracles) for candidate in self.candidates]
+
+    def findings(self) -> list[Finding]:
+        """Search, and say what was found of each candidate, in their order.
+
+        Raises:
+            RunFailed: by the sandbox's fault.
+        """
+        settings = self.settings
+        source = FuzzInputs(self.problem, settings.seed, settings.inputs, settings.formats)
+        while self._suspects and not self._is_cut_short() and (batch := source.take(_BATCH)):
+            source.report(self._try(batch))
+        for suspect in self._suspects:
+            self._found[suspect.candidate.id] = self._finding(suspect.candidate, None, None)
+        return [self._found[candidate.id] for candidate in self.candidates]
+
+    def _try(self, batch: Sequence[TestInput]) -> list[bool]:
+        """Run the oracles on some inputs, say which are test cases, and run the suspects on those."""
+        if not self.tried:
+            self._check_oracles(batch[:_CHECKED])
+        cases = self._settled(batch)
+        self.tried += len(batch)
+        self._dropped.update(case.value for case in cases if isinstance(case, Drop))
+        found = [case for case in cases if isinstance(case, TestCase)]
+        first = self.valid == 0
+        self.valid += len(found)
+        for suspect in list(self._suspects):
+            difference = self._first_difference(suspect, found, check=first)
+            if difference is not None:
+                self._suspects.remove(suspect)
+                self._settle(suspect.candidate, difference)
+        return [isinstance(case, TestCase) for case in cases]
+
+    def _settle(self, candidate: Candidate, difference: Difference) -> None:
+        smallest: Difference | None = difference
+        if difference.row.verdict is not Verdict.COMPILE_ERROR:
+            smallest = self._shrinker.shrink(candidate, difference.case.input, difference.outcome)
+        self._found[candidate.id] = self._finding(candidate, smallest, difference.case.input)
+
+    def _finding(self, candidate: Candidate, difference: Difference | None, found_on: TestInput | None) -> Finding:
+        detail = "" if difference else self._why_cut_short()
+        return Finding(
+            self.problem, candidate, difference, found_on, self.tried, self.valid, dict(self._dropped), detail
+        )
+
+    def _check_oracles(self, inputs: Sequence[TestInput]) -> None:
+        for test_input, seeming in zip(inputs, self._seemingly_settled(inputs), strict=True):
+            case = self._judge.settled(test_input)
+            if isinstance(case, TestCase) and isinstance(seeming, TestCase):
+                self._fast_oracles &= case.accepts(seeming.expected)
+            else:
+                self._fast_oracles &= case == seeming
+
+    def _settled(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop]:
+        """What becomes of inputs. After those on which oracles used up limits, the others are held for no better."""
+        cases: list[TestCase | Drop] = []
+        for test_input, case in zip(inputs, self._seemingly_settled(inputs), strict=True):
+            if case is not None:
+                self._exhausting = 0
+                cases.append(case)
+            elif self._exhausting >= ORACLE_EXHAUSTIONS_ALLOWED:
+                cases.append(Drop.CRASH)
+            else:
+                cases.append(self._judge.settled(test_input))
+                self._exhausting = self._exhausting + 1 if self._judge.is_exhausting(test_input) else 0
+        return cases
+
+    def _seemingly_settled(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop | None]:
+        if not self._fast_oracles:
+            return [None] * len(inputs)
+        programs = [self.problem.program(source) for source in self.problem.oracles]
+        looks = [[look for _, look in self._glimpses(program, inputs)] for program in programs]
+        return [
+            seeming_case(self.problem, test_input, told)
+            for test_input, told in zip(inputs, zip(*looks, strict=True), strict=True)
+        ]
+
+    def _first_difference(self, suspect: _Suspect, cases: Sequence[TestCase], check: bool) -> Difference | None:
+        """The difference on the first input where there is one.
+
+        Args:
+            check: whether the first inputs are run in fresh sandboxes whatever the fast way says.
+        """
+        for place, (case, seems_right) in enumerate(zip(cases, self._seems_right(suspect, cases), strict=True)):
+            checked = check and place < _CHECKED
+            if seems_right and suspect.fast and not checked:
+                continue
+            difference = self._judge.difference(suspect.candidate, case.input)
+            if difference is not None:
+                return difference
+            suspect.false_alarms += seems_right is False
+            suspect.fast &= suspect.false_alarms < _FALSE_ALARMS
+        return None
+
+    def _seems_right(self, suspect: _Suspect, cases: Sequence[TestCase]) -> Iterator[bool | None]:
+        """Whether the candidate's answers seem right, in turn; None where nothing is known."""
+        if not suspect.fast:
+            yield from [None] * len(cases)
+            return
+        program = self.problem.program(suspect.candidate.source)
+        inputs = [case.input for case in cases]
+        looks = self._glimpses(program, inputs)
+        for case, (_, look) in zip(cases, looks, strict=True):
+            yield None if look is None else look.answer is not None and case.accepts(look.answer)
+
+    def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
+        # Where one sandbox does not see it through, each of the other inputs gets a sandbox of its own.
+        return glimpses(self.engine, program, inputs, self.problem.limits, endings=1, on_run=self._count)
+
+    def _is_cut_short(self) -> bool:
+        return bool(self._why_cut_short())
+
+    def _why_cut_short(self) -> str:
+        if self.settings.budget is not None and self._seconds >= self.settings.budget:
+            return f"the budget of {self.settings.budget:g} CPU seconds is spent"
+        if self._exhausting >= ORACLE_EXHAUSTIONS_ALLOWED:
+            return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running"
+        return ""
+
+    def _count(self, outcome: Outcome) -> None:
+        self._seconds += outcome.cpu_time_s
+        if self.on_run is not None:
+            self.on_run(outcome)

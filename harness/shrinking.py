@@ -1,0 +1,318 @@
+"""Counterexamples made minimal: the smallest input found on which the oracles agree and the candidate still differs.
+
+First a pool of small inputs is looked through, many in one sandbox; the smallest that fails, run again in sandboxes of
+its own, is a good place to start. From there Hypothesis shrinks, or, where an input is not known to be made of choices,
+one thing after the other is taken away. Nothing is taken for a counterexample without fresh sandboxes, and inputs keep
+to what is known of valid ones. The work is bounded in runs; nothing depends on time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import cycle, islice, product
+from random import Random
+
+from engine import Outcome, Program
+from harness.argument_choices import choices_of, shapes_of_arguments, value_of_choices
+from harness.arguments import Domain, domain_of, generated_calls
+from harness.arguments.belonging import belongs
+from harness.difference import EXHAUSTED, Difference, Judge, key_of, size_of
+from harness.format_choices import Recording, text_of_choices
+from harness.formats import CannotDraw, Format, infer
+from harness.formats.checking import fits
+from harness.formats.choosers import Profile, SeededChooser, Sizes, Style
+from harness.formats.drawing import draw
+from harness.formats.relaxing import Doubt, doubts, without
+from harness.hypothesis_shrinking import Choose, shrink_choices
+from harness.inputs import TestInput, as_bytes
+from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
+from harness.oracles import TestCase
+from harness.problems import Candidate, Problem
+from harness.text_reduction import simpler
+from harness.verdicts import Verdict
+
+# Inputs that a candidate and the oracles are run on, at most, to shrink one counterexample.
+RUNS = 150
+SHRUNK = "shrunk"  # the provenance of what is made here
+_POOL = 160
+_POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
+_SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
+_EXHAUSTIONS = 3  # runs that may use up a limit, as each takes all the time there is; one if that is the failure
+_MOST_SIMPLER = 3_000  # texts looked at, of which few are valid and fewer are run
+_PROFILES = [
+    Profile(cap, span, style, sizes)
+    for cap, span, style, sizes in product(
+        (1, 2, 3, 4, 6, 9), (1, 3, 9, None), (Style.RANDOM, Style.EQUAL, Style.SORTED), (Sizes.ANY, Sizes.MOST)
+    )
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """An input that was made of choices."""
+
+    input: TestInput
+    choices: list[int]
+    build: Callable[[Choose], TestInput]
+
+
+class Shrinker:
+    """Shrinks the counterexamples of one problem; what is known of the oracles is shared by its candidates.
+
+    The same problem, seed, candidate and counterexample give the same result, whatever was shrunk before.
+
+    Args:
+        judge: one that may know some answers of the oracles already.
+        formats: of the inputs of a whole program; None to infer them.
+        on_run: called with every outcome, but those of a judge that was given.
+    """
+
+    def __init__(
+        self,
+        engine: Submits,
+        problem: Problem,
+        seed: int,
+        judge: Judge | None = None,
+        formats: Sequence[Format] | None = None,
+        on_run: OnRun | None = None,
+    ) -> None:
+        self._engine = engine
+        self._problem = problem
+        self._seed = f"{seed} {problem.id}"
+        self._judge = judge or Judge(engine, problem, on_run)
+        self._on_run = on_run
+        self._given_formats = formats
+
+    def shrink(
+        self, candidate: Candidate, known: TestInput, outcome: Outcome | None = None, runs: int = RUNS
+    ) -> Difference | None:
+        """The smallest input found that fails as the known one does, which may be that one.
+
+        Args:
+            known: an input on which the candidate differs.
+            outcome: what the candidate did with it, if a run has shown it already.
+            runs: inputs that may be tried.
+
+        Returns:
+            None if the candidate does not differ on it after all.
+
+        Raises:
+            RunFailed: by the sandbox's fault.
+        """
+        found = self._judge.difference(candidate, known, outcome)
+        if found is None:
+            return None
+        attempt = _Attempt(self._judge, candidate, found, runs)
+        made = self._smallest_of(self._pool, attempt)
+        if made is None:
+            made = self._smallest_beyond_guesses(attempt) if known.args is None else _made_of_arguments(known)
+        if made is not None:
+
+            def fails(new: TestInput) -> bool:
+                return self._keeps(known, new) and attempt.fails(new)
+
+            shrink_choices(made.build, made.choices, fails, self._seed)
+        else:
+            self._reduce(attempt, known)
+        return attempt.best
+
+    def _smallest_of(self, pool: Sequence[tuple[_Made, TestCase]], attempt: _Attempt) -> _Made | None:
+        """The smallest input of a pool that fails, and is smaller than the best known."""
+        known = attempt.best.case.input
+        smaller = [
+            (made, case)
+            for made, case in pool
+            if size_of(made.input) < size_of(known) and self._keeps(known, made.input)
+        ]
+        program = self._problem.program(attempt.candidate.source)
+        looks = self._glimpses(program, [made.input for made, _ in smaller])
+        tries = 0
+        for (made, case), (_, look) in zip(smaller, looks, strict=True):
+            if look is not None and look.answer is not None and case.accepts(look.answer):
+                continue
+            if attempt.fails(made.input):
+                return made
+            tries += 1
+            if look is None or tries >= _SEEN_TO_FAIL or not attempt.goes_on:
+                break
+        return None
+
+    def _smallest_beyond_guesses(self, attempt: _Attempt) -> _Made | None:
+        """The same among inputs of the format that the known one is of, where that takes dropping guesses."""
+        wide = self._format_of(_text(attempt.best.case.input))
+        if wide is None or wide in self._formats:
+            return None
+        drawn = self._small_inputs(wide, _POOL)
+        pool = self._valid(drawn)
+        if len(pool) < len(drawn):
+            return None
+        return self._smallest_of(sorted(pool, key=lambda pair: size_of(pair[0].input)), attempt)
+
+    @cached_property
+    def _pool(self) -> list[tuple[_Made, TestCase]]:
+        """Small inputs that seem to be test cases, the smallest first."""
+        pool = self._called() if self._problem.kind == "function" else self._drawn()
+        return sorted(pool, key=lambda pair: size_of(pair[0].input))
+
+    def _called(self) -> list[tuple[_Made, TestCase]]:
+        if self._domain is None:
+            return []
+        # The first ones are those that reach least beyond the known calls.
+        calls = [
+            TestInput(SHRUNK, args=call.arguments) for call in islice(generated_calls(self._domain, self._seed), _POOL)
+        ]
+        return self._valid([_made_of_arguments(call) for call in calls])
+
+    def _drawn(self) -> list[tuple[_Made, TestCase]]:
+        pools = [self._valid(self._small_inputs(format_, _POOL)) for format_ in self._formats]
+        best = max(range(len(pools)), key=lambda place: (len(pools[place]), -place), default=None)
+        if best is None:
+            return []
+        strict = self._formats[best]
+        least = frozenset(place for place, doubt in enumerate(doubts(strict)) if doubt is Doubt.LEAST)
+        smaller = self._small_inputs(without(strict, least), _POOL) if least else []
+        smaller = [made for made in smaller if not fits(strict, _text(made.input))]
+        valid = self._valid(smaller)
+        return pools[best] + (valid if len(valid) == len(smaller) else [])
+
+    @cached_property
+    def _formats(self) -> list[Format]:
+        if self._problem.kind == "function":
+            return []
+        texts = [example.input for example in self._problem.examples]
+        return list(infer(texts) if self._given_formats is None else self._given_formats)
+
+    def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
+        limits = replace(self._problem.limits, cpu_time=min(self._problem.cpu_time_s, _POOL_CPU_S))
+        return glimpses(self._engine, program, inputs, limits, endings=1, on_run=self._on_run)
+
+    @cached_property
+    def _domain(self) -> Domain | None:
+        return domain_of(self._problem)
+
+    def _small_inputs(self, format_: Format, count: int) -> list[_Made]:
+        random = Random(f"pool {self._seed}")  # noqa: S311  nothing secret is drawn
+        found: dict[str, _Made] = {}
+        for profile in islice(cycle(_PROFILES), 2 * count):
+            recording = Recording(SeededChooser(random, profile))
+            try:
+                text = draw(format_, recording)
+            except CannotDraw:
+                continue
+            found.setdefault(text, _made_of_format(format_, text, recording.choices))
+            if len(found) == count:
+                break
+        return list(found.values())
+
+    def _valid(self, pool: Sequence[_Made]) -> list[tuple[_Made, TestCase]]:
+        """Those which the oracles seem to agree on."""
+        inputs = [made.input for made in pool]
+        programs = [self._problem.program(source) for source in self._problem.oracles]
+        looks = [self._glimpses(program, inputs) for program in programs]
+        valid = []
+        for made, *told in zip(pool, *looks, strict=True):
+            case = seeming_case(self._problem, made.input, [look for _, look in told])
+            if isinstance(case, TestCase):
+                valid.append((made, case))
+        return valid
+
+    def _keeps(self, known: TestInput, new: TestInput) -> bool:
+        """Whether an input is as valid as the known one, as far as that can be told without running it."""
+        if new.args is None or self._domain is None or not belongs(self._domain, known.args or ()):
+            return True
+        return belongs(self._domain, new.args)
+
+    def _format_of(self, known: str) -> Format | None:
+        """The format that a text is of, guesses dropped where need be."""
+        return next(filter(None, (_wide_enough(format_, known) for format_ in self._formats)), None)
+
+    def _reduce(self, attempt: _Attempt, known: TestInput) -> None:
+        """Take one thing after the other away from a text, while it stays of the format it is of."""
+        format_ = self._format_of(_text(known))
+        looked_at = 0
+        best = None
+        while best is not attempt.best and attempt.goes_on:
+            best = attempt.best
+            for text in simpler(_text(best.case.input)):
+                looked_at += 1
+                if looked_at > _MOST_SIMPLER:
+                    return
+                if (format_ is None or fits(format_, text)) and attempt.fails(_text_input(text)):
+                    break
+
+
+def _wide_enough(format_: Format, text: str) -> Format | None:
+    """The format, with no more guesses dropped than it takes for the text to be of it; None if that is not enough."""
+    far = {Doubt.REACH, Doubt.SIZE}
+    for about in (far, far | {Doubt.ORDER}, far | {Doubt.RELATION}, far | {Doubt.LEAST}, set(Doubt)):
+        wide, guesses = format_, frozenset({0})
+        while guesses:
+            if fits(wide, text):
+                return wide
+            guesses = frozenset(place for place, doubt in enumerate(doubts(wide)) if doubt in about)
+            wide = without(wide, guesses)
+    return None
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """The shrinking of one counterexample: what is known, and what may still be tried."""
+
+    judge: Judge
+    candidate: Candidate
+    best: Difference
+    runs: int
+    _verdict: Verdict = field(init=False)
+    _known: dict[bytes | str, bool] = field(default_factory=dict)
+    _exhaustions: int = _EXHAUSTIONS
+
+    def __post_init__(self) -> None:
+        self._verdict = self.best.row.verdict
+        if self.best.outcome.status in EXHAUSTED:
+            self._exhaustions = 1
+        self._known[key_of(self.best.case.input)] = True
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether more may be tried."""
+        return self.runs > 0 and self._exhaustions > 0
+
+    def fails(self, new: TestInput) -> bool:
+        """Whether the candidate fails on an input smaller than the best, in the same way; it is then the best."""
+        key = key_of(new)
+        if key in self._known:
+            return self._known[key]
+        if not self.goes_on or size_of(new) >= size_of(self.best.case.input):
+            return False
+        self.runs -= 1
+        found = self.judge.difference(self.candidate, new)
+        if found is not None and found.outcome.status in EXHAUSTED:
+            self._exhaustions -= 1
+        self._known[key] = found is not None and found.row.verdict is self._verdict
+        if found is not None and self._known[key]:
+            self.best = found
+        return self._known[key]
+
+
+def _made_of_arguments(call: TestInput) -> _Made:
+    assert call.args is not None
+    shape = shapes_of_arguments(call.args)
+    return _Made(
+        call,
+        choices_of(shape, call.args),
+        lambda choose: TestInput(SHRUNK, args=value_of_choices(shape, choose)),
+    )
+
+
+def _made_of_format(format_: Format, text: str, choices: list[int]) -> _Made:
+    return _Made(_text_input(text), choices, lambda choose: _text_input(text_of_choices(format_, choose)))
+
+
+def _text_input(text: str) -> TestInput:
+    return TestInput(SHRUNK, stdin=as_bytes(text))
+
+
+def _text(test_input: TestInput) -> str:
+    return test_input.stdin.decode("utf-8", "surrogateescape")
