@@ -18,8 +18,10 @@ from harness.formats.model import (
     Trait,
     Traits,
     Word,
+    are_different,
     edge_ends,
     has,
+    single_integers,
 )
 from harness.formats.values import connects, is_within, scaled
 
@@ -33,7 +35,7 @@ def fits(format_: Format, text: str) -> bool:
 def _block_fits(block: Block, reading: Reading, repeated: bool) -> bool:
     match block:
         case Line(items):
-            return all(
+            return _numbers_differ(block, reading) and all(
                 _item_fits(item, reading.seen.get(item.name, []), repeated) and _letters_fit(item, reading)
                 for item in items
             )
@@ -53,6 +55,11 @@ def _item_fits(item: Item, seen: Sequence[Seen], repeated: bool) -> bool:
         is_column = repeated and item.count is None
         groups.setdefault(reading.group if is_column else place, []).extend(reading.tokens)
     return all(_list_fits(item, tokens) for tokens in groups.values())
+
+
+def _numbers_differ(line: Line, reading: Reading) -> bool:
+    columns = [[int(seen.tokens[0]) for seen in reading.seen.get(item.name, [])] for item in single_integers(line)]
+    return all(are_different(row, differ) for row in zip(*columns, strict=True) for differ in line.differ)
 
 
 def _letters_fit(item: Item, reading: Reading) -> bool:

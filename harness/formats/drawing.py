@@ -20,11 +20,13 @@ from harness.formats.model import (
     Repeat,
     Trait,
     Word,
+    are_different,
     blocks_in,
     counting_names,
     edge_ends,
     has,
     items_in,
+    single_integers,
 )
 
 _ROW_TRIES = 50
@@ -84,6 +86,15 @@ class _Drawing:
                     self._repeat(block)
 
     def _line(self, line: Line, drawn: dict[str, list[str]]) -> list[str]:
+        for _ in range(_ROW_TRIES):
+            tokens = self._line_tokens(line, drawn)
+            numbers = [self._known[item.name] for item in single_integers(line)] if line.differ else []
+            if all(are_different(numbers, differ) for differ in line.differ):
+                return tokens
+            drawn = {}
+        raise CannotDraw(f"numbers of a line that are {' and '.join(line.differ)}")
+
+    def _line_tokens(self, line: Line, drawn: dict[str, list[str]]) -> list[str]:
         tokens: list[str] = []
         for item in line.items:
             new = [drawn[item.name].pop()] if item.name in drawn else self._item(item)

@@ -5,7 +5,7 @@ A part that the examples suggest but do not prove is *guessed*: it is kept to at
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
@@ -149,11 +149,38 @@ class Item:
     traits: Traits = ()
 
 
+class Differ(StrEnum):
+    """How the single integers of a line differ from each other.
+
+    The examples suggest it and trying does not tell: programs agree about a rectangle without a width, or two players
+    of whom one is the other, though the task has no such thing. So it is never a guess.
+    """
+
+    VARIED = "varied"  # they are not all equal
+    APART = "apart"  # taken two by two they are points, and no two of these are equal
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of tokens with a space between them."""
 
     items: tuple[Item, ...]
+    differ: tuple[Differ, ...] = ()
+
+
+def are_different(numbers: Sequence[int], differ: Differ) -> bool:
+    """Whether the integers of a line differ as they are said to."""
+    if differ is Differ.VARIED:
+        return len(set(numbers)) > 1
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    return len(set(points)) == len(points)
+
+
+def single_integers(line: Line) -> tuple[Item, ...]:
+    """The items of a line that are one integer each."""
+    return tuple(
+        item for item in line.items if item.count is None and isinstance(item.kind, Number) and not item.kind.places
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class _Rewriter:
                 return Repeat(count, self.blocks(body), self._traits(traits))
 
     def _line(self, line: Line) -> Line:
-        return Line(tuple(map(self._item, line.items)))
+        return replace(line, items=tuple(map(self._item, line.items)))
 
     def _item(self, item: Item) -> Item:
         kind = item.kind

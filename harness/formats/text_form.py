@@ -10,10 +10,13 @@
         T: one of "1"; X: int 1..10
         R: one of "2"; C: word "0123456789" of 1..3 after "ABC" with "00"
     D: decimal 2 0..1000
+    E: int 1..9; F: int 1..9; varied
+    A1: int 0..9; B1: int 0..9; A2: int 0..9; B2: int 0..9; apart
 
 The name of an integer stands for it further down, that of a word for its length; ``T: word "ab" of S+1 around S`` has
 all letters of S in their order, ``within S`` no others. A question mark marks what the examples suggest but do not
-prove. A decimal says its places, then its range in units of the last one.
+prove. A decimal says its places, then its range in units of the last one. ``varied`` says that the integers of the
+line are not all equal, ``apart`` that those taken two by two are points, none equal to another.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from harness.formats.model import (
     Block,
     Bound,
     Choice,
+    Differ,
     Either,
     Format,
     Holds,
@@ -42,6 +46,7 @@ from harness.formats.model import (
     Trait,
     Traits,
     Word,
+    single_integers,
 )
 
 _INDENT = "  "
@@ -63,8 +68,8 @@ def _block_lines(blocks: tuple[Block, ...]) -> list[str]:
     lines: list[str] = []
     for block in blocks:
         match block:
-            case Line(items):
-                lines.append("; ".join(map(_item, items)) or "empty")
+            case Line(items, differ):
+                lines.append("; ".join((*map(_item, items), *differ)) or "empty")
             case Either(shapes):
                 lines += ["either:", *(_INDENT + line for line in _block_lines(shapes))]
             case Repeat(count, body, traits):
@@ -216,10 +221,17 @@ class _Parser:
 
     def line(self) -> Line:
         items = [self._item()]
+        differ: list[Differ] = []
         while self.take_if(";"):
-            items.append(self._item())
+            if self.peek() in list(Differ) and self.peek(1) != ":":
+                differ.append(Differ(self.take("")))
+            else:
+                items.append(self._item())
         self.take("';' or the end of the line", lambda found: not found)
-        return Line(tuple(items))
+        line = Line(tuple(items), tuple(differ))
+        if Differ.APART in differ and len(single_integers(line)) % 2:
+            raise BadFormat(f"line {self._line.number}: 'apart' is about points, but the integers are odd in number")
+        return line
 
     def traits(self) -> Traits:
         held = []

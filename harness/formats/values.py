@@ -18,6 +18,7 @@ from harness.formats.model import (
     Block,
     Bound,
     Choice,
+    Differ,
     Either,
     Format,
     Holds,
@@ -29,9 +30,11 @@ from harness.formats.model import (
     Trait,
     Traits,
     Word,
+    are_different,
     counting_names,
     edge_ends,
     exactly,
+    single_integers,
 )
 
 _DISTINCT = 0.05  # distinctness that chance gives as seldom is believed; of rows
@@ -119,7 +122,18 @@ class _Values:
                 if shared[limit.name] == most
             ]
             items.append(self._item(item, limits, place))
-        return Line(tuple(items))
+        found = Line(tuple(items))
+        # In rows upon rows equal numbers show, if there may be any.
+        return found if repeated else replace(found, differ=self._differ(found))
+
+    def _differ(self, line: Line) -> tuple[Differ, ...]:
+        """How the numbers of a line differ in all examples, if none of them says how many of something there are."""
+        numbers = single_integers(line)
+        if len(numbers) < 2 or len(numbers) < len(line.items) or self.counting & {item.name for item in numbers}:
+            return ()
+        rows = list(zip(*([value for value, _ in self._pairs(item)] for item in numbers), strict=True))
+        kinds = (Differ.VARIED, *((Differ.APART,) if len(numbers) >= 4 and not len(numbers) % 2 else ()))
+        return tuple(differ for differ in kinds if all(are_different(row, differ) for row in rows))
 
     def _item(self, item: Item, limits: Sequence[_Limit], place: _Place) -> Item:
         seen = self.reading.seen.get(item.name, [])
