@@ -8,24 +8,30 @@ judged on the same test cases. Outcomes may arrive in any order; the rows do not
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from engine import Limits, Outcome, Program, Status
+from engine import Determinism, Limits, Outcome, Program, Status
 from harness.inputs import Answer, TestInput
 from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
 from harness.scorecard import Scorecard
 from harness.showing import one_line
+from harness.standing import Dissent, differs, dissent, remarks
+from harness.time_rule import candidate_limits, confirming
 from harness.verdicts import Verdict, VerdictRow
 
 # When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
 ORACLE_EXHAUSTIONS_ALLOWED = 3
 # After an input on which an oracle takes more of the task's time than this, no larger one is planned.
 QUICK_SHARE = 0.5
+# So many inputs, the first, are given to each oracle a second time, varied (``engine.Determinism``), to see whether its
+# answer is a function of the input; to a single oracle more, as there is no other to disagree with it.
+VARIED_INPUTS = 2
+VARIED_INPUTS_OF_ONE = 8
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 
 
@@ -37,6 +43,7 @@ class Run:
         done: to be called with the outcome.
         if_refused: how it ends when the engine does not take it. An oracle's is our fault. A candidate's is its own: on
             the same input the oracles were taken.
+        determinism: of the run, see ``engine.Determinism``.
     """
 
     program: Program
@@ -45,17 +52,19 @@ class Run:
     limits: Limits
     done: Callable[[Outcome], None]
     if_refused: Status
+    determinism: Determinism = Determinism.FIXED
 
 
 @dataclass(slots=True)
 class _Asked:
-    """An input whose oracles are running."""
+    """An input whose oracles are running, and what they answered so far."""
 
     input: TestInput
     missing: int
     answers: list[Answer | None]
+    varied: dict[int, Answer | None] = field(default_factory=dict)  # by oracle
     exhausted: bool = False
-    seconds: float = 0.0  # that the oracles took so far
+    seconds: float = 0.0  # that the oracles took
     slowest_s: float = 0.0
 
 
@@ -83,6 +92,8 @@ class Examination:
     _settled: dict[int, Drop | None] = field(default_factory=dict)  # None for an input that became a test case
     _exhausted: set[int] = field(default_factory=set)
     _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # input and oracle, and why
+    _dissents: dict[int, Dissent] = field(default_factory=dict)
+    _nondeterministic: dict[int, set[int]] = field(default_factory=dict)  # by input, the oracles it shows to be so
     _running: int = 0
     _taken: int = 0
     _spent: float = 0.0
@@ -119,11 +130,13 @@ class Examination:
         cases = [index for index, drop in settled.items() if drop is None]
         dropped = {drop.value: count for drop, count in Counter(filter(None, settled.values())).items()}
         remark = self._remark(len(settled))
+        about_oracles = "; ".join(self._about_oracles(settled))
         if self._sandbox_error is not None:
             return [self._unjudged(card, Verdict.SANDBOX_ERROR, dropped, remark) for card in self._scorecards]
         if not cases:
-            detail = "; ".join(filter(None, (self._first_crash(), remark)))
+            detail = "; ".join(filter(None, (self._first_crash() or about_oracles, remark)))
             return [self._unjudged(card, Verdict.NO_ORACLE, dropped, detail) for card in self._scorecards]
+        remark = "; ".join(filter(None, (remark, about_oracles)))
         return [card.row(cases, dropped, remark) for card in self._scorecards]
 
     def _may_take(self) -> bool:
@@ -144,24 +157,42 @@ class Examination:
             return False
         index = self._taken
         self._taken += 1
-        self._asked[index] = _Asked(test_input, len(self._oracles), [None] * len(self._oracles))
-        for number, program in enumerate(self._oracles):
-            self._waiting.append(partial(self._oracle_run, index, number, program))
+        conditions = [Determinism.FIXED]
+        if index < (VARIED_INPUTS_OF_ONE if len(self._oracles) == 1 else VARIED_INPUTS):
+            conditions.append(Determinism.VARIED)
+        self._asked[index] = _Asked(test_input, len(self._oracles) * len(conditions), [None] * len(self._oracles))
+        for determinism in conditions:
+            for number in range(len(self._oracles)):
+                self._waiting.append(partial(self._oracle_run, index, number, determinism))
         return True
 
-    def _oracle_run(self, index: int, number: int, program: Program) -> Run | None:
-        done = partial(self._oracle_done, index, number)
-        return self._run(program, self._asked[index].input, done, Status.SANDBOX_ERROR)
+    def _oracle_run(self, index: int, number: int, determinism: Determinism) -> Run:
+        return Run(
+            self._oracles[number],
+            self._asked[index].input.stdin,
+            self._asked[index].input.args or (),
+            self.problem.limits,
+            partial(self._oracle_done, index, number, determinism),
+            Status.SANDBOX_ERROR,
+            determinism,
+        )
 
-    def _candidate_run(self, case: TestCase, program: Program, card: Scorecard) -> Run | None:
+    def _candidate_run(self, case: TestCase, limits: Limits, program: Program, card: Scorecard) -> Run | None:
         if card.is_settled_before(case.index):
             return None
-        return self._run(program, case.input, partial(self._candidate_done, case, card), Status.COMPILE_ERROR)
 
-    def _run(self, program: Program, test_input: TestInput, done: Callable[[Outcome], None], if_refused: Status) -> Run:
-        return Run(program, test_input.stdin, test_input.args or (), self.problem.limits, done, if_refused)
+        def done(outcome: Outcome) -> None:
+            self._running -= 1
+            if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
+                card.charge(outcome)
+                again = confirming(limits)
+                self._waiting.appendleft(partial(self._candidate_run, case, again, program, card))
+            else:
+                card.record(case, outcome)
 
-    def _oracle_done(self, index: int, number: int, outcome: Outcome) -> None:
+        return Run(program, case.input.stdin, case.input.args or (), limits, done, Status.COMPILE_ERROR)
+
+    def _oracle_done(self, index: int, number: int, determinism: Determinism, outcome: Outcome) -> None:
         self._running -= 1
         self._spent += outcome.cpu_time_s
         if outcome.status is Status.SANDBOX_ERROR:
@@ -170,12 +201,16 @@ class Examination:
             self._waiting.clear()
             return
         asked = self._asked[index]
-        asked.seconds += outcome.cpu_time_s
-        asked.answers[number] = answer_of(self.problem, outcome)
-        if asked.answers[number] is None:
-            self._crashes[index, number] = why_failed(outcome)
-        asked.exhausted |= outcome.status in _EXHAUSTED
-        asked.slowest_s = max(asked.slowest_s, outcome.cpu_time_s)
+        answer = answer_of(self.problem, outcome)
+        if determinism is Determinism.VARIED:
+            asked.varied[number] = answer
+        else:
+            asked.answers[number] = answer
+            asked.seconds += outcome.cpu_time_s
+            asked.slowest_s = max(asked.slowest_s, outcome.cpu_time_s)
+            asked.exhausted |= outcome.status in _EXHAUSTED
+            if answer is None:
+                self._crashes[index, number] = why_failed(outcome)
         asked.missing -= 1
         if not asked.missing:
             self._settle(index, self._asked.pop(index))
@@ -183,7 +218,15 @@ class Examination:
     def _settle(self, index: int, asked: _Asked) -> None:
         if asked.exhausted:
             self._exhausted.add(index)
+        self._dissents[index] = dissent(asked.answers, self.problem.how_compared)
+        self._nondeterministic[index] = {
+            number
+            for number, varied in asked.varied.items()
+            if differs(asked.answers[number], varied, self.problem.how_compared)
+        }
         result = settle(index, asked.input, asked.answers, self.problem.how_compared)
+        if isinstance(result, TestCase) and self._nondeterministic[index]:
+            result = Drop.NONDETERMINISTIC
         quick = asked.slowest_s <= QUICK_SHARE * self.problem.time_limit_s
         self._inputs.report(index, valid=not isinstance(result, Drop) and quick)
         if isinstance(result, Drop):
@@ -192,12 +235,9 @@ class Examination:
         self._settled[index] = None
         self._spent += asked.seconds / len(self._oracles) * len(self._candidates)
         if self._sandbox_error is None:
+            limits = candidate_limits(self.problem.limits, asked.slowest_s)
             for program, card in zip(self._candidates, self._scorecards, strict=True):
-                self._waiting.append(partial(self._candidate_run, result, program, card))
-
-    def _candidate_done(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
-        self._running -= 1
-        card.record(case, outcome)
+                self._waiting.append(partial(self._candidate_run, result, limits, program, card))
 
     def _last_that_counts(self) -> float:
         """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""
@@ -211,6 +251,11 @@ class Examination:
             return ""
         (index, number), why = min(self._crashes.items())
         return f"oracle {number + 1} failed on input {index + 1}: {why}"
+
+    def _about_oracles(self, counted: Iterable[int]) -> list[str]:
+        indexes = list(counted)
+        varying = sorted(set().union(*(self._nondeterministic[index] for index in indexes)))
+        return remarks([self._dissents[index] for index in indexes], varying, len(self._oracles))
 
     def _remark(self, counted: int) -> str:
         if self._sandbox_error is not None:

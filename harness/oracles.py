@@ -21,6 +21,7 @@ class Drop(StrEnum):
     CRASH = "crash"  # an oracle did not end ok, or its function gave no value back: the input may be invalid
     DISAGREE = "disagree"  # the oracles answer differently: several answers may be right
     CONTRADICTS_EXAMPLE = "contradicts_example"  # the oracles agree, but not with the output given with the input
+    NONDETERMINISTIC = "nondeterministic"  # an oracle answers otherwise when the run is varied
     INCOMPARABLE = "incomparable"  # the answer holds a value that cannot cross the wall and so equals nothing
 
 

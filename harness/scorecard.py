@@ -38,6 +38,10 @@ class Scorecard:
     _first_failure: _Failure | None = None
     _first_fault_of_ours: _Failure | None = None
 
+    def charge(self, outcome: Outcome) -> None:
+        """Count a run that decides nothing, as another one has to confirm it."""
+        self.seconds += outcome.cpu_time_s
+
     def record(self, case: TestCase, outcome: Outcome) -> None:
         """Judge one run."""
         self.seconds += outcome.cpu_time_s

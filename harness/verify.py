@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Protocol
 
-from engine import InvalidProgram, Limits, Outcome, Program
+from engine import Determinism, InvalidProgram, Limits, Outcome, Program
 from harness.examination import Examination, Run
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
@@ -29,7 +29,13 @@ class Executor(Protocol):
         """How many runs are executed at one time."""
 
     def submit(
-        self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = ...
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = ...,
+        *,
+        determinism: Determinism = ...,
     ) -> Future[Outcome]:
         """Start a run."""
 
@@ -121,7 +127,9 @@ class _Scheduler:
 
     def _start(self, run: Run) -> None:
         try:
-            future = self._engine.submit(run.program, stdin=run.stdin, args=run.args, limits=run.limits)
+            future = self._engine.submit(
+                run.program, stdin=run.stdin, args=run.args, limits=run.limits, determinism=run.determinism
+            )
         except InvalidProgram as error:
             future = Future()
             future.set_result(_refused(run, error))

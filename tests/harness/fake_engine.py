@@ -47,13 +47,15 @@ class ScriptedEngine:
     """Answers every run by calling a function, in threads, and keeps a record of what was asked.
 
     Attributes:
-        asked: source, stdin and arguments of every run, in the order of submission.
+        asked: source, stdin and arguments of every run that was not varied, in the order of submission.
+        asked_varied: of those that were.
         most_at_once: the most runs that were submitted and not finished at one time.
     """
 
     def __init__(self, script: Script, workers: int = 2) -> None:
         self.workers = workers
         self.asked: list[tuple[str, bytes, tuple[Any, ...]]] = []
+        self.asked_varied: list[tuple[str, bytes, tuple[Any, ...]]] = []
         self.limits: list[Limits] = []
         self.conditions: list[tuple[str, float | None]] = []
         self.most_at_once = 0
@@ -63,10 +65,17 @@ class ScriptedEngine:
         self._unfinished = 0
 
     def submit(
-        self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = _LIMITS
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = _LIMITS,
+        *,
+        determinism: str = Determinism.FIXED,
     ) -> Future[Outcome]:
         """Start a run."""
-        self.asked.append((program.source_bytes.decode("utf-8", "surrogatepass"), stdin, tuple(args)))
+        record = self.asked if determinism == Determinism.FIXED else self.asked_varied
+        record.append((program.source_bytes.decode("utf-8", "surrogatepass"), stdin, tuple(args)))
         self.limits.append(limits)
         with self._lock:
             self._unfinished += 1
