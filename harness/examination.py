@@ -26,8 +26,6 @@ from harness.verdicts import Verdict, VerdictRow
 
 # When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
 ORACLE_EXHAUSTIONS_ALLOWED = 3
-# After an input on which an oracle takes more of the task's time than this, no larger one is planned.
-QUICK_SHARE = 0.5
 # So many inputs, the first, are given to each oracle a second time, varied (``engine.Determinism``), to see whether its
 # answer is a function of the input; to a single oracle more, as there is no other to disagree with it.
 VARIED_INPUTS = 2
@@ -218,17 +216,19 @@ class Examination:
     def _settle(self, index: int, asked: _Asked) -> None:
         if asked.exhausted:
             self._exhausted.add(index)
+        result = settle(index, asked.input, asked.answers, self.problem.how_compared)
+        if asked.input.probe:
+            self._inputs.report(index, valid=not isinstance(result, Drop))
+            return
         self._dissents[index] = dissent(asked.answers, self.problem.how_compared)
         self._nondeterministic[index] = {
             number
             for number, varied in asked.varied.items()
             if differs(asked.answers[number], varied, self.problem.how_compared)
         }
-        result = settle(index, asked.input, asked.answers, self.problem.how_compared)
         if isinstance(result, TestCase) and self._nondeterministic[index]:
             result = Drop.NONDETERMINISTIC
-        quick = asked.slowest_s <= QUICK_SHARE * self.problem.time_limit_s
-        self._inputs.report(index, valid=not isinstance(result, Drop) and quick)
+        self._inputs.report(index, valid=not isinstance(result, Drop))
         if isinstance(result, Drop):
             self._settled[index] = result
             return

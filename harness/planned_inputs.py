@@ -36,7 +36,7 @@ class PlannedInputs:
             self._batch = range(self._taken, self._taken + len(batch))
             if not batch:
                 self._plan = None
-            self._coming = (TestInput(new.provenance, stdin=as_bytes(new.text)) for new in batch)
+            self._coming = (TestInput(new.provenance, stdin=as_bytes(new.text), probe=new.probe) for new in batch)
             taken = next(self._coming, None)
         self._taken += taken is not None
         return taken
@@ -46,7 +46,7 @@ class PlannedInputs:
 
         Args:
             place: among those taken, from 0.
-            valid: whether the oracles answered it, agreed, and were quick.
+            valid: whether the oracles answered it and agreed.
         """
         self._reports[place] = valid
 

@@ -1,15 +1,16 @@
 """Which inputs, in which order: small ones of every kind first, then edge cases, then ever larger ones.
 
 A plan comes in batches. After each batch the caller says which inputs the oracles took as valid; that tells formats
-that explain the examples equally well apart, and guesses that are right from those that are chance. The same texts,
-seed, count and reports give the same inputs.
+that explain the examples equally well apart, and guesses that are right from those that are chance. Inputs that are to
+tell this are probes, for oracles only: what may be no input at all must not judge a candidate, even where the oracles
+happen to agree about it. The same texts, seed, count and reports give the same inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, zip_longest
 from random import Random
 
@@ -24,8 +25,8 @@ from harness.formats.relaxing import Doubt, confirmed, doubts, without
 _Steps = Generator["list[Planned]", Sequence[bool]]
 
 _TRIES = 12  # to draw an input that is new and is what is wanted
-_A_TRIAL = 3  # inputs that decide about a guess
-_TO_COMPARE = 4  # inputs of each format that explains the examples
+_TRIALS = (1, 3, 8, 12)  # probes that decide about a guess, a batch at a time, as an invalid input may take long
+_TO_COMPARE = 8  # probes of each format that explains the examples
 _SMALL = tuple(
     Profile(cap, span, style)
     for cap, span, style in (
@@ -75,6 +76,7 @@ _REACH = (
     Profile(6, None, Style.POWERS_OF_TWO),
     Profile(10, None, Style.TIES),
 )
+_STEPS_OF_REACH = 9  # to a thousand million at most
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
 _STRESS_CAP = 200_000
 GROWTH = 3
@@ -88,10 +90,12 @@ class Planned:
         provenance: ``format`` (small and middling ones), ``edge`` (edge cases), ``mutation`` (near an example),
             ``relation``, ``order`` and ``least`` (settle a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn
             when doubts are settled), ``reach`` (large values) or ``stress`` (large sizes).
+        probe: whether it only asks the oracles something, and is no test case.
     """
 
     text: str
     provenance: str
+    probe: bool = False
 
 
 class InputPlan:
@@ -100,7 +104,7 @@ class InputPlan:
     Args:
         texts: example inputs.
         seed: anything whose text says which inputs to choose.
-        count: about how many inputs are planned, without those that settle guesses (about three a guess).
+        count: about how many inputs are planned, probes not counted (up to 24 a guess).
         growth: steps that sizes grow beyond those of the examples, about threefold each. Few steps find few slow
             programs; with many, sizes may be none that the task allows, and right programs may be too slow for them.
         formats: to be used instead of the inferred ones, as a person may have edited them.
@@ -168,7 +172,7 @@ class _Plan:
         if len(self._formats) == 1:
             return best
         for format_ in self._formats:
-            batch = self._drawn(format_, "format", _SMALL, _TO_COMPARE)
+            batch = _as_probes(self._drawn(format_, "format", _SMALL, _TO_COMPARE))
             valid = (yield batch) if batch else []
             share = sum(valid) / len(valid) if valid else 0.0
             if share > most:
@@ -191,14 +195,14 @@ class _Plan:
 
     def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
         """The format with values as far as they seem to go, all widened a step at a time."""
-        while guesses := _guesses(format_, Doubt.REACH):
+        narrow = format_
+        for _ in range(_STEPS_OF_REACH):
+            guesses = _guesses(format_, Doubt.REACH)
             loose = without(format_, guesses)
-            for profiles in (_REACH[:1], _REACH[1:]):  # one alone first, as it may take all the time there is
-                batch = self._drawn(loose, "reach", profiles, len(profiles), but_not=format_)
-                valid = (yield batch) if batch else []
-                if not batch or not all(valid):
-                    return format_
+            if not guesses or not (yield from self._is_valid(loose, format_, Doubt.REACH, _REACH)):
+                break
             format_ = loose
+        yield from self._batch_of(format_, "reach", _REACH, self._count // 8, but_not=narrow)
         return format_
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
@@ -215,18 +219,27 @@ class _Plan:
             format_ = loose
         return format_
 
-    def _is_valid(self, loose: Format, strict: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], bool]:
+    def _is_valid(
+        self, loose: Format, strict: Format, doubt: Doubt, profiles: Sequence[Profile] = _SMALL
+    ) -> Generator[list[Planned], Sequence[bool], bool]:
         """Whether inputs of the looser format that are not of the strict one are valid."""
-        batch = self._drawn(loose, doubt.value, _SMALL, _A_TRIAL, but_not=strict)
-        if not batch:
-            return False
-        valid = yield batch
-        return all(valid)
+        asked = 0
+        for count in _TRIALS:
+            batch = _as_probes(self._drawn(loose, doubt.value, profiles, count, but_not=strict))
+            if batch and not all((yield batch)):
+                return False
+            asked += len(batch)
+        return asked > 0
 
     def _batch_of(
-        self, format_: Format, provenance: str, profiles: Sequence[Profile], count: int
+        self,
+        format_: Format,
+        provenance: str,
+        profiles: Sequence[Profile],
+        count: int,
+        but_not: Format | None = None,
     ) -> Generator[list[Planned], Sequence[bool], None]:
-        batch = self._drawn(format_, provenance, profiles, count)
+        batch = self._drawn(format_, provenance, profiles, count, but_not)
         if batch:
             yield batch
 
@@ -270,6 +283,10 @@ class _Plan:
                     self._used.add(text)
                     return text
         return None
+
+
+def _as_probes(batch: Sequence[Planned]) -> list[Planned]:
+    return [replace(new, probe=True) for new in batch]
 
 
 def _mixed(*batches: Sequence[Planned]) -> list[Planned]:
