@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any
 
 from engine import Determinism, Limits, Outcome, Program, Status
-from harness.inputs import Answer, TestInput
+from harness.answer_kinds import AnswerKind, kinds_of
+from harness.inputs import Answer, TestInput, as_bytes
 from harness.oracles import Drop, TestCase, answer_of, settle, why_failed
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
@@ -82,6 +83,7 @@ class Examination:
     budget: float | None
     planned: int = PLANNED_INPUTS
     _inputs: PlannedInputs = field(init=False)
+    _known_kinds: frozenset[AnswerKind] = field(init=False)  # of the outputs given, if they are printed
     _oracles: list[Program] = field(init=False)
     _candidates: list[Program] = field(init=False)
     _scorecards: list[Scorecard] = field(init=False)
@@ -101,6 +103,8 @@ class Examination:
 
     def __post_init__(self) -> None:
         self._inputs = PlannedInputs(self.problem, self.seed, self.planned)
+        outputs = [example.output for example in self.problem.examples if self.problem.kind == "stdin"]
+        self._known_kinds = kinds_of(as_bytes(output) for output in outputs if isinstance(output, str))
         self._oracles = [self.problem.program(source) for source in self.problem.oracles]
         self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
         self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]
@@ -218,7 +222,7 @@ class Examination:
             self._exhausted.add(index)
         result = settle(index, asked.input, asked.answers, self.problem.how_compared)
         if asked.input.probe:
-            self._inputs.report(index, valid=not isinstance(result, Drop))
+            self._inputs.report(index, valid=isinstance(result, TestCase) and not self._is_strange(result))
             return
         self._dissents[index] = dissent(asked.answers, self.problem.how_compared)
         self._nondeterministic[index] = {
@@ -228,6 +232,8 @@ class Examination:
         }
         if isinstance(result, TestCase) and self._nondeterministic[index]:
             result = Drop.NONDETERMINISTIC
+        if isinstance(result, TestCase) and self._is_strange(result):
+            result = Drop.STRANGE
         self._inputs.report(index, valid=not isinstance(result, Drop))
         if isinstance(result, Drop):
             self._settled[index] = result
@@ -238,6 +244,12 @@ class Examination:
             limits = candidate_limits(self.problem.limits, asked.slowest_s)
             for program, card in zip(self._candidates, self._scorecards, strict=True):
                 self._waiting.append(partial(self._candidate_run, result, limits, program, card))
+
+    def _is_strange(self, case: TestCase) -> bool:
+        """Whether the oracles answer in a way that no known output does (``harness.answer_kinds``)."""
+        if not self._known_kinds or case.input.known is not None:
+            return False
+        return not kinds_of([case.expected.content]) <= self._known_kinds
 
     def _last_that_counts(self) -> float:
         """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""

@@ -76,9 +76,9 @@ _REACH = (
     Profile(6, None, Style.POWERS_OF_TWO),
     Profile(10, None, Style.TIES),
 )
-_STEPS_OF_REACH = 9  # to a thousand million at most
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
-_STRESS_CAP = 200_000
+# With sizes beyond, the square of one is too much for a program that is right, if the task has no such size.
+_STRESS_CAP = 1_000
 GROWTH = 3
 
 
@@ -153,9 +153,9 @@ class _Plan:
             yield self._mutations(self._count, None)
             return
         format_ = yield from self._most_valid()
-        # Mixed, so that those that a budget leaves room for are of all kinds.
+        # Small ones cost least and show most. The others are mixed, so that a budget leaves room for all kinds.
+        yield self._drawn(format_, "format", _SMALL, self._count // 4)
         yield _mixed(
-            self._drawn(format_, "format", _SMALL, self._count // 4),
             self._drawn(format_, "edge", _EDGES, self._count // 4),
             self._mutations(self._count // 8, format_),
             self._drawn(format_, "format", _MIDDLE, self._count // 8),
@@ -196,13 +196,12 @@ class _Plan:
     def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
         """The format with values as far as they seem to go, all widened a step at a time."""
         narrow = format_
-        for _ in range(_STEPS_OF_REACH):
-            guesses = _guesses(format_, Doubt.REACH)
+        while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
-            if not guesses or not (yield from self._is_valid(loose, format_, Doubt.REACH, _REACH)):
+            if not (yield from self._is_valid(loose, format_, Doubt.REACH, _REACH)):
                 break
             format_ = loose
-        yield from self._batch_of(format_, "reach", _REACH, self._count // 8, but_not=narrow)
+        yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), self._count // 4, but_not=narrow)
         return format_
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:

@@ -28,7 +28,7 @@ from harness.formats.model import (
 )
 
 _SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 200_000)
-_VALUES = tuple(10**power for power in range(1, 10))
+_VALUES = (10, 20, 50, 100, *(10**power for power in range(3, 10)))
 
 
 class Doubt(StrEnum):
