@@ -26,6 +26,7 @@ _Steps = Generator["list[Planned]", Sequence[bool]]
 
 _TRIES = 12  # to draw an input that is new and is what is wanted
 _TRIALS = (1, 3, 8, 12)  # probes that decide about a guess, a batch at a time, as an invalid input may take long
+_TRIALS_OF_A_STEP = (1, 3)  # probes that decide whether values go a step further
 _TO_COMPARE = 8  # probes of each format that explains the examples
 _SMALL = tuple(
     Profile(cap, span, style)
@@ -198,7 +199,7 @@ class _Plan:
         narrow = format_
         while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
-            if not (yield from self._is_valid(loose, format_, Doubt.REACH, _REACH)):
+            if not (yield from self._is_valid(loose, format_, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP)):
                 break
             format_ = loose
         yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), self._count // 4, but_not=narrow)
@@ -219,11 +220,16 @@ class _Plan:
         return format_
 
     def _is_valid(
-        self, loose: Format, strict: Format, doubt: Doubt, profiles: Sequence[Profile] = _SMALL
+        self,
+        loose: Format,
+        strict: Format,
+        doubt: Doubt,
+        profiles: Sequence[Profile] = _SMALL,
+        trials: Sequence[int] = _TRIALS,
     ) -> Generator[list[Planned], Sequence[bool], bool]:
         """Whether inputs of the looser format that are not of the strict one are valid."""
         asked = 0
-        for count in _TRIALS:
+        for count in trials:
             batch = _as_probes(self._drawn(loose, doubt.value, profiles, count, but_not=strict))
             if batch and not all((yield batch)):
                 return False
