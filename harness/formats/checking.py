@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.formats.matching import Reading, Seen, read, rows_of
+from harness.formats.matching import Reading, Seen, point_in_rows, read, rows_of
 from harness.formats.model import (
     Block,
     Choice,
@@ -42,8 +42,10 @@ def _block_fits(block: Block, reading: Reading, repeated: bool) -> bool:
         case Either(lines):
             return all(_block_fits(line, reading, repeated=False) for line in lines)
         case Repeat(_, body, traits):
-            return all(_block_fits(inner, reading, repeated=True) for inner in body) and _rows_fit(
-                block, traits, reading
+            return (
+                all(_block_fits(inner, reading, repeated=True) for inner in body)
+                and _rows_fit(block, traits, reading)
+                and not any(point_in_rows(point, block, reading) for point in block.but_not)
             )
 
 
@@ -70,6 +72,8 @@ def _letters_fit(item: Item, reading: Reading) -> bool:
     words = [seen.tokens[0] for seen in reading.seen.get(item.name, [])]
     others = [seen.tokens[0] for seen in reading.seen.get(kind.around or kind.within, [])]
     pairs = zip(words, others, strict=True)
+    if kind.ends_alike and any(word[-1] != other[-1] for word, other in zip(words, others, strict=True)):
+        return False
     return all(is_within(other, word) if kind.around else is_within(word, other) for word, other in pairs)
 
 

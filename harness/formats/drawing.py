@@ -164,7 +164,10 @@ class _Drawing:
 
     def _letters(self, kind: Word, count: int) -> str:
         if kind.around:
-            return self._around(self._words_drawn[kind.around], kind.alphabet, count)
+            inner = self._words_drawn[kind.around]
+            if kind.ends_alike and inner and count:
+                return self._around(inner[:-1], kind.alphabet, count - 1) + inner[-1]
+            return self._around(inner, kind.alphabet, count)
         if kind.within:
             return self._within(self._words_drawn[kind.within], count)
         if not kind.always:
@@ -181,7 +184,8 @@ class _Drawing:
         if count < len(inner):
             raise CannotDraw(f"{count} letters around {len(inner)}")
         letters = list(self._chooser.letters(alphabet, count - len(inner)))
-        for place, letter in zip(sorted(self._chooser.distinct(0, count - 1, len(inner))), inner, strict=True):
+        places = self._chooser.distinct(0, count - 1, len(inner)) if inner else []
+        for place, letter in zip(sorted(places), inner, strict=True):
             letters.insert(place, letter)
         return "".join(letters)
 
@@ -195,6 +199,7 @@ class _Drawing:
         count = self._count(repeat.count)
         first = len(self._lines)
         drawn = self._columns(repeat, count)
+        excluded = {f"{self._known[one]} {self._known[other]}" for one, other in repeat.but_not}
         seen: set[str] = set()
         distinct = has(repeat.traits, Trait.DISTINCT)
         outer = dict(self._known)
@@ -204,12 +209,12 @@ class _Drawing:
             self._blocks(repeat.body, drawn)
             for _ in range(_ROW_TRIES):
                 row = "\n".join(self._lines[place:])
-                if not distinct or row not in seen:
+                if row not in excluded and not (distinct and row in seen):
                     break
                 del self._lines[place:]
                 self._blocks(repeat.body, {})
             else:
-                raise CannotDraw(f"{count} distinct rows from line {first + 1} on")
+                raise CannotDraw(f"{count} rows from line {first + 1} on, distinct or not these: {excluded}")
             seen.add(row)
         self._known = outer
 

@@ -85,6 +85,7 @@ class Word:
         prefix: what it always begins with.
         always: letters that are in it exactly as often as here; in a column of words, in all of them together.
         around: name of an earlier word of which all letters are in this one, in their order; empty for none.
+        ends_alike: whether its last letter is that of the word it is around.
         within: name of an earlier word that has all letters of this one, in their order; empty for none.
     """
 
@@ -94,6 +95,7 @@ class Word:
     always: str = ""
     around: str = ""
     within: str = ""
+    ends_alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +194,17 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """``count`` times the body. Names given in the body are known until its next round."""
+    """``count`` times the body. Names given in the body are known until its next round.
+
+    Attributes:
+        but_not: points, each the names of two earlier integers, that are none of the rows, as no wall stands where
+            somebody starts. As with :class:`Differ`, trying does not tell.
+    """
 
     count: Amount
     body: tuple[Block, ...]
     traits: Traits = ()
+    but_not: tuple[tuple[str, str], ...] = ()
 
 
 Block = Line | Either | Repeat

@@ -5,7 +5,7 @@
     S: word "ab" of N
     repeat M, simple, connected?:
       U: int 1..N; V: int U+1..N; W: int 1..min(N, 1000)
-    repeat Q:
+    repeat Q but not N M:
       either:
         T: one of "1"; X: int 1..10
         R: one of "2"; C: word "0123456789" of 1..3 after "ABC" with "00"
@@ -14,9 +14,10 @@
     A1: int 0..9; B1: int 0..9; A2: int 0..9; B2: int 0..9; apart
 
 The name of an integer stands for it further down, that of a word for its length; ``T: word "ab" of S+1 around S`` has
-all letters of S in their order, ``within S`` no others. A question mark marks what the examples suggest but do not
-prove. A decimal says its places, then its range in units of the last one. ``varied`` says that the integers of the
-line are not all equal, ``apart`` that those taken two by two are points, none equal to another.
+all letters of S in their order (``ending alike``: and its last letter), ``within S`` no others. A question mark marks
+what the examples suggest but do not prove. A decimal says its places, then its range in units of the last one.
+``varied`` says that the integers of the line are not all equal, ``apart`` that those taken two by two are points,
+none equal to another; ``but not N M`` that no row is N and M.
 """
 
 from __future__ import annotations
@@ -72,8 +73,9 @@ def _block_lines(blocks: tuple[Block, ...]) -> list[str]:
                 lines.append("; ".join((*map(_item, items), *differ)) or "empty")
             case Either(shapes):
                 lines += ["either:", *(_INDENT + line for line in _block_lines(shapes))]
-            case Repeat(count, body, traits):
-                lines.append(f"repeat {_amount(count)}{_traits(traits)}:")
+            case Repeat(count, body, traits, but_not):
+                excluded = "".join(f" but not {first} {second}" for first, second in but_not)
+                lines.append(f"repeat {_amount(count)}{_traits(traits)}{excluded}:")
                 lines += [_INDENT + line for line in _block_lines(body)]
     return lines
 
@@ -98,7 +100,7 @@ def _kind(kind: Kind) -> str:
 def _word_details(word: Word) -> str:
     after = f" after {json.dumps(word.prefix)}" if word.prefix else ""
     letters = f" with {json.dumps(word.always)}" if word.always else ""
-    around = f" around {word.around}" if word.around else ""
+    around = f" around {word.around}{' ending alike' * word.ends_alike}" if word.around else ""
     within = f" within {word.within}" if word.within else ""
     return after + letters + around + within
 
@@ -174,9 +176,9 @@ class _Blocks:
                 shapes = [block for block in self.read(depth + 1) if isinstance(block, Line)]
                 blocks.append(Either(tuple(shapes)))
             elif parser.take_if("repeat"):
-                count, traits = parser.amount(), parser.traits()
+                count, traits, but_not = parser.amount(), parser.traits(), parser.excluded_points()
                 parser.end_with(":")
-                blocks.append(Repeat(count, self.read(depth + 1), traits))
+                blocks.append(Repeat(count, self.read(depth + 1), traits, but_not))
             elif parser.take_if("empty"):
                 blocks.append(Line(()))
             else:
@@ -240,6 +242,13 @@ class _Parser:
             held.append(Holds(Trait(word), bool(self.take_if("?"))))
         return tuple(held)
 
+    def excluded_points(self) -> tuple[tuple[str, str], ...]:
+        points = []
+        while self.take_if("but"):
+            self._symbol("not")
+            points.append((self._known_name(), self._known_name()))
+        return tuple(points)
+
     def amount(self) -> Amount:
         times = 1
         if self.peek() == "-" or self.peek().isdigit():
@@ -295,8 +304,11 @@ class _Parser:
             prefix = self._string() if self.take_if("after") else ""
             always = self._string() if self.take_if("with") else ""
             around = self._known_name() if self.take_if("around") else ""
+            ends_alike = bool(around and self.take_if("ending"))
+            if ends_alike:
+                self._symbol("alike")
             within = self._known_name() if self.take_if("within") else ""
-            return Word(alphabet, length, prefix, always, around, within)
+            return Word(alphabet, length, prefix, always, around, within, ends_alike)
         self._symbol("of")
         words = [self._string()]
         while self.peek().startswith('"'):

@@ -32,7 +32,10 @@ FORMATS = {
     ),
     "cases": "T: int 1..100\nrepeat T:\n  N: int 1..1000; M: int 0..N\n  A: N * decimal 2 -50..999\n",
     "points on a line": "A: int 0..3; B: int 0..3; C: int 0..3; D: int 0..3; varied; apart\n",
+    "walls": "H: int 2..4; W: int 2..4\nR: int 1..H; C: int 1..W\nN: int 1..9\n"
+    "repeat N, distinct but not R C:\n  X: int 1..H; Y: int 1..W\n",
     "inside": 'S: word "ab" of 1..9\nT: word "abc" of S+1 around S\nU: word "abc" of 1..T within T\n',
+    "typed": 'S: word "ab" of 1..9\nT: word "abc" of S..12 around S ending alike\n',
     "words": 'N: int 1..20\nrepeat N:\n  S: word "abc" of 3..5 after "x", distinct\nD: one of "L" "R"\n',
 }
 
@@ -73,7 +76,7 @@ def test_an_input_shrinks_to_a_minimal_one() -> None:
 
 def test_large_inputs_are_drawn_too() -> None:
     strategy = inputs_of(format_from_text("N: int 1..100000\nA: N * int -1000..1000\n"))
-    quick = settings(database=None, derandomize=True, phases=[Phase.generate])
+    quick = settings(database=None, derandomize=True, phases=[Phase.generate], max_examples=2_000)
     assert int(find(strategy, lambda text: int(text.split()[0]) >= 1_000, settings=quick).split()[0]) >= 1_000
 
 
@@ -122,7 +125,7 @@ def test_guesses_are_dropped_widened_or_confirmed() -> None:
     about = doubts(format_)
     assert about == [Doubt.LEAST, Doubt.SIZE, Doubt.REACH, Doubt.RELATION, Doubt.REACH, Doubt.ORDER]
     everything = frozenset(range(len(about)))
-    assert text_of(without(format_, everything)) == "N: int 1..10?; M: int 1..10?\nA: N * int -10?..M\n"
+    assert text_of(without(format_, everything)) == "N: int 1..10?; M: int 1..9?\nA: N * int -9?..M\n"
     assert text_of(confirmed(format_, everything)) == text_of(format_).replace("?", "")
 
 
@@ -213,6 +216,13 @@ def test_numbers_of_a_line_differ_if_they_do_in_all_examples() -> None:
 def test_sizes_grow_only_as_long_as_inputs_are_valid() -> None:
     everything = planned(LISTS, lambda text: int(text.split()[0]) <= 500, growth=20)
     assert max(int(new.text.split()[0]) for new in everything) == 1_000
+
+
+def test_values_reach_as_far_as_they_are_valid() -> None:
+    everything = planned(["2 7\n", "15 3\n"], lambda text: all(int(word) < 1_000 for word in text.split()))
+    values = [int(word) for new in everything if not new.probe for word in new.text.split()]
+    assert max(values) == 999
+    assert max(int(word) for new in everything for word in new.text.split()) == 1_000
 
 
 def test_of_several_formats_the_one_with_valid_inputs_is_used() -> None:
