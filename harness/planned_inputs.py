@@ -8,8 +8,8 @@ from harness.formats.planning import InputPlan
 from harness.inputs import TestInput, as_bytes, inputs
 from harness.problems import Problem
 
-# Inputs planned for a whole program beside its examples; settling what the examples leave in doubt adds to it.
-PLANNED_INPUTS = 80
+# Inputs planned for a whole program beside its examples; probes, which only oracles are asked, add to it.
+PLANNED_INPUTS = 200
 
 
 class PlannedInputs:

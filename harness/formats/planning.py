@@ -148,19 +148,21 @@ class _Plan:
         self._growth = growth
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
+        self._cases = 0  # inputs planned so far that are no probes
 
     def steps(self) -> _Steps:
         if not self._formats:
-            yield self._mutations(self._count, None)
+            yield from self._offered(self._mutations(self._count, None))
             return
         format_ = yield from self._most_valid()
         # Small ones cost least and show most. The others are mixed, so that a budget leaves room for all kinds.
-        yield self._drawn(format_, "format", _SMALL, self._count // 4)
-        yield _mixed(
+        yield from self._offered(self._drawn(format_, "format", _SMALL, self._count // 4))
+        mixed = _mixed(
             self._drawn(format_, "edge", _EDGES, self._count // 4),
             self._mutations(self._count // 8, format_),
             self._drawn(format_, "format", _MIDDLE, self._count // 8),
         )
+        yield from self._offered(mixed)
         for doubt in (Doubt.LEAST, Doubt.RELATION, Doubt.ORDER):
             format_ = yield from self._settled(format_, doubt)
         yield from self._batch_of(format_, "loose", (*_SMALL, *_EDGES), self._count // 4)
@@ -174,7 +176,7 @@ class _Plan:
             return best
         for format_ in self._formats:
             batch = _as_probes(self._drawn(format_, "format", _SMALL, _TO_COMPARE))
-            valid = (yield batch) if batch else []
+            valid = yield from self._offered(batch)
             share = sum(valid) / len(valid) if valid else 0.0
             if share > most:
                 best, most = format_, share
@@ -199,10 +201,12 @@ class _Plan:
         narrow = format_
         while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
-            if not (yield from self._is_valid(loose, format_, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP)):
+            if not all((yield from self._tried(loose, format_, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP))):
                 break
             format_ = loose
-        yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), self._count // 4, but_not=narrow)
+        # Where there were few inputs so far, most are of these.
+        count = max(self._count // 4, self._count - self._cases)
+        yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), count, but_not=narrow)
         return format_
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
@@ -213,28 +217,34 @@ class _Plan:
                 break
             loose = without(format_, guesses)
             batch = self._drawn(loose, "stress", [Profile(_STRESS_CAP, None, style, Sizes.MOST)], 1)
-            valid = (yield batch) if batch else []
+            valid = yield from self._offered(batch)
             if not all(valid) or not valid:
                 break
             format_ = loose
         return format_
 
-    def _is_valid(
-        self,
-        loose: Format,
-        strict: Format,
-        doubt: Doubt,
-        profiles: Sequence[Profile] = _SMALL,
-        trials: Sequence[int] = _TRIALS,
-    ) -> Generator[list[Planned], Sequence[bool], bool]:
-        """Whether inputs of the looser format that are not of the strict one are valid."""
-        asked = 0
+    def _is_valid(self, loose: Format, strict: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], bool]:
+        """Whether there are inputs of the looser format that are not of the strict one, and those tried are valid."""
+        valid = yield from self._tried(loose, strict, doubt, _SMALL, _TRIALS)
+        return bool(valid) and all(valid)
+
+    def _tried(
+        self, loose: Format, strict: Format, doubt: Doubt, profiles: Sequence[Profile], trials: Sequence[int]
+    ) -> Generator[list[Planned], Sequence[bool], list[bool]]:
+        """What became of probes of the looser format that are not of the strict one, up to the first invalid ones."""
+        valid: list[bool] = []
         for count in trials:
-            batch = _as_probes(self._drawn(loose, doubt.value, profiles, count, but_not=strict))
-            if batch and not all((yield batch)):
-                return False
-            asked += len(batch)
-        return asked > 0
+            valid += yield from self._offered(
+                _as_probes(self._drawn(loose, doubt.value, profiles, count, but_not=strict))
+            )
+            if not all(valid):
+                break
+        return valid
+
+    def _offered(self, batch: list[Planned]) -> Generator[list[Planned], Sequence[bool], Sequence[bool]]:
+        """What became of a batch. An empty one, where a small format has no new inputs, is no end of the plan."""
+        self._cases += sum(not new.probe for new in batch)
+        return (yield batch) if batch else ()
 
     def _batch_of(
         self,
@@ -244,9 +254,7 @@ class _Plan:
         count: int,
         but_not: Format | None = None,
     ) -> Generator[list[Planned], Sequence[bool], None]:
-        batch = self._drawn(format_, provenance, profiles, count, but_not)
-        if batch:
-            yield batch
+        yield from self._offered(self._drawn(format_, provenance, profiles, count, but_not))
 
     def _mutations(self, count: int, format_: Format | None) -> list[Planned]:
         batch = []

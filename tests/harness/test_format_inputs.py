@@ -225,6 +225,13 @@ def test_values_reach_as_far_as_they_are_valid() -> None:
     assert max(int(word) for new in everything for word in new.text.split()) == 1_000
 
 
+def test_a_format_with_few_inputs_is_widened_all_the_same() -> None:
+    everything = planned(["1 2\n", "2 1\n"], lambda text: all(int(word) <= 15 for word in text.split()))
+    values = [int(word) for new in everything if not new.probe for word in new.text.split()]
+    assert max(values) == 10
+    assert len(values) >= 60
+
+
 def test_of_several_formats_the_one_with_valid_inputs_is_used() -> None:
     def rows_follow_the_second(text: str) -> bool:
         return len(text) < 5_000 and len(text.splitlines()) - 1 == int(text.split()[1])
