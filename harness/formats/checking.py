@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.formats.matching import Reading, Seen, point_in_rows, read, rows_of
+from harness.formats.matching import Reading, Seen, is_just_around, is_within, point_in_rows, read, rows_of
 from harness.formats.model import (
     Block,
     Choice,
@@ -23,7 +23,7 @@ from harness.formats.model import (
     has,
     single_integers,
 )
-from harness.formats.values import connects, is_within, scaled
+from harness.formats.values import connects, scaled
 
 
 def fits(format_: Format, text: str) -> bool:
@@ -72,7 +72,7 @@ def _letters_fit(item: Item, reading: Reading) -> bool:
     words = [seen.tokens[0] for seen in reading.seen.get(item.name, [])]
     others = [seen.tokens[0] for seen in reading.seen.get(kind.around or kind.within, [])]
     pairs = zip(words, others, strict=True)
-    if kind.ends_alike and any(word[-1] != other[-1] for word, other in zip(words, others, strict=True)):
+    if kind.just and not all(is_just_around(other, word) for word, other in zip(words, others, strict=True)):
         return False
     return all(is_within(other, word) if kind.around else is_within(word, other) for word, other in pairs)
 

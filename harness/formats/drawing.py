@@ -7,6 +7,7 @@ from math import isqrt, prod
 
 from harness.errors import HarnessError
 from harness.formats.choosers import Chooser
+from harness.formats.matching import is_just_around
 from harness.formats.model import (
     Amount,
     Block,
@@ -165,9 +166,7 @@ class _Drawing:
     def _letters(self, kind: Word, count: int) -> str:
         if kind.around:
             inner = self._words_drawn[kind.around]
-            if kind.ends_alike and inner and count:
-                return self._around(inner[:-1], kind.alphabet, count - 1) + inner[-1]
-            return self._around(inner, kind.alphabet, count)
+            return (self._just_around if kind.just else self._around)(inner, kind.alphabet, count)
         if kind.within:
             return self._within(self._words_drawn[kind.within], count)
         if not kind.always:
@@ -188,6 +187,14 @@ class _Drawing:
         for place, letter in zip(sorted(places), inner, strict=True):
             letters.insert(place, letter)
         return "".join(letters)
+
+    def _just_around(self, inner: str, alphabet: str, count: int) -> str:
+        """The same, and the word without its last letter has not all of them."""
+        for _ in range(_ROW_TRIES):
+            word = self._around(inner[:-1], alphabet, count - 1) + inner[-1]
+            if is_just_around(inner, word):
+                return word
+        raise CannotDraw(f"{count} letters just around {inner!r}")
 
     def _within(self, outer: str, count: int) -> str:
         """So many letters of a word in their order."""

@@ -113,6 +113,17 @@ def point_in_rows(point: tuple[str, str], repeat: Repeat, reading: Reading) -> b
     )
 
 
+def is_within(inner: str, outer: str) -> bool:
+    """Whether the letters of a word are in another in their order."""
+    rest = iter(outer)
+    return all(letter in rest for letter in inner)
+
+
+def is_just_around(inner: str, outer: str) -> bool:
+    """Whether a word has the letters of another in their order, and no beginning of it has them all."""
+    return is_within(inner, outer) and not is_within(inner, outer[:-1])
+
+
 def _shape_of(either: Either, row: Row) -> Line | None:
     for line in either.lines:
         first = line.items[0].kind

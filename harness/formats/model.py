@@ -85,7 +85,7 @@ class Word:
         prefix: what it always begins with.
         always: letters that are in it exactly as often as here; in a column of words, in all of them together.
         around: name of an earlier word of which all letters are in this one, in their order; empty for none.
-        ends_alike: whether its last letter is that of the word it is around.
+        just: whether it ends where it first has all letters of the word it is around, as what is typed does.
         within: name of an earlier word that has all letters of this one, in their order; empty for none.
     """
 
@@ -95,7 +95,7 @@ class Word:
     always: str = ""
     around: str = ""
     within: str = ""
-    ends_alike: bool = False
+    just: bool = False
 
 
 @dataclass(frozen=True, slots=True)

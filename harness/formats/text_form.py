@@ -14,10 +14,10 @@
     A1: int 0..9; B1: int 0..9; A2: int 0..9; B2: int 0..9; apart
 
 The name of an integer stands for it further down, that of a word for its length; ``T: word "ab" of S+1 around S`` has
-all letters of S in their order (``ending alike``: and its last letter), ``within S`` no others. A question mark marks
-what the examples suggest but do not prove. A decimal says its places, then its range in units of the last one.
-``varied`` says that the integers of the line are not all equal, ``apart`` that those taken two by two are points,
-none equal to another; ``but not N M`` that no row is N and M.
+all letters of S in their order (``just around``: and ends where it first has them), ``within S`` no others. A
+question mark marks what the examples suggest but do not prove. A decimal says its places, then its range in units of
+the last one. ``varied`` says that the integers of the line are not all equal, ``apart`` that those taken two by two
+are points, none equal to another; ``but not N M`` that no row is N and M.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _kind(kind: Kind) -> str:
 def _word_details(word: Word) -> str:
     after = f" after {json.dumps(word.prefix)}" if word.prefix else ""
     letters = f" with {json.dumps(word.always)}" if word.always else ""
-    around = f" around {word.around}{' ending alike' * word.ends_alike}" if word.around else ""
+    around = f" {'just ' * word.just}around {word.around}" if word.around else ""
     within = f" within {word.within}" if word.within else ""
     return after + letters + around + within
 
@@ -303,12 +303,12 @@ class _Parser:
             length = self._range()
             prefix = self._string() if self.take_if("after") else ""
             always = self._string() if self.take_if("with") else ""
+            just = bool(self.take_if("just"))
+            if just and self.peek() != "around":
+                self._symbol("around")
             around = self._known_name() if self.take_if("around") else ""
-            ends_alike = bool(around and self.take_if("ending"))
-            if ends_alike:
-                self._symbol("alike")
             within = self._known_name() if self.take_if("within") else ""
-            return Word(alphabet, length, prefix, always, around, within, ends_alike)
+            return Word(alphabet, length, prefix, always, around, within, just)
         self._symbol("of")
         words = [self._string()]
         while self.peek().startswith('"'):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from math import exp, factorial, log, prod
 
-from harness.formats.matching import INTEGER, Reading, Seen, point_in_rows
+from harness.formats.matching import INTEGER, Reading, Seen, is_just_around, is_within, point_in_rows
 from harness.formats.model import (
     Amount,
     Block,
@@ -46,7 +46,7 @@ _LETTERS_OF_CLASS = 6  # different letters of a class from which on all of it is
 _FEW_VALUES = 3  # different values that may be kinds of something
 _EACH_AGAIN = 4  # times each is seen on average if they are
 _LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
-_END_ALIKE = 0.3  # common ends of words within each other that chance gives as seldom are believed
+_JUST_AROUND = 0.3  # common ends of words around others that chance gives as seldom are believed
 _ENOUGH = 5  # values that make a bound certain
 _VERY_MANY = 50
 _FAR = 10**9
@@ -197,8 +197,8 @@ class _Values:
             bound = Bound(Amount(0, (name,)))
             if _are_within(others, words):
                 longer = length if name in length.names() else Range((bound,), length.high)
-                alike = _end_alike(others, words)
-                return replace(item, kind=replace(item.kind, length=longer, around=name, ends_alike=alike))
+                just = _are_just_around(words, others)
+                return replace(item, kind=replace(item.kind, length=longer, around=name, just=just))
             if _are_within(words, others):
                 shorter = length if name in length.names() else Range(length.low, (bound,))
                 return replace(item, kind=replace(item.kind, length=shorter, within=name))
@@ -480,12 +480,6 @@ def _word_item(item: Item, seen: Sequence[Seen], lists: Sequence[Sequence[str]])
     return replace(item, kind=Word(alphabet, _word_length(seen, len(prefix)), prefix, always), traits=traits)
 
 
-def is_within(inner: str, outer: str) -> bool:
-    """Whether the letters of a word are in another in their order."""
-    rest = iter(outer)
-    return all(letter in rest for letter in inner)
-
-
 def _are_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
     """Whether each word is within the other, and that is no chance."""
     if sum(map(len, inner)) < _LETTERS_TO_COMPARE or not any(map(len, inner)):
@@ -494,11 +488,11 @@ def _are_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
     return all(is_within(one, other) for one, other in pairs) and any(len(one) < len(other) for one, other in pairs)
 
 
-def _end_alike(inner: Sequence[str], outer: Sequence[str]) -> bool:
-    """Whether words end as those they are around do, and would seldom if their other letters stood anywhere."""
+def _are_just_around(outer: Sequence[str], inner: Sequence[str]) -> bool:
+    """Whether words end where they first have the letters of the others, and seldom would by chance."""
     pairs = list(zip(inner, outer, strict=True))
     chance = prod(len(one) / len(other) for one, other in pairs)
-    return chance < _END_ALIKE and all(one[-1] == other[-1] for one, other in pairs)
+    return chance < _JUST_AROUND and all(is_just_around(one, other) for one, other in pairs)
 
 
 def _shared_prefix(words: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ FORMATS = {
     "walls": "H: int 2..4; W: int 2..4\nR: int 1..H; C: int 1..W\nN: int 1..9\n"
     "repeat N, distinct but not R C:\n  X: int 1..H; Y: int 1..W\n",
     "inside": 'S: word "ab" of 1..9\nT: word "abc" of S+1 around S\nU: word "abc" of 1..T within T\n',
-    "typed": 'S: word "ab" of 1..9\nT: word "abc" of S..12 around S ending alike\n',
+    "typed": 'S: word "ab" of 1..9\nT: word "abc" of S..12 just around S\n',
     "words": 'N: int 1..20\nrepeat N:\n  S: word "abc" of 3..5 after "x", distinct\nD: one of "L" "R"\n',
 }
 

@@ -17,7 +17,7 @@ T: word "0123456789" of 1..3 after "ABC"
 X: word "ab" of 1..5
 Y: word "ab" of X+1 around X
 Z: word "ab" of 1..X within Y
-Z1: word "ab" of 1..9 around Z ending alike
+Z1: word "ab" of 1..9 just around Z
 repeat M, simple, connected?:
   U: int 1..N; V: int U+1..N; W: one of "left" "right"
 E: int 1..9; F: int 1..9; varied
@@ -47,6 +47,7 @@ def test_a_format_is_printed_as_it_is_read() -> None:
         ("N: int 1..5\n  M: int 1..2", "line 2: indented more than the line before allows"),
         ("N: int 1..5 & 6", "line 1: cannot read ' & 6'"),
         ("A: int 1..5; B: int 1..5; C: int 1..5; apart", "line 1: 'apart' is about points"),
+        ('S: word "ab" of 2 just within S', "line 1: 'within' where 'around' was expected"),
         ("repeat 3", "line 1: the end of the line where ':' was expected"),
     ],
 )
@@ -119,7 +120,7 @@ def test_a_text_that_is_no_format_says_where_and_why(text: str, complaint: str) 
         pytest.param(
             ["abc\naxbxyc\n", "aaaa\nbbbbaaaa\n", "word\nword\n"],
             'N: word "abcdefghijklmnopqrstuvwxyz" of 2?..4?\n'
-            'M: word "abcdefghijklmnopqrstuvwxyz" of N..8? around N ending alike\n',
+            'M: word "abcdefghijklmnopqrstuvwxyz" of N..8? just around N\n',
             id="typed with errors",
         ),
         pytest.param(
@@ -169,8 +170,8 @@ def test_examples_without_a_common_shape_have_no_format() -> None:
         ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S', "ab\naab\n", True),
         ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S', "ab\nbaa\n", False),
         ('S: word "ab" of 1..3\nT: word "ab" of 1..S within S', "bab\nba\n", True),
-        ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S ending alike', "ab\nabb\n", True),
-        ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S ending alike', "ab\naba\n", False),
+        ('S: word "ab" of 1..3\nT: word "ab" of S+1 just around S', "ab\naab\n", True),
+        ('S: word "ab" of 1..3\nT: word "ab" of S+1 just around S', "ab\nabb\n", False),
         ('S: word "ab" of 1..3\nT: word "ab" of 1..S within S', "bab\naa\n", False),
         ("A: int 1..5; B: int 1..5; varied", "3 4\n", True),
         ("A: int 1..5; B: int 1..5; varied", "3 3\n", False),
