@@ -15,10 +15,11 @@ from typing import Any
 
 from engine import Determinism, Limits, Outcome, Program, Status
 from engine.inside.values import dumps
+from harness.answer_kinds import AnswerKind, kinds_of
 from harness.asking import Ask, Conversation
 from harness.checker import CHECKER_LIMITS, Finding, Inquiry, Judgement, checker_of, judgement_of, question
 from harness.disagreements import Disagreements
-from harness.inputs import Answer, TestInput
+from harness.inputs import Answer, TestInput, as_bytes
 from harness.oracles import Agree, Drop, TestCase, answer_of, settle, why_failed
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
@@ -33,8 +34,6 @@ from harness.verdicts import Verdict, VerdictRow
 
 # When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
 ORACLE_EXHAUSTIONS_ALLOWED = 3
-# After an input on which an oracle takes more of the task's time than this, no larger one is planned.
-QUICK_SHARE = 0.5
 # So many inputs, the first, are given to each oracle a second time, varied (``engine.Determinism``), to see whether its
 # answer is a function of the input; to a single oracle more, as there is no other to disagree with it.
 VARIED_INPUTS = 2
@@ -96,6 +95,7 @@ class Examination:
     planned: int = PLANNED_INPUTS
     sources: Sources = ALL_SOURCES
     _inputs: PlannedInputs = field(init=False)
+    _known_kinds: frozenset[AnswerKind] = field(init=False)  # of the outputs given, if they are printed
     _checker: Program | None = field(init=False)
     _disagreements: Disagreements = field(init=False)
     _oracles: list[Program] = field(init=False)
@@ -124,6 +124,8 @@ class Examination:
         self._inputs = PlannedInputs(self.problem, self.seed, self.planned, self.sources)
         self._disagreements = Disagreements(self.problem.how_compared)
         self._checker = checker_of(self.problem.how_compared)
+        outputs = [example.output for example in self.problem.examples if self.problem.kind == "stdin"]
+        self._known_kinds = kinds_of(as_bytes(output) for output in outputs if isinstance(output, str))
         self._oracles = [self.problem.program(source) for source in self.problem.oracles]
         self._candidates = [self.problem.program(candidate.source) for candidate in self.problem.candidates]
         self._scorecards = [Scorecard(self.problem, candidate) for candidate in self.problem.candidates]
@@ -338,6 +340,12 @@ class Examination:
         """
         if asked.exhausted:
             self._exhausted.add(index)
+        if asked.input.probe:
+            agreed = (
+                None if agree is None else settle(index, asked.input, asked.answers, self.problem.how_compared, agree)
+            )
+            self._inputs.report(index, valid=isinstance(agreed, TestCase) and not self._is_strange(agreed))
+            return
         result: TestCase | Drop
         if agree is None:
             result = Drop.CHECKER_FAILED if index in self._checker_failures else Drop.CRASH
@@ -350,11 +358,12 @@ class Examination:
             }
         if isinstance(result, TestCase) and self._nondeterministic[index]:
             result = Drop.NONDETERMINISTIC
+        if isinstance(result, TestCase) and self._is_strange(result):
+            result = Drop.STRANGE
         if result in (Drop.DISAGREE, Drop.CONTRADICTS_EXAMPLE, Drop.NONDETERMINISTIC):
             varied = [answer for _, answer in sorted(asked.varied.items()) if answer is not None]
             self._disagreements.record(index, asked.input, [*asked.answers, *varied])
-        quick = asked.slowest_s <= QUICK_SHARE * self.problem.time_limit_s
-        self._inputs.report(index, valid=not isinstance(result, Drop) and quick)
+        self._inputs.report(index, valid=not isinstance(result, Drop))
         if isinstance(result, Drop):
             self._settled[index] = result
             return
@@ -384,6 +393,12 @@ class Examination:
             card.record(case, outcome, judgement_of(check))
 
         self._line_up_check(self._checker, asked, checked)
+
+    def _is_strange(self, case: TestCase) -> bool:
+        """Whether the oracles answer in a way that no known output does (``harness.answer_kinds``)."""
+        if not self._known_kinds or case.input.known is not None:
+            return False
+        return not kinds_of([case.expected.content]) <= self._known_kinds
 
     def _last_that_counts(self) -> float:
         """The index of the input after which none is taken or counted, as oracles used up limits; else infinite."""

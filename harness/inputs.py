@@ -43,6 +43,7 @@ class TestInput:
         stdin: what a whole program reads.
         args: what a function is called with; None for a whole program.
         known: the output its source gives, if it gives one; the oracles must agree with it.
+        probe: whether only the oracles are asked, to learn what inputs look like; it never becomes a test case.
     """
 
     __test__ = False  # not a class of tests, whatever pytest makes of the name
@@ -51,6 +52,7 @@ class TestInput:
     stdin: bytes = b""
     args: tuple[Any, ...] | None = None
     known: Answer | None = None
+    probe: bool = False
 
     def shown(self) -> Any:
         """The input as people read it: text, or arguments as JSON data."""

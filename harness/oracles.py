@@ -26,6 +26,7 @@ class Drop(StrEnum):
     DISAGREE = "disagree"  # the oracles answer differently: several answers may be right
     CONTRADICTS_EXAMPLE = "contradicts_example"  # the oracles agree, but not with the output given with the input
     NONDETERMINISTIC = "nondeterministic"  # an oracle answers otherwise when the run is varied
+    STRANGE = "strange"  # they agree on an answer unlike all known ones: likely the input is invalid
     INCOMPARABLE = "incomparable"  # the answer is not the same as itself: a value in it cannot cross the wall, or
     # the checker takes it for wrong
     CHECKER_FAILED = "checker_failed"  # the checker program said nothing that counts of the oracles' answers

@@ -11,8 +11,8 @@ from harness.inputs import TestInput, as_bytes, further_calls, inputs
 from harness.problems import Problem
 from harness.sources import ALL_SOURCES, Sources
 
-# Inputs planned for a whole program beside its examples; settling what the examples leave in doubt adds to it.
-PLANNED_INPUTS = 80
+# Inputs planned for a whole program beside its examples; probes, which only oracles are asked, add to it.
+PLANNED_INPUTS = 200
 
 
 class PlannedInputs:
@@ -52,7 +52,7 @@ class PlannedInputs:
             batch = self._plan.next_batch([self._reports[place] for place in self._batch])
             self._batch = range(self._taken, self._taken + len(batch))
             self._is_at_end = not batch
-            self._coming = (TestInput(new.provenance, stdin=as_bytes(new.text)) for new in batch)
+            self._coming = (TestInput(new.provenance, stdin=as_bytes(new.text), probe=new.probe) for new in batch)
             taken = next(self._coming, None)
         self._taken += taken is not None
         return taken
@@ -62,7 +62,7 @@ class PlannedInputs:
 
         Args:
             place: among those taken, from 0.
-            valid: whether the oracles answered it, agreed, and were quick.
+            valid: whether the oracles answered it and agreed.
         """
         self._reports[place] = valid
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.formats.matching import Reading, Seen, read, rows_of
+from harness.formats.matching import Reading, Seen, is_just_around, is_within, point_in_rows, read, rows_of
 from harness.formats.model import (
     Block,
     Choice,
@@ -18,10 +18,12 @@ from harness.formats.model import (
     Trait,
     Traits,
     Word,
+    are_different,
     edge_ends,
     has,
+    single_integers,
 )
-from harness.formats.values import connects, is_within, scaled
+from harness.formats.values import connects, scaled
 
 
 def fits(format_: Format, text: str) -> bool:
@@ -33,15 +35,17 @@ def fits(format_: Format, text: str) -> bool:
 def _block_fits(block: Block, reading: Reading, repeated: bool) -> bool:
     match block:
         case Line(items):
-            return all(
+            return _numbers_differ(block, reading) and all(
                 _item_fits(item, reading.seen.get(item.name, []), repeated) and _letters_fit(item, reading)
                 for item in items
             )
         case Either(lines):
             return all(_block_fits(line, reading, repeated=False) for line in lines)
         case Repeat(_, body, traits):
-            return all(_block_fits(inner, reading, repeated=True) for inner in body) and _rows_fit(
-                block, traits, reading
+            return (
+                all(_block_fits(inner, reading, repeated=True) for inner in body)
+                and _rows_fit(block, traits, reading)
+                and not any(point_in_rows(point, block, reading) for point in block.but_not)
             )
 
 
@@ -55,6 +59,11 @@ def _item_fits(item: Item, seen: Sequence[Seen], repeated: bool) -> bool:
     return all(_list_fits(item, tokens) for tokens in groups.values())
 
 
+def _numbers_differ(line: Line, reading: Reading) -> bool:
+    columns = [[int(seen.tokens[0]) for seen in reading.seen.get(item.name, [])] for item in single_integers(line)]
+    return all(are_different(row, differ) for row in zip(*columns, strict=True) for differ in line.differ)
+
+
 def _letters_fit(item: Item, reading: Reading) -> bool:
     """Whether a word has all letters of another, or another all of it."""
     kind = item.kind
@@ -63,6 +72,8 @@ def _letters_fit(item: Item, reading: Reading) -> bool:
     words = [seen.tokens[0] for seen in reading.seen.get(item.name, [])]
     others = [seen.tokens[0] for seen in reading.seen.get(kind.around or kind.within, [])]
     pairs = zip(words, others, strict=True)
+    if kind.just and not all(is_just_around(other, word) for word, other in zip(words, others, strict=True)):
+        return False
     return all(is_within(other, word) if kind.around else is_within(word, other) for word, other in pairs)
 
 

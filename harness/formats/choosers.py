@@ -7,6 +7,7 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
+_NEXT_TO_THE_END = 0.15  # share of the single numbers wanted at an end of their range
 _WIDE = 1_000  # a range from which numbers of every magnitude are wanted
 
 
@@ -102,9 +103,9 @@ class SeededChooser:
         low, high = self._window(low, high, 1)
         match self._profile.style:
             case Style.LEAST:
-                return low
+                return min(high, low + self._a_step())
             case Style.MOST:
-                return high
+                return max(low, high - self._a_step())
             case Style.EQUAL | Style.ONE_DIFFERS if low <= self._last <= high and self._random.random() < 0.5:
                 return self._last
             case Style.POWERS_OF_TWO:
@@ -256,6 +257,10 @@ class SeededChooser:
         if low < 0 <= high:
             return max(low, -span), min(high, span)
         return low, min(high, low + span)
+
+    def _a_step(self) -> int:
+        """Seldom 1, as numbers at the very end may have to differ."""
+        return int(self._random.random() < _NEXT_TO_THE_END)
 
     def _any(self, low: int, high: int) -> int:
         """A number in the range; in a wide one as likely of each magnitude, or anywhere, or next to an end."""

@@ -7,6 +7,7 @@ from math import isqrt, prod
 
 from harness.errors import HarnessError
 from harness.formats.choosers import Chooser
+from harness.formats.matching import is_just_around
 from harness.formats.model import (
     Amount,
     Block,
@@ -20,11 +21,13 @@ from harness.formats.model import (
     Repeat,
     Trait,
     Word,
+    are_different,
     blocks_in,
     counting_names,
     edge_ends,
     has,
     items_in,
+    single_integers,
 )
 
 _ROW_TRIES = 50
@@ -84,6 +87,15 @@ class _Drawing:
                     self._repeat(block)
 
     def _line(self, line: Line, drawn: dict[str, list[str]]) -> list[str]:
+        for _ in range(_ROW_TRIES):
+            tokens = self._line_tokens(line, drawn)
+            numbers = [self._known[item.name] for item in single_integers(line)] if line.differ else []
+            if all(are_different(numbers, differ) for differ in line.differ):
+                return tokens
+            drawn = {}
+        raise CannotDraw(f"numbers of a line that are {' and '.join(line.differ)}")
+
+    def _line_tokens(self, line: Line, drawn: dict[str, list[str]]) -> list[str]:
         tokens: list[str] = []
         for item in line.items:
             new = [drawn[item.name].pop()] if item.name in drawn else self._item(item)
@@ -153,7 +165,8 @@ class _Drawing:
 
     def _letters(self, kind: Word, count: int) -> str:
         if kind.around:
-            return self._around(self._words_drawn[kind.around], kind.alphabet, count)
+            inner = self._words_drawn[kind.around]
+            return (self._just_around if kind.just else self._around)(inner, kind.alphabet, count)
         if kind.within:
             return self._within(self._words_drawn[kind.within], count)
         if not kind.always:
@@ -170,9 +183,18 @@ class _Drawing:
         if count < len(inner):
             raise CannotDraw(f"{count} letters around {len(inner)}")
         letters = list(self._chooser.letters(alphabet, count - len(inner)))
-        for place, letter in zip(sorted(self._chooser.distinct(0, count - 1, len(inner))), inner, strict=True):
+        places = self._chooser.distinct(0, count - 1, len(inner)) if inner else []
+        for place, letter in zip(sorted(places), inner, strict=True):
             letters.insert(place, letter)
         return "".join(letters)
+
+    def _just_around(self, inner: str, alphabet: str, count: int) -> str:
+        """The same, and the word without its last letter has not all of them."""
+        for _ in range(_ROW_TRIES):
+            word = self._around(inner[:-1], alphabet, count - 1) + inner[-1]
+            if is_just_around(inner, word):
+                return word
+        raise CannotDraw(f"{count} letters just around {inner!r}")
 
     def _within(self, outer: str, count: int) -> str:
         """So many letters of a word in their order."""
@@ -184,6 +206,7 @@ class _Drawing:
         count = self._count(repeat.count)
         first = len(self._lines)
         drawn = self._columns(repeat, count)
+        excluded = {f"{self._known[one]} {self._known[other]}" for one, other in repeat.but_not}
         seen: set[str] = set()
         distinct = has(repeat.traits, Trait.DISTINCT)
         outer = dict(self._known)
@@ -193,12 +216,12 @@ class _Drawing:
             self._blocks(repeat.body, drawn)
             for _ in range(_ROW_TRIES):
                 row = "\n".join(self._lines[place:])
-                if not distinct or row not in seen:
+                if row not in excluded and not (distinct and row in seen):
                     break
                 del self._lines[place:]
                 self._blocks(repeat.body, {})
             else:
-                raise CannotDraw(f"{count} distinct rows from line {first + 1} on")
+                raise CannotDraw(f"{count} rows from line {first + 1} on, distinct or not these: {excluded}")
             seen.add(row)
         self._known = outer
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.formats.model import Amount, Block, Choice, Either, Item, Line, Number, Repeat, Word
+from harness.formats.model import Amount, Block, Choice, Either, Item, Line, Number, Repeat, Word, items_in
 
 INTEGER = re.compile(r"-?(?:0|[1-9]\d*)\Z", re.ASCII)
 DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)\.\d+\Z", re.ASCII)
@@ -102,6 +102,26 @@ class _Reader:
                 known[item.name] = len(tokens[0])
             place += count
         return place == len(row)
+
+
+def point_in_rows(point: tuple[str, str], repeat: Repeat, reading: Reading) -> bool:
+    """Whether two integers read before are, somewhere, a row of a repetition of lines of two tokens."""
+    columns = [reading.seen.get(item.name, []) for item in items_in(repeat.body)]
+    return any(
+        tuple(int(seen.tokens[0]) for seen in row) == tuple(row[0].known[name] for name in point)
+        for row in zip(*columns, strict=True)
+    )
+
+
+def is_within(inner: str, outer: str) -> bool:
+    """Whether the letters of a word are in another in their order."""
+    rest = iter(outer)
+    return all(letter in rest for letter in inner)
+
+
+def is_just_around(inner: str, outer: str) -> bool:
+    """Whether a word has the letters of another in their order, and no beginning of it has them all."""
+    return is_within(inner, outer) and not is_within(inner, outer[:-1])
 
 
 def _shape_of(either: Either, row: Row) -> Line | None:

@@ -5,7 +5,7 @@ A part that the examples suggest but do not prove is *guessed*: it is kept to at
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
@@ -85,6 +85,7 @@ class Word:
         prefix: what it always begins with.
         always: letters that are in it exactly as often as here; in a column of words, in all of them together.
         around: name of an earlier word of which all letters are in this one, in their order; empty for none.
+        just: whether it ends where it first has all letters of the word it is around, as what is typed does.
         within: name of an earlier word that has all letters of this one, in their order; empty for none.
     """
 
@@ -94,6 +95,7 @@ class Word:
     always: str = ""
     around: str = ""
     within: str = ""
+    just: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +151,38 @@ class Item:
     traits: Traits = ()
 
 
+class Differ(StrEnum):
+    """How the single integers of a line differ from each other.
+
+    The examples suggest it and trying does not tell: programs agree about a rectangle without a width, or two players
+    of whom one is the other, though the task has no such thing. So it is never a guess.
+    """
+
+    VARIED = "varied"  # they are not all equal
+    APART = "apart"  # taken two by two they are points, and no two of these are equal
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line of tokens with a space between them."""
 
     items: tuple[Item, ...]
+    differ: tuple[Differ, ...] = ()
+
+
+def are_different(numbers: Sequence[int], differ: Differ) -> bool:
+    """Whether the integers of a line differ as they are said to."""
+    if differ is Differ.VARIED:
+        return len(set(numbers)) > 1
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    return len(set(points)) == len(points)
+
+
+def single_integers(line: Line) -> tuple[Item, ...]:
+    """The items of a line that are one integer each."""
+    return tuple(
+        item for item in line.items if item.count is None and isinstance(item.kind, Number) and not item.kind.places
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +194,17 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """``count`` times the body. Names given in the body are known until its next round."""
+    """``count`` times the body. Names given in the body are known until its next round.
+
+    Attributes:
+        but_not: points, each the names of two earlier integers, that are none of the rows, as no wall stands where
+            somebody starts. As with :class:`Differ`, trying does not tell.
+    """
 
     count: Amount
     body: tuple[Block, ...]
     traits: Traits = ()
+    but_not: tuple[tuple[str, str], ...] = ()
 
 
 Block = Line | Either | Repeat

@@ -1,15 +1,16 @@
 """Which inputs, in which order: small ones of every kind first, then edge cases, then ever larger ones.
 
 A plan comes in batches. After each batch the caller says which inputs the oracles took as valid; that tells formats
-that explain the examples equally well apart, and guesses that are right from those that are chance. The same texts,
-seed, count and reports give the same inputs.
+that explain the examples equally well apart, and guesses that are right from those that are chance. Inputs that are to
+tell this are probes, for oracles only: what may be no input at all must not judge a candidate, even where the oracles
+happen to agree about it. The same texts, seed, count and reports give the same inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, zip_longest
 from random import Random
 
@@ -24,8 +25,9 @@ from harness.formats.relaxing import Doubt, confirmed, doubts, without
 _Steps = Generator["list[Planned]", Sequence[bool]]
 
 _TRIES = 12  # to draw an input that is new and is what is wanted
-_A_TRIAL = 3  # inputs that decide about a guess
-_TO_COMPARE = 4  # inputs of each format that explains the examples
+_TRIALS = (1, 3, 8, 12)  # probes that decide about a guess, a batch at a time, as an invalid input may take long
+_TRIALS_OF_A_STEP = (1, 3)  # probes that decide whether values go a step further
+_TO_COMPARE = 8  # probes of each format that explains the examples
 _SMALL = tuple(
     Profile(cap, span, style)
     for cap, span, style in (
@@ -76,7 +78,8 @@ _REACH = (
     Profile(10, None, Style.TIES),
 )
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
-_STRESS_CAP = 200_000
+# With sizes beyond, the square of one is too much for a program that is right, if the task has no such size.
+_STRESS_CAP = 1_000
 GROWTH = 3
 
 
@@ -88,10 +91,12 @@ class Planned:
         provenance: ``format`` (small and middling ones), ``edge`` (edge cases), ``mutation`` (near an example),
             ``relation``, ``order`` and ``least`` (settle a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn
             when doubts are settled), ``reach`` (large values) or ``stress`` (large sizes).
+        probe: whether it only asks the oracles something, and is no test case.
     """
 
     text: str
     provenance: str
+    probe: bool = False
 
 
 class InputPlan:
@@ -100,7 +105,7 @@ class InputPlan:
     Args:
         texts: example inputs.
         seed: anything whose text says which inputs to choose.
-        count: about how many inputs are planned, without those that settle guesses (about three a guess).
+        count: about how many inputs are planned, probes not counted (up to 24 a guess).
         growth: steps that sizes grow beyond those of the examples, about threefold each. Few steps find few slow
             programs; with many, sizes may be none that the task allows, and right programs may be too slow for them.
         formats: to be used instead of the inferred ones, as a person may have edited them.
@@ -149,6 +154,7 @@ class _Plan:
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
         self._chosen: Format | None = None  # by the oracles, among those that explain the examples
+        self._cases = 0  # inputs planned so far that are no probes
 
     def further(self, count: int) -> list[Planned]:
         """See :meth:`InputPlan.further`."""
@@ -159,17 +165,18 @@ class _Plan:
 
     def steps(self) -> _Steps:
         if not self._formats:
-            yield self._mutations(self._count, None)
+            yield from self._offered(self._mutations(self._count, None))
             return
         format_ = yield from self._most_valid()
         self._chosen = format_
-        # Mixed, so that those that a budget leaves room for are of all kinds.
-        yield _mixed(
-            self._drawn(format_, "format", _SMALL, self._count // 4),
+        # Small ones cost least and show most. The others are mixed, so that a budget leaves room for all kinds.
+        yield from self._offered(self._drawn(format_, "format", _SMALL, self._count // 4))
+        mixed = _mixed(
             self._drawn(format_, "edge", _EDGES, self._count // 4),
             self._mutations(self._count // 8, format_),
             self._drawn(format_, "format", _MIDDLE, self._count // 8),
         )
+        yield from self._offered(mixed)
         for doubt in (Doubt.LEAST, Doubt.RELATION, Doubt.ORDER):
             format_ = yield from self._settled(format_, doubt)
             self._chosen = format_
@@ -183,8 +190,8 @@ class _Plan:
         if len(self._formats) == 1:
             return best
         for format_ in self._formats:
-            batch = self._drawn(format_, "format", _SMALL, _TO_COMPARE)
-            valid = (yield batch) if batch else []
+            batch = _as_probes(self._drawn(format_, "format", _SMALL, _TO_COMPARE))
+            valid = yield from self._offered(batch)
             share = sum(valid) / len(valid) if valid else 0.0
             if share > most:
                 best, most = format_, share
@@ -206,14 +213,15 @@ class _Plan:
 
     def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
         """The format with values as far as they seem to go, all widened a step at a time."""
+        narrow = format_
         while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
-            for profiles in (_REACH[:1], _REACH[1:]):  # one alone first, as it may take all the time there is
-                batch = self._drawn(loose, "reach", profiles, len(profiles), but_not=format_)
-                valid = (yield batch) if batch else []
-                if not batch or not all(valid):
-                    return format_
+            if not all((yield from self._tried(loose, format_, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP))):
+                break
             format_ = loose
+        # Where there were few inputs so far, most are of these.
+        count = max(self._count // 4, self._count - self._cases)
+        yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), count, but_not=narrow)
         return format_
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
@@ -224,26 +232,44 @@ class _Plan:
                 break
             loose = without(format_, guesses)
             batch = self._drawn(loose, "stress", [Profile(_STRESS_CAP, None, style, Sizes.MOST)], 1)
-            valid = (yield batch) if batch else []
+            valid = yield from self._offered(batch)
             if not all(valid) or not valid:
                 break
             format_ = loose
         return format_
 
     def _is_valid(self, loose: Format, strict: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], bool]:
-        """Whether inputs of the looser format that are not of the strict one are valid."""
-        batch = self._drawn(loose, doubt.value, _SMALL, _A_TRIAL, but_not=strict)
-        if not batch:
-            return False
-        valid = yield batch
-        return all(valid)
+        """Whether there are inputs of the looser format that are not of the strict one, and those tried are valid."""
+        valid = yield from self._tried(loose, strict, doubt, _SMALL, _TRIALS)
+        return bool(valid) and all(valid)
+
+    def _tried(
+        self, loose: Format, strict: Format, doubt: Doubt, profiles: Sequence[Profile], trials: Sequence[int]
+    ) -> Generator[list[Planned], Sequence[bool], list[bool]]:
+        """What became of probes of the looser format that are not of the strict one, up to the first invalid ones."""
+        valid: list[bool] = []
+        for count in trials:
+            valid += yield from self._offered(
+                _as_probes(self._drawn(loose, doubt.value, profiles, count, but_not=strict))
+            )
+            if not all(valid):
+                break
+        return valid
+
+    def _offered(self, batch: list[Planned]) -> Generator[list[Planned], Sequence[bool], Sequence[bool]]:
+        """What became of a batch. An empty one, where a small format has no new inputs, is no end of the plan."""
+        self._cases += sum(not new.probe for new in batch)
+        return (yield batch) if batch else ()
 
     def _batch_of(
-        self, format_: Format, provenance: str, profiles: Sequence[Profile], count: int
+        self,
+        format_: Format,
+        provenance: str,
+        profiles: Sequence[Profile],
+        count: int,
+        but_not: Format | None = None,
     ) -> Generator[list[Planned], Sequence[bool], None]:
-        batch = self._drawn(format_, provenance, profiles, count)
-        if batch:
-            yield batch
+        yield from self._offered(self._drawn(format_, provenance, profiles, count, but_not))
 
     def _mutations(self, count: int, format_: Format | None) -> list[Planned]:
         batch = []
@@ -285,6 +311,10 @@ class _Plan:
                     self._used.add(text)
                     return text
         return None
+
+
+def _as_probes(batch: Sequence[Planned]) -> list[Planned]:
+    return [replace(new, probe=True) for new in batch]
 
 
 def _mixed(*batches: Sequence[Planned]) -> list[Planned]:

@@ -28,7 +28,8 @@ from harness.formats.model import (
 )
 
 _SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 200_000)
-_VALUES = tuple(10**power for power in range(1, 10))
+# Tasks have values up to a power of ten as well as below it.
+_VALUES = (9, 10, 20, 50, *(10**power - less for power in range(2, 10) for less in (1, 0)))
 
 
 class Doubt(StrEnum):
@@ -79,11 +80,11 @@ class _Rewriter:
                 return self._line(block)
             case Either(lines):
                 return Either(tuple(map(self._line, lines)))
-            case Repeat(count, body, traits):
-                return Repeat(count, self.blocks(body), self._traits(traits))
+            case Repeat(_, body, traits):
+                return replace(block, body=self.blocks(body), traits=self._traits(traits))
 
     def _line(self, line: Line) -> Line:
-        return Line(tuple(map(self._item, line.items)))
+        return replace(line, items=tuple(map(self._item, line.items)))
 
     def _item(self, item: Item) -> Item:
         kind = item.kind

@@ -5,15 +5,19 @@
     S: word "ab" of N
     repeat M, simple, connected?:
       U: int 1..N; V: int U+1..N; W: int 1..min(N, 1000)
-    repeat Q:
+    repeat Q but not N M:
       either:
         T: one of "1"; X: int 1..10
         R: one of "2"; C: word "0123456789" of 1..3 after "ABC" with "00"
     D: decimal 2 0..1000
+    E: int 1..9; F: int 1..9; varied
+    A1: int 0..9; B1: int 0..9; A2: int 0..9; B2: int 0..9; apart
 
 The name of an integer stands for it further down, that of a word for its length; ``T: word "ab" of S+1 around S`` has
-all letters of S in their order, ``within S`` no others. A question mark marks what the examples suggest but do not
-prove. A decimal says its places, then its range in units of the last one.
+all letters of S in their order (``just around``: and ends where it first has them), ``within S`` no others. A
+question mark marks what the examples suggest but do not prove. A decimal says its places, then its range in units of
+the last one. ``varied`` says that the integers of the line are not all equal, ``apart`` that those taken two by two
+are points, none equal to another; ``but not N M`` that no row is N and M.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from harness.formats.model import (
     Block,
     Bound,
     Choice,
+    Differ,
     Either,
     Format,
     Holds,
@@ -42,6 +47,7 @@ from harness.formats.model import (
     Trait,
     Traits,
     Word,
+    single_integers,
 )
 
 _INDENT = "  "
@@ -63,12 +69,13 @@ def _block_lines(blocks: tuple[Block, ...]) -> list[str]:
     lines: list[str] = []
     for block in blocks:
         match block:
-            case Line(items):
-                lines.append("; ".join(map(_item, items)) or "empty")
+            case Line(items, differ):
+                lines.append("; ".join((*map(_item, items), *differ)) or "empty")
             case Either(shapes):
                 lines += ["either:", *(_INDENT + line for line in _block_lines(shapes))]
-            case Repeat(count, body, traits):
-                lines.append(f"repeat {_amount(count)}{_traits(traits)}:")
+            case Repeat(count, body, traits, but_not):
+                excluded = "".join(f" but not {first} {second}" for first, second in but_not)
+                lines.append(f"repeat {_amount(count)}{_traits(traits)}{excluded}:")
                 lines += [_INDENT + line for line in _block_lines(body)]
     return lines
 
@@ -93,7 +100,7 @@ def _kind(kind: Kind) -> str:
 def _word_details(word: Word) -> str:
     after = f" after {json.dumps(word.prefix)}" if word.prefix else ""
     letters = f" with {json.dumps(word.always)}" if word.always else ""
-    around = f" around {word.around}" if word.around else ""
+    around = f" {'just ' * word.just}around {word.around}" if word.around else ""
     within = f" within {word.within}" if word.within else ""
     return after + letters + around + within
 
@@ -169,9 +176,9 @@ class _Blocks:
                 shapes = [block for block in self.read(depth + 1) if isinstance(block, Line)]
                 blocks.append(Either(tuple(shapes)))
             elif parser.take_if("repeat"):
-                count, traits = parser.amount(), parser.traits()
+                count, traits, but_not = parser.amount(), parser.traits(), parser.excluded_points()
                 parser.end_with(":")
-                blocks.append(Repeat(count, self.read(depth + 1), traits))
+                blocks.append(Repeat(count, self.read(depth + 1), traits, but_not))
             elif parser.take_if("empty"):
                 blocks.append(Line(()))
             else:
@@ -216,10 +223,17 @@ class _Parser:
 
     def line(self) -> Line:
         items = [self._item()]
+        differ: list[Differ] = []
         while self.take_if(";"):
-            items.append(self._item())
+            if self.peek() in list(Differ) and self.peek(1) != ":":
+                differ.append(Differ(self.take("")))
+            else:
+                items.append(self._item())
         self.take("';' or the end of the line", lambda found: not found)
-        return Line(tuple(items))
+        line = Line(tuple(items), tuple(differ))
+        if Differ.APART in differ and len(single_integers(line)) % 2:
+            raise BadFormat(f"line {self._line.number}: 'apart' is about points, but the integers are odd in number")
+        return line
 
     def traits(self) -> Traits:
         held = []
@@ -227,6 +241,13 @@ class _Parser:
             word = self.take(f"one of {', '.join(Trait)}", lambda found: found in list(Trait))
             held.append(Holds(Trait(word), bool(self.take_if("?"))))
         return tuple(held)
+
+    def excluded_points(self) -> tuple[tuple[str, str], ...]:
+        points = []
+        while self.take_if("but"):
+            self._symbol("not")
+            points.append((self._known_name(), self._known_name()))
+        return tuple(points)
 
     def amount(self) -> Amount:
         times = 1
@@ -282,9 +303,12 @@ class _Parser:
             length = self._range()
             prefix = self._string() if self.take_if("after") else ""
             always = self._string() if self.take_if("with") else ""
+            just = bool(self.take_if("just"))
+            if just and self.peek() != "around":
+                self._symbol("around")
             around = self._known_name() if self.take_if("around") else ""
             within = self._known_name() if self.take_if("within") else ""
-            return Word(alphabet, length, prefix, always, around, within)
+            return Word(alphabet, length, prefix, always, around, within, just)
         self._symbol("of")
         words = [self._string()]
         while self.peek().startswith('"'):

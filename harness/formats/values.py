@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
-from math import exp, factorial, log
+from math import exp, factorial, log, prod
 
-from harness.formats.matching import INTEGER, Reading, Seen
+from harness.formats.matching import INTEGER, Reading, Seen, is_just_around, is_within, point_in_rows
 from harness.formats.model import (
     Amount,
     Block,
     Bound,
     Choice,
+    Differ,
     Either,
     Format,
     Holds,
@@ -29,9 +30,11 @@ from harness.formats.model import (
     Trait,
     Traits,
     Word,
+    are_different,
     counting_names,
     edge_ends,
     exactly,
+    single_integers,
 )
 
 _DISTINCT = 0.05  # distinctness that chance gives as seldom is believed; of rows
@@ -43,6 +46,7 @@ _LETTERS_OF_CLASS = 6  # different letters of a class from which on all of it is
 _FEW_VALUES = 3  # different values that may be kinds of something
 _EACH_AGAIN = 4  # times each is seen on average if they are
 _LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
+_JUST_AROUND = 0.3  # common ends of words around others that chance gives as seldom are believed
 _ENOUGH = 5  # values that make a bound certain
 _VERY_MANY = 50
 _FAR = 10**9
@@ -76,6 +80,7 @@ class _Place:
 class _Values:
     reading: Reading
     counting: set[str]
+    lines_before: list[tuple[str, ...]] = field(default_factory=list)  # names of integers alone on their lines
 
     def blocks(self, blocks: Iterable[Block]) -> tuple[Block, ...]:
         return tuple(self._block(block, repeated=False) for block in blocks)
@@ -89,6 +94,9 @@ class _Values:
         """
         match block:
             case Line():
+                numbers = single_integers(block)
+                if not repeated and len(numbers) == len(block.items):
+                    self.lines_before.append(tuple(item.name for item in numbers))
                 return self._line(block, repeated, cases)
             case Either(lines):
                 # Columns of lines of different shapes are not drawn as columns: they have no traits.
@@ -97,7 +105,7 @@ class _Values:
                 if len(body) > 1 or isinstance(body[0], Either):
                     cases = cases.union(count.names)
                 repeat = Repeat(count, tuple(self._block(inner, True, cases) for inner in body))
-                return replace(repeat, traits=self._row_traits(repeat))
+                return replace(repeat, traits=self._row_traits(repeat), but_not=self._excluded(repeat))
 
     def _line(self, line: Line, repeated: bool, cases: frozenset[str]) -> Line:
         above: dict[str, list[_Limit]] = {}
@@ -119,7 +127,18 @@ class _Values:
                 if shared[limit.name] == most
             ]
             items.append(self._item(item, limits, place))
-        return Line(tuple(items))
+        found = Line(tuple(items))
+        # In rows upon rows equal numbers show, if there may be any.
+        return found if repeated else replace(found, differ=self._differ(found))
+
+    def _differ(self, line: Line) -> tuple[Differ, ...]:
+        """How the numbers of a line differ in all examples, if none of them says how many of something there are."""
+        numbers = single_integers(line)
+        if len(numbers) < 2 or len(numbers) < len(line.items) or self.counting & {item.name for item in numbers}:
+            return ()
+        rows = list(zip(*([value for value, _ in self._pairs(item)] for item in numbers), strict=True))
+        kinds = (Differ.VARIED, *((Differ.APART,) if len(numbers) >= 4 and not len(numbers) % 2 else ()))
+        return tuple(differ for differ in kinds if all(are_different(row, differ) for row in rows))
 
     def _item(self, item: Item, limits: Sequence[_Limit], place: _Place) -> Item:
         seen = self.reading.seen.get(item.name, [])
@@ -178,7 +197,8 @@ class _Values:
             bound = Bound(Amount(0, (name,)))
             if _are_within(others, words):
                 longer = length if name in length.names() else Range((bound,), length.high)
-                return replace(item, kind=replace(item.kind, length=longer, around=name))
+                just = _are_just_around(words, others)
+                return replace(item, kind=replace(item.kind, length=longer, around=name, just=just))
             if _are_within(words, others):
                 shorter = length if name in length.names() else Range(length.low, (bound,))
                 return replace(item, kind=replace(item.kind, length=shorter, within=name))
@@ -201,6 +221,35 @@ class _Values:
         rows = [list(zip(*group, strict=True)) for group in zip(*columns, strict=True)]
         widths = [_width_of(group) for group in zip(*columns, strict=True)]
         return _distinct(rows, widths, _DISTINCT_ROWS)
+
+    def _excluded(self, repeat: Repeat) -> tuple[tuple[str, str], ...]:
+        """The points of earlier lines that are no row of two integers, though they lie where the rows do."""
+        if len(repeat.body) != 1 or not isinstance(repeat.body[0], Line) or len(repeat.body[0].items) != 2:
+            return ()
+        items = single_integers(repeat.body[0])
+        if len(items) != 2 or not all(self._pairs(item) for item in items):
+            return ()
+        points = [
+            point
+            for line in self.lines_before
+            for point in zip(line[::2], line[1::2], strict=False)
+            if not self.counting.intersection(point) and self._lies_among(point, items)
+        ]
+        return tuple(point for point in points if not point_in_rows(point, repeat, self.reading))
+
+    def _lies_among(self, point: tuple[str, str], items: Sequence[Item]) -> bool:
+        """Whether, in some example, the values of two columns go below and above those of the point."""
+        columns = [self._pairs(item) for item in items]
+        by_group: dict[int, list[tuple[tuple[int, Seen], ...]]] = {}
+        for row in zip(*columns, strict=True):
+            by_group.setdefault(row[0][1].group, []).append(row)
+        return any(
+            all(
+                min(row[side][0] for row in rows) <= rows[0][side][1].known[name] <= max(row[side][0] for row in rows)
+                for side, name in enumerate(point)
+            )
+            for rows in by_group.values()
+        )
 
     def _columns(self, item: Item) -> list[list[int]]:
         return [[int(token) for token in group] for group in _lists(item, self.reading.seen.get(item.name, []), True)]
@@ -431,18 +480,19 @@ def _word_item(item: Item, seen: Sequence[Seen], lists: Sequence[Sequence[str]])
     return replace(item, kind=Word(alphabet, _word_length(seen, len(prefix)), prefix, always), traits=traits)
 
 
-def is_within(inner: str, outer: str) -> bool:
-    """Whether the letters of a word are in another in their order."""
-    rest = iter(outer)
-    return all(letter in rest for letter in inner)
-
-
 def _are_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
     """Whether each word is within the other, and that is no chance."""
     if sum(map(len, inner)) < _LETTERS_TO_COMPARE or not any(map(len, inner)):
         return False
     pairs = list(zip(inner, outer, strict=True))
     return all(is_within(one, other) for one, other in pairs) and any(len(one) < len(other) for one, other in pairs)
+
+
+def _are_just_around(outer: Sequence[str], inner: Sequence[str]) -> bool:
+    """Whether words end where they first have the letters of the others, and seldom would by chance."""
+    pairs = list(zip(inner, outer, strict=True))
+    chance = prod(len(one) / len(other) for one, other in pairs)
+    return chance < _JUST_AROUND and all(is_just_around(one, other) for one, other in pairs)
 
 
 def _shared_prefix(words: Sequence[str]) -> str:

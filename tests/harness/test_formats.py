@@ -17,8 +17,13 @@ T: word "0123456789" of 1..3 after "ABC"
 X: word "ab" of 1..5
 Y: word "ab" of X+1 around X
 Z: word "ab" of 1..X within Y
+Z1: word "ab" of 1..9 just around Z
 repeat M, simple, connected?:
   U: int 1..N; V: int U+1..N; W: one of "left" "right"
+E: int 1..9; F: int 1..9; varied
+G: int 1..9; H: int 1..9; I: int 1..9; J: int 1..9; varied; apart
+repeat N, distinct but not E F but not G H:
+  P: int 1..9; Q: int 1..9
 repeat N-1:
   either:
     K: one of "1"; O: int 1..10
@@ -41,6 +46,8 @@ def test_a_format_is_printed_as_it_is_read() -> None:
         ("N: int 1..5 6", "line 1: '6' where ';' or the end of the line was expected"),
         ("N: int 1..5\n  M: int 1..2", "line 2: indented more than the line before allows"),
         ("N: int 1..5 & 6", "line 1: cannot read ' & 6'"),
+        ("A: int 1..5; B: int 1..5; C: int 1..5; apart", "line 1: 'apart' is about points"),
+        ('S: word "ab" of 2 just within S', "line 1: 'within' where 'around' was expected"),
         ("repeat 3", "line 1: the end of the line where ':' was expected"),
     ],
 )
@@ -104,6 +111,24 @@ def test_a_text_that_is_no_format_says_where_and_why(text: str, complaint: str) 
         pytest.param(
             ["RNBQ\n", "QBNR\n", "BRQN\n"], 'N: word "BNQR" of 4 with "BNQR"\n', id="the same letters shuffled"
         ),
+        pytest.param(
+            ["2 2\n3\n1 3\n3 1\n1 1\n", "4 1\n2\n3 1\n5 2\n"],
+            "N: int 1..4?; M: int 1..min(4?, N?)\nK: int max(2?, M?)..3?\n"
+            "repeat K, distinct? but not N M:\n  L: int 1..5?; Q: int 1..K\n",
+            id="walls, and none where one starts",
+        ),
+        pytest.param(
+            ["abc\naxbxyc\n", "aaaa\nbbbbaaaa\n", "word\nword\n"],
+            'N: word "abcdefghijklmnopqrstuvwxyz" of 2?..4?\n'
+            'M: word "abcdefghijklmnopqrstuvwxyz" of N..8? just around N\n',
+            id="typed with errors",
+        ),
+        pytest.param(
+            ["1 2 3 1\n", "3 3 1 2\n", "2 1 2 3\n"],
+            "N: int 1..3?; M: int 1..3?; K: int 1..3?; L: int 1..3?; varied; apart\n",
+            id="two points",
+        ),
+        pytest.param(["1 2\n", "3 3\n"], "N: int 1..3?; M: int max(1, N?)..3?\n", id="numbers that may be equal"),
         pytest.param(["0.50 2.25\n", "10.00 3.75\n"], "N: decimal 2 1..1000?; M: decimal 2 1..375?\n", id="decimals"),
     ],
 )
@@ -145,7 +170,15 @@ def test_examples_without_a_common_shape_have_no_format() -> None:
         ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S', "ab\naab\n", True),
         ('S: word "ab" of 1..3\nT: word "ab" of S+1 around S', "ab\nbaa\n", False),
         ('S: word "ab" of 1..3\nT: word "ab" of 1..S within S', "bab\nba\n", True),
+        ('S: word "ab" of 1..3\nT: word "ab" of S+1 just around S', "ab\naab\n", True),
+        ('S: word "ab" of 1..3\nT: word "ab" of S+1 just around S', "ab\nabb\n", False),
         ('S: word "ab" of 1..3\nT: word "ab" of 1..S within S', "bab\naa\n", False),
+        ("A: int 1..5; B: int 1..5; varied", "3 4\n", True),
+        ("A: int 1..5; B: int 1..5; varied", "3 3\n", False),
+        ("A: int 1..5; B: int 1..5; C: int 1..5; D: int 1..5; apart", "3 4 4 3\n", True),
+        ("A: int 1..5; B: int 1..5; C: int 1..5; D: int 1..5; apart", "3 4 3 4\n", False),
+        ("A: int 1..9; B: int 1..9\nrepeat 2 but not A B:\n  C: int 1..9; D: int 1..9", "1 2\n2 1\n1 1\n", True),
+        ("A: int 1..9; B: int 1..9\nrepeat 2 but not A B:\n  C: int 1..9; D: int 1..9", "1 2\n2 1\n1 2\n", False),
         ("repeat 2, simple:\n  U: int 1..3; V: int 1..3", "1 2\n2 1\n", False),
     ],
 )

@@ -162,6 +162,28 @@ def test_a_candidate_that_does_not_compile_is_not_run_on_everything() -> None:
     assert runs <= 5
 
 
+def test_an_answer_unlike_all_known_ones_makes_no_test_case() -> None:
+    def prints_none_for_two(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        return printed("None" if stdin == b"2\n" else "7")
+
+    examples = [{"input": "1\n", "output": "7"}, {"input": "2\n"}, {"input": "3\n"}]
+    [row] = judge(stdin_row(examples=examples), script=prints_none_for_two)
+    assert (row.verdict, row.test_cases, row.dropped_inputs) == (Verdict.ACCEPTED, 2, {"strange": 1})
+
+
+def test_probes_are_asked_of_oracles_only() -> None:
+    examples = [{"input": f"{len(row.split())}\n{row}\n"} for row in ("5 1 9", "7 6", "1 12 3 10 2 8")]
+    with ScriptedEngine(echo) as engine:
+        rows = [stdin_row(examples=examples, candidates=candidates("right "), oracles=["right"])]
+        [row] = verify(map(problem, rows), engine, planned=20)
+    asked = {
+        source: {stdin for program, stdin, _ in engine.asked if program == source} for source in ("right", "right ")
+    }
+    assert asked["right "] < asked["right"]
+    assert row.test_cases == len(asked["right "])
+    assert row.dropped_inputs == {}
+
+
 def test_dropped_inputs_are_counted_by_reason() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         number = int(stdin)
