@@ -341,10 +341,8 @@ class Examination:
         if asked.exhausted:
             self._exhausted.add(index)
         if asked.input.probe:
-            agreed = (
-                None if agree is None else settle(index, asked.input, asked.answers, self.problem.how_compared, agree)
-            )
-            self._inputs.report(index, valid=isinstance(agreed, TestCase) and not self._is_strange(agreed))
+            case = agree and settle(index, asked.input, asked.answers, self.problem.how_compared, agree)
+            self._inputs.report(index, valid=isinstance(case, TestCase) and not self._is_strange(case))
             return
         result: TestCase | Drop
         if agree is None:
