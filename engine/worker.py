@@ -542,6 +542,8 @@ class _Run:
                 code = os.WEXITSTATUS(report.wait_status)
         elif self._verdict is not None:
             signal_number = int(signal.SIGKILL)
+        # Whom the kernel killed for it had reached the limit, also where the peak cannot be reset and does not tell.
+        peak = self._limits.memory if status is Status.MEMORY_LIMIT else self._shared + self.charged
         returned, value, refused = self._value()
         stdout, stderr = self._streams[:2]
         return Outcome(
@@ -556,7 +558,7 @@ class _Run:
             value=value,
             cpu_time_s=cpu,
             wall_time_s=wall,
-            peak_memory_bytes=max(self._shared + self.charged, self.largest),
+            peak_memory_bytes=max(peak, self.largest),
             detail=detail or refused,
             isolation=self._worker._plan.isolation,
         )

@@ -14,7 +14,7 @@ from engine.limits import MIB
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS
 from tests.attacks.host import resident_bytes
-from tests.attacks.test_a_resources import LARGE_FILES, PATIENT, ROOMY
+from tests.attacks.test_a_resources import LARGE_FILES, PATIENT, ROOMY, SLOW
 from tests.patience import patient
 from tests.without import Edit, allowing, inside, together, without_cpu_account, without_group_limits
 
@@ -56,8 +56,8 @@ _NO_LIMIT_OF_TASKS = together(without_group_limits, _without_rlimit("NPROC"))
             Status.PROCESS_LIMIT,
             b"14 of 300 orphans\n",
         ),
-        (exhaustion.MEMORY_IN_CHILDREN, without_group_limits, LIMITS, Status.OK, b"6 of 6 children hold 15 MiB\n"),
-        (exhaustion.MEMORY_OF_A_CHILD, without_group_limits, LIMITS, Status.OK, b"the child ended with 0\n"),
+        (exhaustion.MEMORY_IN_CHILDREN, without_group_limits, SLOW, Status.OK, b"6 of 6 children hold 15 MiB\n"),
+        (exhaustion.MEMORY_OF_A_CHILD, without_group_limits, SLOW, Status.OK, b"the child ended with 0\n"),
         (exhaustion.FILE, _LARGE_TMPFS, ROOMY, Status.OK, b"100 MiB\n"),
         (exhaustion.FILE, together(_LARGE_TMPFS, without_group_limits), LARGE_FILES, Status.OK, b"100 MiB\n"),
         (exhaustion.FILE, together(_LARGE_TMPFS, _without_rlimit("FSIZE")), ROOMY, Status.OK, b"100 MiB\n"),
@@ -109,7 +109,7 @@ def test_without_the_cap_on_output_the_supervisor_grows(
     original = worker._Stream.__init__
     monkeypatch.setattr(worker._Stream, "__init__", lambda self, name, _: original(self, name, 1 << 40))
     run, before = without(lambda *_: None), resident_bytes()
-    outcome = run(exhaustion.STDOUT)
+    outcome = run(exhaustion.STDOUT, SLOW)
     assert (outcome.status, len(outcome.stdout)) == (Status.OK, 100 * MIB)
     assert resident_bytes() - before > 50 * MIB
 

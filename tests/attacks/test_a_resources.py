@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from engine import Engine, InvalidProgram, Program, Status
 from engine.limits import MIB
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS, Arena
-from tests.patience import patient
+from tests.patience import PATIENCE, patient
 
 DOES_NOT_APPLY: dict[str, str] = {
     "a14": "No file of a sandbox is ever opened from outside: what comes out is three pipes, so no link is followed.",
@@ -27,7 +28,9 @@ DOES_NOT_APPLY: dict[str, str] = {
 BRIEF = replace(LIMITS, cpu_time=patient(0.3), wall_time=patient(0.6))
 PATIENT = replace(LIMITS, cpu_time=patient(0.3), wall_time=patient(10.0))
 """For programs that must meet the limit of cpu time: on a busy machine that may take long."""
-LARGE_FILES = replace(LIMITS, file_size=1 << 46)
+SLOW = replace(LIMITS, cpu_time=patient(4.0), wall_time=patient(8.0))
+"""For programs that must come to their end, where an emulated machine takes long to hand out memory."""
+LARGE_FILES = replace(SLOW, file_size=1 << 46)
 ROOMY = replace(LARGE_FILES, memory=256 * MIB)
 
 _REFUSED = """
@@ -53,8 +56,8 @@ def _memory_in_use(arena: Arena) -> int:
     return worker._group.read().memory
 
 
-@pytest.fixture
-def memory_is_freed(arena: Arena) -> Iterator[None]:
+@contextmanager
+def _memory_freed(arena: Arena) -> Iterator[None]:
     """What a run's files took is given back with its tmpfs."""
     before = _memory_in_use(arena)
     yield
@@ -62,6 +65,24 @@ def memory_is_freed(arena: Arena) -> Iterator[None]:
     while _memory_in_use(arena) > before + 4 * MIB:
         assert time.monotonic() < deadline, f"{_memory_in_use(arena) - before} bytes are still charged"
         time.sleep(0.02)
+
+
+@pytest.fixture
+def memory_is_freed(arena: Arena) -> Iterator[None]:
+    """What the test's runs took is given back."""
+    with _memory_freed(arena):
+        yield
+
+
+@pytest.fixture
+def fresh_arena() -> Iterator[Arena]:
+    """One of its own: before Linux 6.12, version 2 only tells the peak of a run that is the highest so far."""
+    arena = Arena()
+    try:
+        with _memory_freed(arena):
+            yield arena
+    finally:
+        arena.engine.close()
 
 
 def test_a01_fork_bomb(arena: Arena) -> None:
@@ -109,7 +130,7 @@ def test_a05_memory_bomb(arena: Arena) -> None:
 
 
 def test_a06_memory_in_many_children(arena: Arena) -> None:
-    outcome = arena.attack(exhaustion.MEMORY_IN_CHILDREN)
+    outcome = arena.attack(exhaustion.MEMORY_IN_CHILDREN, limits=SLOW)
     assert outcome.status is Status.MEMORY_LIMIT
     assert outcome.stdout in {b"%d of 6 children hold 15 MiB\n" % alive for alive in range(1, 5)}
     assert outcome.peak_memory_bytes == pytest.approx(LIMITS.memory, rel=0.1)
@@ -142,30 +163,27 @@ shared.close(); shared.unlink()
     assert outcome.peak_memory_bytes < 32 * MIB
 
 
-@pytest.mark.usefixtures("memory_is_freed")
-def test_a09_shared_memory_beyond_its_filesystem(arena: Arena) -> None:
+def test_a09_shared_memory_beyond_its_filesystem(fresh_arena: Arena) -> None:
     source = """
 from multiprocessing.shared_memory import SharedMemory
 shared = SharedMemory(create=True, size=128 << 20)
 print("made", flush=True)
 for offset in range(0, shared.size, 4096): shared.buf[offset] = 1
 """
-    outcome = arena.attack(source, limits=ROOMY)
+    outcome = fresh_arena.attack(source, limits=ROOMY)
     assert (outcome.status, outcome.signal, outcome.stdout) == (Status.SIGNALED, signal.SIGBUS, b"made\n")
     assert 64 * MIB < outcome.peak_memory_bytes < 100 * MIB
 
 
-@pytest.mark.usefixtures("memory_is_freed")
 @pytest.mark.parametrize("place", ["/box/work", "/tmp", "/dev/shm"])
-def test_a10_one_big_file(arena: Arena, place: str) -> None:
-    outcome = arena.attack(exhaustion.FILE.replace("/tmp", place), limits=ROOMY)
+def test_a10_one_big_file(fresh_arena: Arena, place: str) -> None:
+    outcome = fresh_arena.attack(exhaustion.FILE.replace("/tmp", place), limits=ROOMY)
     assert (outcome.status, outcome.stdout) == (Status.OK, b"No space left on device\n63 MiB\n")
     assert 63 * MIB < outcome.peak_memory_bytes < 100 * MIB
 
 
-@pytest.mark.usefixtures("memory_is_freed")
-def test_a10_files_count_as_memory(arena: Arena) -> None:
-    outcome = arena.attack(exhaustion.FILE, limits=LARGE_FILES)
+def test_a10_files_count_as_memory(fresh_arena: Arena) -> None:
+    outcome = fresh_arena.attack(exhaustion.FILE, limits=LARGE_FILES)
     assert (outcome.status, outcome.signal, outcome.stdout) == (Status.MEMORY_LIMIT, signal.SIGKILL, b"")
     assert outcome.peak_memory_bytes == pytest.approx(LIMITS.memory, rel=0.1)
 
@@ -192,7 +210,7 @@ for _ in range(1000):
     os.chdir("n" * 255)
 print(len(os.getcwd()) // 256, "deep")
 """
-    outcome = arena.attack(source, limits=replace(LIMITS, wall_time=patient(5), cpu_time=patient(5)))
+    outcome = arena.attack(source, limits=replace(LIMITS, wall_time=patient(20), cpu_time=patient(20)))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"1000 deep\n")
 
 
@@ -277,7 +295,7 @@ def _high_water_mark() -> int:
 
 
 def test_a20_one_endless_line(arena: Arena) -> None:
-    in_one_piece = arena.attack("import sys\nsys.stdout.write('x' * (2 << 30))")
+    in_one_piece = arena.attack("import sys\nsys.stdout.write('x' * (2 << 30))", limits=SLOW)
     assert in_one_piece.status is Status.MEMORY_LIMIT
     in_many = arena.attack("import os\nfor _ in range(2048): os.write(1, b'x' * (1 << 20))")
     assert (in_many.status, in_many.stdout) == (Status.OUTPUT_LIMIT, b"x" * LIMITS.output)
@@ -373,6 +391,7 @@ def spin():
     while True: hashlib.sha256(data).digest()
 for _ in range(8): threading.Thread(target=spin).start()
 """
+_CHILDREN_IN_TURN = exhaustion.CPU_IN_MANY_CHILDREN.replace("range(10)", f"range({int(10 * PATIENCE)})")
 _CHILDREN_AT_ONCE = """
 import os
 for _ in range(3): os.fork()
@@ -382,7 +401,7 @@ while True: pass
 
 @pytest.mark.parametrize(
     "source",
-    [exhaustion.CPU_IN_MANY_CHILDREN, _CHILDREN_AT_ONCE, _THREADS_WITHOUT_THE_LOCK],
+    [_CHILDREN_IN_TURN, _CHILDREN_AT_ONCE, _THREADS_WITHOUT_THE_LOCK],
     ids=["one child after the other", "children at once", "threads"],
 )
 def test_a26_cpu_time_is_that_of_the_tree(arena: Arena, source: str) -> None:
@@ -580,7 +599,7 @@ _DEEP = "import sys\nsys.setrecursionlimit(10**9)\n"
     ids=["python", "python without limit", "through C", "json", "regular expression", "syntax tree", "repr"],
 )
 def test_a37_deep_recursion(arena: Arena, source: str, status: Status, words: bytes) -> None:
-    outcome = arena.attack(source)
+    outcome = arena.attack(source, limits=SLOW)
     assert outcome.status is status
     assert words in outcome.stderr
 
@@ -740,7 +759,7 @@ for folder, _, names in os.walk("/opt"):
             while chunk := file.read(1 << 20): total += len(chunk)
 print(total > 64 << 20)
 """
-    outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=patient(10), wall_time=patient(30)))
+    outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=patient(30), wall_time=patient(60)))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"True\n")
 
 

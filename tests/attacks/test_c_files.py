@@ -11,7 +11,7 @@ import time
 import venv
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -252,6 +252,7 @@ def test_c07_leaves_something_for_the_next_run(arena: Arena) -> None:
             SEGMENT,
             "touched",
             setup=_TRACES,
+            limits=replace(LIMITS, cpu_time=patient(4), wall_time=patient(8)),
         )
         absent = [(folder, "ENOENT") for folder in ("/run/lock", "/var/lock", "/dev/mqueue")]
         assert answers == [absent, [1, 1, 2, 4], None, "EMFILE", "ENOSYS", ["EROFS"] * 4]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -152,10 +152,8 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_its_run_done_again(victim
 def test_a_run_whose_worker_dies_twice_is_a_sandbox_error_and_the_engine_goes_on() -> None:
     with Engine(workers=1) as own:
         future = own.submit(SLEEP, stdin=b"300", limits=Limits(wall_time=400))
-        for _ in range(2):
-            time.sleep(patient(0.6))
-            _process(own, "zygote").kill()
-        outcome = future.result(timeout=patient(20))
+        _kill_zygotes(own, future.done)
+        outcome = future.result()
         assert outcome.status is Status.SANDBOX_ERROR
         assert "workers died 2 times" in outcome.detail
         assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
@@ -176,7 +174,10 @@ def test_a_run_that_ended_while_its_zygote_was_stopped_is_done_again() -> None:
         future = own.submit(SLEEP, stdin=b"%f" % patient(0.4), limits=Limits(wall_time=patient(1)))
         time.sleep(patient(0.15))
         _process(own, "zygote").suspend()
-        assert future.result(timeout=patient(20)).status is Status.OK
+        outcome = future.result(timeout=patient(20))
+    # Older kernels do not tell that a program has ended before it is reaped, which a stopped zygote does not do.
+    told = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 11)
+    assert outcome.status is (Status.OK if told else Status.TIME_LIMIT)
 
 
 def test_a_run_whose_init_is_killed_is_done_again_even_if_init_takes_long_to_go() -> None:
@@ -382,6 +383,19 @@ def _process(own: Engine, which: str) -> psutil.Process:
     for _ in range({"nsjail": 1, "zygote": 2, "init": 3}[which]):
         process = process.children()[0]
     return process
+
+
+def _kill_zygotes(own: Engine, until: Callable[[], bool]) -> None:
+    """Kill the zygote of every worker that the engine starts, a moment after it has."""
+    killed: set[int] = set()
+    deadline = time.monotonic() + patient(30)
+    while not until():
+        assert time.monotonic() < deadline, f"{len(killed)} zygotes killed, and no end"
+        time.sleep(0.01)
+        if {worker.pid for worker in own._alive} - killed:
+            time.sleep(patient(0.6))
+            killed |= {worker.pid for worker in own._alive}
+            _process(own, "zygote").kill()
 
 
 def _groups(owner: int) -> list[str]:

@@ -53,7 +53,6 @@ def test_a_program_reads_stdin_and_writes_stdout(engine: Engine) -> None:
         ("while True: pass", Status.TIME_LIMIT, None, 9),
         ("import time; time.sleep(60)", Status.TIME_LIMIT, None, 9),
         ("import os; os.kill(0, 19)", Status.TIME_LIMIT, None, 9),
-        ("x = bytearray(1 << 30)", Status.MEMORY_LIMIT, None, 9),
         ("while True: print('x' * 1000)", Status.OUTPUT_LIMIT, None, 9),
         ("import sys\nwhile True: sys.stderr.write('x' * 1000)", Status.OUTPUT_LIMIT, None, 9),
     ],
@@ -74,6 +73,13 @@ def test_the_name_of_a_forbidden_call_is_told_even_from_a_grandchild(engine: Eng
     )
     outcome = engine.run(Program(source))
     assert (outcome.status, outcome.detail, outcome.stdout) == (Status.FORBIDDEN_SYSCALL, "mount", b"")
+
+
+def test_memory_beyond_its_limit_is_a_status_of_its_own(engine: Engine) -> None:
+    limits = Limits(cpu_time=patient(3), wall_time=patient(6), memory=64 * MIB)
+    outcome = engine.run(Program("x = bytearray(1 << 30)"), limits=limits)
+    assert (outcome.status, outcome.exit_code, outcome.signal) == (Status.MEMORY_LIMIT, None, 9)
+    assert outcome.peak_memory_bytes == pytest.approx(limits.memory, rel=0.1)
 
 
 def test_a_child_killed_for_memory_counts_though_its_parent_exits_0(engine: Engine) -> None:

@@ -19,8 +19,8 @@ import time
 from tests.vm import debian, host, image
 
 FOLDER = image.ENVIRONMENT / "share/semi-instruct/vm"
-_MEMORY_MIB = 2048
-_MOST_SECONDS = 60 * 60
+_MEMORY_MIB = 4096
+_MOST_SECONDS = 2 * 60 * 60
 _PATIENCE = os.environ.get("SEMI_INSTRUCT_TEST_PATIENCE", "5")
 
 
