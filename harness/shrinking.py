@@ -113,7 +113,7 @@ class Shrinker:
             def fails(new: TestInput) -> bool:
                 return self._keeps(known, new) and attempt.fails(new)
 
-            shrink_choices(made.build, made.choices, fails, self._seed)
+            shrink_choices(made.build, made.choices, fails, lambda: attempt.goes_on, self._seed)
         else:
             self._reduce(attempt, known)
         return attempt.best
