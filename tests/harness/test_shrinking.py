@@ -286,7 +286,7 @@ def test_the_work_is_bounded_in_runs() -> None:
     def wrong_on_long_inputs_only(program: Program, stdin: bytes, _: Any) -> Outcome:
         return printed("wrong" if program.source == "wrong" and len(stdin) >= len(LONG) else "right")
 
-    for runs, made in ((5, {6}), (RUNS, range(20, RUNS + 2))):
+    for runs, made in ((5, {6}), (RUNS, range(8, RUNS + 2))):
         with Counting(wrong_on_long_inputs_only) as engine:
             found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG), runs=runs)
             assert engine.of("wrong") in made
