@@ -25,6 +25,7 @@ from harness.shrinking import Shrinker
 from harness.verdicts import Verdict
 
 INPUTS = 500
+_FIRST_BATCH = 12  # most differences show at once, and what takes long comes late
 _BATCH = 60
 _CHECKED = 3  # inputs on which the fast way is compared with fresh sandboxes
 _FALSE_ALARMS = 5  # after these, a candidate is not run the fast way any more
@@ -140,7 +141,10 @@ class Search:
         """
         settings = self.settings
         source = FuzzInputs(self.problem, settings.seed, settings.inputs, settings.formats)
-        while self._suspects and not self._is_cut_short() and (batch := source.take(_BATCH)):
+        while self._suspects and not self._is_cut_short():
+            batch = source.take(_BATCH if self.tried else _FIRST_BATCH)
+            if not batch:
+                break
             source.report(self._try(batch))
         for suspect in self._suspects:
             self._found[suspect.candidate.id] = self._finding(suspect.candidate, None, None)

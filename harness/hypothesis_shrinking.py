@@ -19,6 +19,8 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.control import reject
 from hypothesis.database import ExampleDatabase, choices_to_bytes
 
+_MOST_VALUES = 500  # most of them are no smaller than the best, or not valid, and cost only Hypothesis's time
+
 
 class Choose(Protocol):
     """Chooses integers, of which a value is made."""
@@ -36,6 +38,10 @@ class CannotBuild(Exception):
 
 class _Fails(Exception):
     """What Hypothesis sees of a value that fails."""
+
+
+class _Enough(BaseException):
+    """Ends the shrinking; Hypothesis lets it through."""
 
 
 class _OneExample(ExampleDatabase):
@@ -58,18 +64,29 @@ class _OneExample(ExampleDatabase):
 
 
 def shrink_choices[Value](
-    build: Callable[[Choose], Value], choices: Sequence[int], fails: Callable[[Value], bool], order: str
+    build: Callable[[Choose], Value],
+    choices: Sequence[int],
+    fails: Callable[[Value], bool],
+    goes_on: Callable[[], bool],
+    order: str,
 ) -> None:
     """Let Hypothesis call ``fails`` on simpler and simpler values; the caller notes the best.
 
     Args:
         build: makes a value of choices; raises CannotBuild.
         choices: those that make a value that fails, in order, but none from a range of one number.
-        fails: says the same of the same value; bounds the work by being false of new ones once enough was tried.
+        fails: says the same of the same value.
+        goes_on: whether more values may be tried; there is an end to them anyway.
         order: decides the order in which some simplifications are tried.
     """
 
+    values = 0
+
     def test(value: Value) -> None:
+        nonlocal values
+        values += 1
+        if values > _MOST_VALUES or not goes_on():
+            raise _Enough
         if fails(value):
             raise _Fails
 
@@ -83,7 +100,7 @@ def shrink_choices[Value](
     )
     # The seed takes the database away, so settings come after it.
     shrink = how(seed(order)(given(_built(build))(test)))
-    with _no_files(), suppress(_Fails):
+    with _no_files(), suppress(_Fails, _Enough):
         shrink()
 
 

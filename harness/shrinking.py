@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import cycle, islice, product
+from itertools import batched, cycle, islice, product
 from random import Random
 
 from engine import Outcome, Program
@@ -28,7 +28,7 @@ from harness.formats.relaxing import Doubt, doubts, without
 from harness.hypothesis_shrinking import Choose, shrink_choices
 from harness.inputs import TestInput, as_bytes
 from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
-from harness.oracles import TestCase
+from harness.oracles import Drop, TestCase
 from harness.problems import Candidate, Problem
 from harness.text_reduction import simpler
 from harness.verdicts import Verdict
@@ -40,7 +40,7 @@ _POOL = 160
 _POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
 _SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
 _EXHAUSTIONS = 3  # runs that may use up a limit, as each takes all the time there is; one if that is the failure
-_MOST_SIMPLER = 3_000  # texts looked at, of which few are valid and fewer are run
+_MOST_SIMPLER = 2_000  # texts of which one is to be chosen; few are valid
 _PROFILES = [
     Profile(cap, span, style, sizes)
     for cap, span, style, sizes in product(
@@ -56,6 +56,19 @@ class _Made:
     input: TestInput
     choices: list[int]
     build: Callable[[Choose], TestInput]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What drawing small inputs of a whole program came to.
+
+    Attributes:
+        formats: those that inputs are kept to, the best first.
+        pool: inputs that seem to be test cases.
+    """
+
+    formats: tuple[Format, ...]
+    pool: list[tuple[_Made, TestCase]]
 
 
 class Shrinker:
@@ -113,7 +126,7 @@ class Shrinker:
             def fails(new: TestInput) -> bool:
                 return self._keeps(known, new) and attempt.fails(new)
 
-            shrink_choices(made.build, made.choices, fails, self._seed)
+            shrink_choices(made.build, made.choices, fails, lambda: attempt.goes_on, self._seed)
         else:
             self._reduce(attempt, known)
         return attempt.best
@@ -126,23 +139,33 @@ class Shrinker:
             for made, case in pool
             if size_of(made.input) < size_of(known) and self._keeps(known, made.input)
         ]
+        failing = self._first_failing(attempt, [made.input for made, _ in smaller], [case for _, case in smaller])
+        return None if failing is None else smaller[failing][0]
+
+    def _first_failing(
+        self, attempt: _Attempt, inputs: Sequence[TestInput], cases: Sequence[TestCase | Drop | None]
+    ) -> int | None:
+        """The place of the first input that fails, of those that seem to when many are run in one sandbox.
+
+        Args:
+            cases: what the oracles seem to make of each.
+        """
         program = self._problem.program(attempt.candidate.source)
-        looks = self._glimpses(program, [made.input for made, _ in smaller])
         tries = 0
-        for (made, case), (_, look) in zip(smaller, looks, strict=True):
-            if look is not None and look.answer is not None and case.accepts(look.answer):
+        for place, (case, (test_input, look)) in enumerate(zip(cases, self._glimpses(program, inputs), strict=True)):
+            if isinstance(case, Drop) or (case and look and look.answer and case.accepts(look.answer)):
                 continue
-            if attempt.fails(made.input):
-                return made
+            if attempt.fails(test_input):
+                return place
             tries += 1
-            if look is None or tries >= _SEEN_TO_FAIL or not attempt.goes_on:
+            if tries >= _SEEN_TO_FAIL or not attempt.goes_on:
                 break
         return None
 
     def _smallest_beyond_guesses(self, attempt: _Attempt) -> _Made | None:
         """The same among inputs of the format that the known one is of, where that takes dropping guesses."""
         wide = self._format_of(_text(attempt.best.case.input))
-        if wide is None or wide in self._formats:
+        if wide is None or wide in self._drawn.formats:
             return None
         drawn = self._small_inputs(wide, _POOL)
         pool = self._valid(drawn)
@@ -153,7 +176,7 @@ class Shrinker:
     @cached_property
     def _pool(self) -> list[tuple[_Made, TestCase]]:
         """Small inputs that seem to be test cases, the smallest first."""
-        pool = self._called() if self._problem.kind == "function" else self._drawn()
+        pool = self._called() if self._problem.kind == "function" else self._drawn.pool
         return sorted(pool, key=lambda pair: size_of(pair[0].input))
 
     def _called(self) -> list[tuple[_Made, TestCase]]:
@@ -165,17 +188,21 @@ class Shrinker:
         ]
         return self._valid([_made_of_arguments(call) for call in calls])
 
-    def _drawn(self) -> list[tuple[_Made, TestCase]]:
+    @cached_property
+    def _drawn(self) -> _Drawn:
+        """Small inputs of the format of which most are valid, and of that format with smaller sizes if all are."""
         pools = [self._valid(self._small_inputs(format_, _POOL)) for format_ in self._formats]
         best = max(range(len(pools)), key=lambda place: (len(pools[place]), -place), default=None)
         if best is None:
-            return []
+            return _Drawn((), [])
         strict = self._formats[best]
         least = frozenset(place for place, doubt in enumerate(doubts(strict)) if doubt is Doubt.LEAST)
         smaller = self._small_inputs(without(strict, least), _POOL) if least else []
         smaller = [made for made in smaller if not fits(strict, _text(made.input))]
         valid = self._valid(smaller)
-        return pools[best] + (valid if len(valid) == len(smaller) else [])
+        if len(valid) < len(smaller) or not smaller:
+            return _Drawn(tuple(self._formats), pools[best])
+        return _Drawn((without(strict, least), *self._formats), pools[best] + valid)
 
     @cached_property
     def _formats(self) -> list[Format]:
@@ -208,15 +235,17 @@ class Shrinker:
 
     def _valid(self, pool: Sequence[_Made]) -> list[tuple[_Made, TestCase]]:
         """Those which the oracles seem to agree on."""
-        inputs = [made.input for made in pool]
+        cases = self._seeming_cases([made.input for made in pool])
+        return [(made, case) for made, case in zip(pool, cases, strict=True) if isinstance(case, TestCase)]
+
+    def _seeming_cases(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop | None]:
+        """What the oracles seem to make of inputs; None where it cannot be seen."""
         programs = [self._problem.program(source) for source in self._problem.oracles]
         looks = [self._glimpses(program, inputs) for program in programs]
-        valid = []
-        for made, *told in zip(pool, *looks, strict=True):
-            case = seeming_case(self._problem, made.input, [look for _, look in told])
-            if isinstance(case, TestCase):
-                valid.append((made, case))
-        return valid
+        return [
+            seeming_case(self._problem, test_input, [look for _, look in told])
+            for test_input, *told in zip(inputs, *looks, strict=True)
+        ]
 
     def _keeps(self, known: TestInput, new: TestInput) -> bool:
         """Whether an input is as valid as the known one, as far as that can be told without running it."""
@@ -226,20 +255,21 @@ class Shrinker:
 
     def _format_of(self, known: str) -> Format | None:
         """The format that a text is of, guesses dropped where need be."""
-        return next(filter(None, (_wide_enough(format_, known) for format_ in self._formats)), None)
+        return next(filter(None, (_wide_enough(format_, known) for format_ in self._drawn.formats)), None)
 
     def _reduce(self, attempt: _Attempt, known: TestInput) -> None:
         """Take one thing after the other away from a text, while it stays of the format it is of."""
         format_ = self._format_of(_text(known))
-        looked_at = 0
         best = None
         while best is not attempt.best and attempt.goes_on:
             best = attempt.best
-            for text in simpler(_text(best.case.input)):
-                looked_at += 1
-                if looked_at > _MOST_SIMPLER:
-                    return
-                if (format_ is None or fits(format_, text)) and attempt.fails(_text_input(text)):
+            simpler_ones = (
+                _text_input(text)
+                for text in islice(simpler(_text(best.case.input)), _MOST_SIMPLER)
+                if format_ is None or fits(format_, text)
+            )
+            for some in batched(simpler_ones, _POOL):
+                if self._first_failing(attempt, some, self._seeming_cases(some)) is not None:
                     break
 
 

@@ -15,8 +15,8 @@ def belongs(domain: Domain, arguments: Arguments) -> bool:
     """Whether the arguments have what all known ones have.
 
     That is: as many of them, nothing empty, zero or negative where none was seen so, lists in order or without repeated
-    items where all were, no other words where all texts have the same, and the relations that are certain. Greater
-    values and other characters than seen are fine.
+    items where all were, no other words where all texts have the same, the relations that are certain. Values may be
+    greater, and characters others than seen.
     """
     if len(arguments) not in domain.arities:
         return False

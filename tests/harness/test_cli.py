@@ -65,7 +65,7 @@ def rows_of(text: str) -> list[dict[str, Any]]:
     [
         ([], "Missing command"),
         (["frobnicate"], "frobnicate"),
-        (["build"], "build"),
+        (["guess"], "guess"),
         (["run"], "Missing argument"),
         (["run", "--frobnicate"], "frobnicate"),
         (["run", "PROGRAM", "--cpu-time", "soon"], "--cpu-time"),

@@ -73,14 +73,14 @@ def numbers(choose: Choose) -> list[int]:
 KNOWN = [1, 300, 1, 500, 1, 700, 1, 900, 1, -5, 0]
 
 
-def tried_by_hypothesis(order: str = "0") -> list[list[int]]:
+def tried_by_hypothesis(most: int = 1_000, order: str = "0") -> list[list[int]]:
     tried: list[list[int]] = []
 
     def fails(value: list[int]) -> bool:
         tried.append(value)
         return sum(value) >= 1000 and len(value) >= 2
 
-    shrink_choices(numbers, KNOWN, fails, order)
+    shrink_choices(numbers, KNOWN, fails, lambda: len(tried) < most, order)
     return tried
 
 
@@ -89,6 +89,10 @@ def test_hypothesis_starts_from_what_is_known_and_ends_with_the_least() -> None:
     assert tried[0] == [300, 500, 700, 900, -5]
     assert [0, 1000] in tried
     assert len(tried) < 200
+
+
+def test_hypothesis_ends_when_it_is_told_to() -> None:
+    assert len(tried_by_hypothesis(most=7)) == 7
 
 
 def test_hypothesis_tries_the_same_each_time_and_leaves_no_files(
@@ -112,7 +116,7 @@ def test_choices_that_make_nothing_are_passed_over() -> None:
         tried.append(value)
         return value >= 40
 
-    shrink_choices(build, [98], fails, "0")
+    shrink_choices(build, [98], fails, lambda: True, "0")
     assert tried
     assert not any(value % 7 for value in tried)
 
@@ -282,7 +286,7 @@ def test_the_work_is_bounded_in_runs() -> None:
     def wrong_on_long_inputs_only(program: Program, stdin: bytes, _: Any) -> Outcome:
         return printed("wrong" if program.source == "wrong" and len(stdin) >= len(LONG) else "right")
 
-    for runs, made in ((5, {6}), (RUNS, range(20, RUNS + 2))):
+    for runs, made in ((5, {6}), (RUNS, range(8, RUNS + 2))):
         with Counting(wrong_on_long_inputs_only) as engine:
             found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG), runs=runs)
             assert engine.of("wrong") in made
