@@ -387,7 +387,7 @@ def _named_low(pairs: Sequence[tuple[int, Seen]], but_not: Set[str]) -> tuple[Bo
         plus = 1 if all(value > limit for value, limit in limits) and len(limits) >= 3 else 0
         found.append((-nearness, Bound(Amount(plus, (name,)), not certain)))
     found.sort(key=lambda pair: pair[0])
-    return tuple(bound for _, bound in found[:1])
+    return tuple(bound for _, bound in (found if len(pairs) < _ENOUGH else found[:1]))
 
 
 def _shared_names(pairs: Sequence[tuple[int, Seen]]) -> list[str]:
