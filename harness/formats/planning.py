@@ -80,7 +80,7 @@ _REACH = (
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
 # With sizes beyond, the square of one is too much for a program that is right, if the task has no such size.
 _STRESS_CAP = 1_000
-GROWTH = 3
+GROWTH = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ class InputPlan:
         seed: anything whose text says which inputs to choose.
         count: about how many inputs are planned, probes not counted (up to 24 a guess).
         growth: steps that sizes grow beyond those of the examples, about threefold each. Few steps find few slow
-            programs; with many, sizes may be none that the task allows, and right programs may be too slow for them.
+            programs; with many, sizes may be none that the task allows, and right programs may be too slow for them,
+            so there are none if nobody asks for them.
         formats: to be used instead of the inferred ones, as a person may have edited them.
     """
 

@@ -121,10 +121,11 @@ class _Values:
         for item in line.items:
             # Columns that are about the same things are bounded by the same number, and one of them reaches it.
             most = max((shared[limit.name] for limit in above.get(item.name, [])), default=0)
+            favoured = [limit for limit in above.get(item.name, []) if shared[limit.name] == most]
             limits = [
                 replace(limit, is_reached=limit.name in reached)
                 for limit in above.get(item.name, [])
-                if shared[limit.name] == most
+                if any(limit.is_same_as(other) for other in favoured)
             ]
             items.append(self._item(item, limits, place))
         found = Line(tuple(items))
@@ -177,7 +178,8 @@ class _Values:
         nearest = max((limit.nearness for limit in limits), default=0.0)
         best = [limit for limit in limits if limit.nearness >= nearest - 0.1]
         if len(values) < _ENOUGH:
-            best = best[:1]
+            # Of few values one bound is told, or all that are the same in all examples, as height and width may be.
+            best = [limit for limit in best if limit.is_same_as(best[0])]
         upper = tuple(limit.bound(certain=limit.is_reached and len(values) >= _ENOUGH) for limit in best)
         if any(not bound.guessed for bound in upper):
             return Range((low, *lower), upper)
@@ -325,6 +327,10 @@ class _Limit:
     is_reached: bool
     greatest: int
 
+    def is_same_as(self, other: _Limit) -> bool:
+        """Whether the examples do not tell them apart."""
+        return replace(self, name=other.name, is_reached=other.is_reached) == other
+
     def bound(self, certain: bool) -> Bound:
         """The bound it stands for."""
         return Bound(Amount(self.plus, (self.name,)), guessed=not certain)
@@ -381,7 +387,7 @@ def _named_low(pairs: Sequence[tuple[int, Seen]], but_not: Set[str]) -> tuple[Bo
         plus = 1 if all(value > limit for value, limit in limits) and len(limits) >= 3 else 0
         found.append((-nearness, Bound(Amount(plus, (name,)), not certain)))
     found.sort(key=lambda pair: pair[0])
-    return tuple(bound for _, bound in found[:1])
+    return tuple(bound for _, bound in (found if len(pairs) < _ENOUGH else found[:1]))
 
 
 def _shared_names(pairs: Sequence[tuple[int, Seen]]) -> list[str]:

@@ -258,11 +258,11 @@ def test_verify_proposes_a_comparison_and_uses_it_when_told(tmp_path: Path, capf
 
 def test_verify_without_a_file_prints_rows(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = judging(stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}]), folder=tmp_path)
-    assert cli.main(["verify", path]) == 0
+    assert cli.main(["verify", path, "--inputs", "0"]) == 0
     captured = capfd.readouterr()
     assert [row["verdict"] for row in rows_of(captured.out)] == ["accepted"]
     assert "1 problems, 1 verdicts" in captured.err
-    assert cli.main(["verify", path, "--json", "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert cli.main(["verify", path, "--json", "--inputs", "0", "-o", str(tmp_path / "out.jsonl")]) == 0
     captured = capfd.readouterr()
     # Of two judgements only the measured time may differ.
     assert [row["verdict"] for row in rows_of(captured.out)] == ["accepted"]

@@ -129,6 +129,12 @@ def test_a_text_that_is_no_format_says_where_and_why(text: str, complaint: str) 
             id="two points",
         ),
         pytest.param(["1 2\n", "3 3\n"], "N: int 1..3?; M: int max(1, N?)..3?\n", id="numbers that may be equal"),
+        pytest.param(
+            ["5 5 4 4\n", "6 6 6 3\n"],
+            "N: int 1..6?; M: int 1..min(6?, N?); "
+            "K: int 1..min(6?, N?, M?); L: int 1..min(6?, N?, M?); varied; apart\n",
+            id="a point in squares",
+        ),
         pytest.param(["0.50 2.25\n", "10.00 3.75\n"], "N: decimal 2 1..1000?; M: decimal 2 1..375?\n", id="decimals"),
     ],
 )
