@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.same_number import Tolerance, same_literal
+from harness.same_number import Tolerance, is_decimal, same_literal
 from harness.same_value import same_value
 from harness.unordered_lines import same_in_any_order
 
@@ -39,6 +39,8 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
             a program decides, and :meth:`agree` cannot be asked (``harness.checker``).
         absolute_tolerance, relative_tolerance: how far apart two numbers may be that are not both integers
             (``harness.same_number.Tolerance``); for the ``MEASURING_KINDS``.
+        decimals: whether numbers expected as integers may be printed as decimals too, as other answers of the task are;
+            for the ``WORD_KINDS``.
         ignore_case: whether ASCII letters of either case are the same; for the ``WORD_KINDS``.
         checker: source of the checker program.
     """
@@ -46,6 +48,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     kind: ComparisonKind
     absolute_tolerance: float = TOLERANCE
     relative_tolerance: float = TOLERANCE
+    decimals: bool = False
     ignore_case: bool = False
     checker: str | None = None
 
@@ -87,7 +90,12 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         return (expected.lower(), actual.lower()) if self.ignore_case else (expected, actual)
 
     def _same_words(self, expected: bytes, actual: bytes) -> bool:
-        return _same_tokens(expected, actual, self.tolerance)
+        return _same_tokens(expected, actual, self.tolerance, self.decimals)
+
+
+def shows_decimals(output: bytes) -> bool:
+    """Whether a word of an answer is a number that is no integer."""
+    return any(map(is_decimal, _tokens(output)))
 
 
 def _same_lines(expected: bytes, actual: bytes) -> bool:
@@ -99,12 +107,14 @@ def _same_lines(expected: bytes, actual: bytes) -> bool:
     )
 
 
-def _same_tokens(expected: bytes, actual: bytes, tolerance: Tolerance) -> bool:
+def _same_tokens(expected: bytes, actual: bytes, tolerance: Tolerance, decimals: bool) -> bool:
     if expected == actual:
         return True
     # A word without a partner is a difference: a beginning of the right answer is not the right answer.
     return all(
-        first is not None and second is not None and (first == second or same_literal(first, second, tolerance))
+        first is not None
+        and second is not None
+        and (first == second or same_literal(first, second, tolerance, decimals=decimals))
         for first, second in zip_longest(_tokens(expected), _tokens(actual))
     )
 

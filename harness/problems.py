@@ -12,7 +12,7 @@ import msgspec
 
 from engine import InvalidProgram, Limits, Program, ValueRefused
 from engine.inside.values import decode
-from harness.compare import Comparison, ComparisonKind
+from harness.compare import Comparison, ComparisonKind, shows_decimals
 from harness.errors import BadRow
 from harness.stated_comparison import faults as comparison_faults
 from harness.stated_comparison import meant_by
@@ -102,8 +102,13 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def how_compared(self) -> Comparison:
-        """The comparison of the problem's test cases."""
-        return meant_by(self.comparison, self.kind)
+        """The comparison of the problem's test cases. Where an example's output is a decimal, all numbers may be."""
+        meant = meant_by(self.comparison, self.kind)
+        if self.comparison is not None or self.kind != "stdin":
+            return meant
+        outputs = [example.output for example in self.examples if isinstance(example.output, str)]
+        decimals = any(shows_decimals(output.encode("utf-8", "surrogatepass")) for output in outputs)
+        return msgspec.structs.replace(meant, decimals=decimals)
 
     def compared_by(self, comparison: Comparison) -> Problem:
         """This problem with a comparison of the user's, if its row states none and answers of its kind can have it."""

@@ -31,13 +31,21 @@ class Tolerance(NamedTuple):
     relative: float
 
 
-def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance) -> bool:
+def is_decimal(word: bytes) -> bool:
+    """Whether a word is a printed number that is no integer."""
+    return bool(_DECIMAL.fullmatch(word)) and not _INTEGER.fullmatch(word)
+
+
+def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance, *, decimals: bool = False) -> bool:
     """Whether two words are numbers that are the same answer. Linear in their length.
 
     An expected integer wants an integer: who prints ``3.0`` for ``3`` has divided where he should not have, and is
     wrong as soon as the numbers are large. Where a decimal is expected, an integer near enough will do.
+
+    Args:
+        decimals: whether the task is known to ask for decimals, so that an expected integer is one by chance.
     """
-    if _INTEGER.fullmatch(expected):
+    if _INTEGER.fullmatch(expected) and (not decimals or _INTEGER.fullmatch(actual)):
         return bool(_INTEGER.fullmatch(actual)) and _canonical(expected) == _canonical(actual)
     if max(len(expected), len(actual)) > _LONGEST_DECIMAL:
         return False

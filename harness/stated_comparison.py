@@ -80,6 +80,8 @@ def _field_faults(stated: Comparison) -> Iterator[tuple[str, str]]:
             yield field, f"only {' or '.join(MEASURING_KINDS)} has one"
     if stated.ignore_case and stated.kind not in WORD_KINDS:
         yield "ignore_case", f"only {' or '.join(WORD_KINDS)} has it"
+    if stated.decimals and stated.kind not in WORD_KINDS:
+        yield "decimals", f"only {' or '.join(WORD_KINDS)} has it"
     if (stated.checker is not None) != (stated.kind == "checker"):
         yield "checker", "expected the source of a program where kind is `checker`, and nowhere else"
     if stated.checker is not None:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from problem_rows import problem, stdin_row
 
 from engine.inside.values import dumps, loads
 from harness.compare import Comparison
@@ -219,6 +220,22 @@ def test_letters_of_either_case() -> None:
     assert Comparison("tokens", ignore_case=True).agree(b"YES 1E5", b"yes  1e5")
     assert Comparison("unordered_lines", ignore_case=True).agree(b"YES\nNo", b"no\nyes")
     assert not Comparison("tokens", ignore_case=True).agree(b"yes", b"no")
+
+
+def test_an_integer_by_chance_may_be_printed_as_a_decimal() -> None:
+    assert not Comparison("tokens").agree(b"0", b"0.000000")
+    decimals = Comparison("tokens", decimals=True)
+    assert decimals.agree(b"0", b"0.000000")
+    assert decimals.agree(b"2 3", b"2 3.0000001")
+    assert not decimals.agree(b"2", b"2.1")
+    assert not decimals.agree(b"%d" % 10**20, b"%d" % (10**20 + 1))
+
+
+@pytest.mark.parametrize(("output", "are"), [("1.5\n", True), ("3 4\n", False), ("1e3", True), ("a.b 1..2", False)])
+def test_a_task_whose_example_shows_decimals_wants_decimals(output: str, are: bool) -> None:
+    row = stdin_row(examples=[{"input": "1\n", "output": "7"}, {"input": "1\n", "output": output}])
+    assert problem(row).how_compared == Comparison("tokens", decimals=are)
+    assert problem(row | {"comparison": "tokens"}).how_compared == Comparison("tokens")
     assert not TOKENS.agree(b"YES", b"yes")
 
 
