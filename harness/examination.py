@@ -173,6 +173,12 @@ class Examination:
             for number, card in enumerate(self._scorecards)
         ]
 
+    def failing_inputs(self) -> list[TestInput | None]:
+        """For each of :meth:`rows` the input of its counterexample; None where it has none."""
+        settled = self._settled_that_count()
+        cases = [index for index, drop in settled.items() if drop is None]
+        return [card.failing_input(cases) for card in self._scorecards]
+
     def _settled_that_count(self) -> dict[int, Drop | None]:
         last = self._last_that_counts()
         return {index: drop for index, drop in sorted(self._settled.items()) if index <= last}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from engine import Outcome, Status
 from harness.checker import Finding, Judgement
+from harness.inputs import TestInput
 from harness.oracles import TestCase, answer_of, why_failed
 from harness.problems import Candidate, Problem
 from harness.showing import shown_bytes, shown_value
@@ -26,6 +27,7 @@ class _Failure:
     verdict: Verdict
     counterexample: Counterexample | None
     detail: str
+    input: TestInput
 
 
 @dataclass(slots=True)
@@ -74,6 +76,11 @@ class Scorecard:
     def has_failed(self) -> bool:
         """Whether a run so far was not accepted."""
         return self._first_failure is not None or self._first_fault_of_ours is not None
+
+    def failing_input(self, cases: Sequence[int]) -> TestInput | None:
+        """The input that its row's counterexample shows, if that has one; ``cases`` as for :meth:`row`."""
+        failure = self._first_failure_within(cases[-1]) if cases else None
+        return failure.input if failure is not None and failure.counterexample is not None else None
 
     def row(self, cases: Sequence[int], strength: Strength, dropped_inputs: dict[str, int], remark: str) -> VerdictRow:
         """The verdict.
@@ -139,7 +146,7 @@ class Scorecard:
             detail = why_failed(outcome)
         blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
         counterexample = self._counterexample(case, outcome) if blames_input else None
-        return _Failure(case.index, verdict, counterexample, detail)
+        return _Failure(case.index, verdict, counterexample, detail, case.input)
 
     def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:
         expected, provenance = case.expected.content, case.input.provenance

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from engine import Determinism, InvalidProgram, Limits, Outcome, Program
 from harness.examination import Examination, Run
+from harness.minimal import with_minimal_counterexamples
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
 from harness.sources import ALL_SOURCES, Sources
@@ -49,6 +50,7 @@ def verify(
     budget: float | None = None,
     planned: int = PLANNED_INPUTS,
     sources: Sources = ALL_SOURCES,
+    shrink: bool = False,
     on_run: Callable[[Outcome], None] | None = None,
 ) -> Iterator[VerdictRow]:
     """Judge every candidate of every problem.
@@ -60,6 +62,8 @@ def verify(
             ``harness.examination``.
         planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
         sources: where inputs may come from.
+        shrink: whether counterexamples are made minimal (``harness.shrinking``), which takes some 40 more runs for each
+            rejected candidate.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
@@ -69,14 +73,24 @@ def verify(
     Raises:
         SandboxUnavailable: from the engine; nothing is run without its walls.
     """
+
+    def rows_of(examination: Examination) -> list[VerdictRow]:
+        rows = examination.rows()
+        if not shrink:
+            return rows
+        failing = examination.failing_inputs()
+        return with_minimal_counterexamples(engine, examination.problem, rows, failing, seed, on_run)
+
     scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget, planned, sources))
     try:
         while scheduler.fill():
-            yield from scheduler.finished_rows()
+            for examination in scheduler.finished():
+                yield from rows_of(examination)
             outcome = scheduler.wait()
             if outcome is not None and on_run is not None:
                 on_run(outcome)
-        yield from scheduler.finished_rows()
+        for examination in scheduler.finished():
+            yield from rows_of(examination)
     finally:
         scheduler.cancel()
 
@@ -105,10 +119,10 @@ class _Scheduler:
                 break
         return bool(self._open)
 
-    def finished_rows(self) -> Iterator[VerdictRow]:
-        """The rows of the problems that are finished, up to the first that is not."""
+    def finished(self) -> Iterator[Examination]:
+        """The problems that are finished, up to the first that is not."""
         while self._open and self._open[0].is_done():
-            yield from self._open.popleft().rows()
+            yield self._open.popleft()
 
     def wait(self) -> Outcome | None:
         """Wait for a run to end and record it. None if none is in progress."""
