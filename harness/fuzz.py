@@ -14,12 +14,12 @@ from typing import Any
 
 from engine import Outcome, Program
 from harness.difference import Difference, Judge
-from harness.examination import ORACLE_EXHAUSTIONS_ALLOWED
 from harness.formats import Format
 from harness.fuzz_inputs import FuzzInputs
 from harness.inputs import TestInput
 from harness.known_answers import KnownAnswers
 from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
+from harness.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED
 from harness.oracles import Drop, TestCase
 from harness.problems import Candidate, Problem
 from harness.shrinking import Shrinker

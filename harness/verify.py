@@ -9,11 +9,12 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from engine import Determinism, InvalidProgram, Limits, Outcome, Program
-from harness.examination import Examination, Run
+from harness.examination import Examination
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
 from harness.sources import ALL_SOURCES, Sources
 from harness.verdicts import VerdictRow
+from harness.work import Run
 
 # Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
 RUNS_A_WORKER = 2
