@@ -14,7 +14,7 @@ speak for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ from harness.compare import Comparison
 from harness.inputs import Answer, TestInput
 from harness.oracles import why_failed
 from harness.showing import one_line, plain_value, shown_bytes
+from harness.work import MakeRun, Run
 
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 # A checker may print the answer it was asked about, whatever that is, when it says why it is wrong.
@@ -68,6 +69,11 @@ def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
             "output": plain_value(actual.content),
         }
     return json.dumps(asked).encode("ascii")
+
+
+def check(checker: Program, asked: bytes, done: Callable[[Outcome], None]) -> MakeRun:
+    """Makes the run of a checker that answers a :func:`question`."""
+    return lambda: Run(checker, asked, (), CHECKER_LIMITS, done, Status.SANDBOX_ERROR)
 
 
 @dataclass(slots=True)

@@ -64,13 +64,14 @@ def verify(
         Path | None, typer.Option("-o", "--output", metavar="VERDICTS.jsonl", help="Write the verdicts here.")
     ] = None,
     budget: Annotated[
-        float | None, typer.Option(metavar="S", help="CPU seconds a problem, then no more test cases.")
-    ] = None,
+        float, typer.Option(metavar="S", help="CPU seconds a problem, about, then no more test cases.")
+    ] = verify_command.BUDGET_S,
     inputs: Annotated[
         int, typer.Option(metavar="N", min=0, help="Inputs to plan for a whole program beside its examples, about.")
     ] = PLANNED_INPUTS,
     seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+    shrink: Annotated[bool, typer.Option(help="Make counterexamples minimal.")] = True,
     compare: Annotated[
         str | None, typer.Option(metavar="KIND|JSON", help="How answers compare where the problem does not say.")
     ] = None,
@@ -82,7 +83,7 @@ def verify(
     verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
     """
     comparison = read_option(compare) if compare is not None else None
-    options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json, comparison)
+    options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json, comparison, shrink)
     return verify_command.execute(options)
 
 

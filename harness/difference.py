@@ -10,6 +10,7 @@ from engine import InvalidProgram, Limits, Outcome, Program, Status
 from harness.arguments.ordering import identity
 from harness.errors import HarnessError
 from harness.inputs import TestInput
+from harness.known_answers import KnownAnswers
 from harness.many_calls import OnRun, Submits
 from harness.oracles import Drop, TestCase, answer_of, settle
 from harness.problems import Candidate, Problem
@@ -52,6 +53,7 @@ class Judge:
         self._engine = engine
         self._problem = problem
         self._on_run = on_run
+        self._known_answers = KnownAnswers(problem)
         self._oracles = [problem.program(source) for source in problem.oracles]
         self._settled: dict[bytes | str, TestCase | Drop] = {}
         self._exhausting: set[bytes | str] = set()
@@ -94,7 +96,8 @@ class Judge:
             if any(outcome.status in EXHAUSTED for outcome in outcomes):
                 self._exhausting.add(key)
             answers = [answer_of(self._problem, outcome) for outcome in outcomes]
-            self._settled[key] = settle(0, test_input, answers, self._problem.how_compared)
+            case = settle(0, test_input, answers, self._problem.how_compared)
+            self._settled[key] = self._known_answers.sifted(case)
         return self._settled[key]
 
     def is_exhausting(self, test_input: TestInput) -> bool:

@@ -14,11 +14,12 @@ from typing import Any
 
 from engine import Outcome, Program
 from harness.difference import Difference, Judge
-from harness.examination import ORACLE_EXHAUSTIONS_ALLOWED
 from harness.formats import Format
 from harness.fuzz_inputs import FuzzInputs
 from harness.inputs import TestInput
+from harness.known_answers import KnownAnswers
 from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
+from harness.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED
 from harness.oracles import Drop, TestCase
 from harness.problems import Candidate, Problem
 from harness.shrinking import Shrinker
@@ -105,7 +106,7 @@ class Search:
         on_run: called with every outcome.
 
     Attributes:
-        tried: inputs so far.
+        tried: inputs so far, without probes (``harness.inputs.TestInput``).
         valid: those of them that the oracles agreed on.
     """
 
@@ -120,12 +121,14 @@ class Search:
     _dropped: Counter[str] = field(default_factory=Counter)
     _fast_oracles: bool = True
     _exhausting: int = 0  # inputs running on which an oracle used up a limit
+    _known_answers: KnownAnswers = field(init=False)
     _judge: Judge = field(init=False)
     _shrinker: Shrinker = field(init=False)
     _suspects: list[_Suspect] = field(init=False)
     _found: dict[str, Finding] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._known_answers = KnownAnswers(self.problem)
         self._judge = Judge(self.engine, self.problem, self._count)
         self._shrinker = Shrinker(
             self.engine, self.problem, self.settings.seed, self._judge, self.settings.formats, self._count
@@ -151,13 +154,14 @@ class Search:
         return [self._found[candidate.id] for candidate in self.candidates]
 
     def _try(self, batch: Sequence[TestInput]) -> list[bool]:
-        """Run the oracles on some inputs, say which are test cases, and run the suspects on those."""
+        """Run the oracles on some inputs, say which are valid, and run the suspects on those that are no probes."""
         if not self.tried:
             self._check_oracles(batch[:_CHECKED])
         cases = self._settled(batch)
-        self.tried += len(batch)
-        self._dropped.update(case.value for case in cases if isinstance(case, Drop))
-        found = [case for case in cases if isinstance(case, TestCase)]
+        tried = [case for test_input, case in zip(batch, cases, strict=True) if not test_input.probe]
+        self.tried += len(tried)
+        self._dropped.update(case.value for case in tried if isinstance(case, Drop))
+        found = [case for case in tried if isinstance(case, TestCase)]
         first = self.valid == 0
         self.valid += len(found)
         for suspect in list(self._suspects):
@@ -206,10 +210,11 @@ class Search:
             return [None] * len(inputs)
         programs = [self.problem.program(source) for source in self.problem.oracles]
         looks = [[look for _, look in self._glimpses(program, inputs)] for program in programs]
-        return [
+        seeming = [
             seeming_case(self.problem, test_input, told)
             for test_input, told in zip(inputs, zip(*looks, strict=True), strict=True)
         ]
+        return [case and self._known_answers.sifted(case) for case in seeming]
 
     def _first_difference(self, suspect: _Suspect, cases: Sequence[TestCase], check: bool) -> Difference | None:
         """The difference on the first input where there is one.

@@ -12,7 +12,10 @@ from harness.inputs import TestInput
 from harness.many_calls import Submits
 from harness.problems import Problem
 from harness.shrinking import Shrinker
-from harness.verdicts import VerdictRow
+from harness.verdicts import Verdict, VerdictRow
+
+# Not those that used up a limit, as each try would again.
+_SHRUNK = frozenset({Verdict.WRONG_ANSWER, Verdict.RUNTIME_ERROR})
 
 
 def with_minimal_counterexamples(
@@ -37,7 +40,7 @@ def with_minimal_counterexamples(
     shown = []
     for candidate, row, known in zip(problem.candidates, rows, failing, strict=True):
         found = None
-        if known is not None and row.counterexample is not None:
+        if known is not None and row.verdict in _SHRUNK:
             with suppress(RunFailed):  # the counterexample that is there is as true, and larger
                 found = shrinker.shrink(candidate, known)
         if found is not None and found.row.counterexample is not None:

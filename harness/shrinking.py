@@ -220,7 +220,7 @@ class Shrinker:
         return domain_of(self._problem)
 
     def _small_inputs(self, format_: Format, count: int) -> list[_Made]:
-        random = Random(f"pool {self._seed}")  # noqa: S311  nothing secret is drawn
+        random = Random(f"pool {self._seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         found: dict[str, _Made] = {}
         for profile in islice(cycle(_PROFILES), 2 * count):
             recording = Recording(SeededChooser(random, profile))

@@ -9,12 +9,13 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from engine import Determinism, InvalidProgram, Limits, Outcome, Program
-from harness.examination import Examination, Run
+from harness.examination import Examination
 from harness.minimal import with_minimal_counterexamples
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
 from harness.sources import ALL_SOURCES, Sources
 from harness.verdicts import VerdictRow
+from harness.work import Run
 
 # Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
 RUNS_A_WORKER = 2
@@ -63,7 +64,7 @@ def verify(
         planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
         sources: where inputs may come from.
         shrink: whether counterexamples are made minimal (``harness.shrinking``), which takes some 40 more runs for each
-            rejected candidate.
+            rejected candidate; not where the budget is spent.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
@@ -76,7 +77,7 @@ def verify(
 
     def rows_of(examination: Examination) -> list[VerdictRow]:
         rows = examination.rows()
-        if not shrink:
+        if not shrink or examination.is_over_budget:
             return rows
         failing = examination.failing_inputs()
         return with_minimal_counterexamples(engine, examination.problem, rows, failing, seed, on_run)

@@ -23,6 +23,9 @@ from harness.tally import Tally
 from harness.verify import verify
 from harness.verify_on_cores import verify_on_cores
 
+# For a problem: programs that take seconds for an input would else take hours for all that are planned.
+BUDGET_S = 20.0
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -30,8 +33,9 @@ class Options:
 
     Attributes:
         output: the file for the verdicts, or None for stdout.
-        budget: CPU seconds a problem, or None.
+        budget: CPU seconds a problem.
         planned: inputs to plan for a whole program beside its examples.
+        shrink: whether counterexamples are made minimal.
         workers: sandboxes, or None for one a core.
         compare: how problems whose rows do not say it are compared, or None for the usual way.
         as_json: verdicts on stdout, whatever ``output`` is, and no summary.
@@ -42,15 +46,16 @@ class Options:
 
     problems: Path
     output: Path | None
-    budget: float | None
+    budget: float
     planned: int
     seed: int
     workers: int | None
     as_json: bool
     compare: Comparison | None = None
+    shrink: bool = True
 
     def __post_init__(self) -> None:
-        if self.budget is not None and not self.budget > 0:
+        if not self.budget > 0:
             raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
         if self.output is not None and self.problems.exists():
             for written in (self.output, partial_path(self.output)):
@@ -126,7 +131,9 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tall
             tally.count_runs(more)
             refresh()
 
-        judge = partial(verify, seed=options.seed, budget=options.budget, planned=options.planned)
+        judge = partial(
+            verify, seed=options.seed, budget=options.budget, planned=options.planned, shrink=options.shrink
+        )
         rows = verify_on_cores(problems, Engine, judge, workers=options.workers, on_runs=on_runs)
         # However the block is left, nothing of the work is left behind.
         with closing(rows):

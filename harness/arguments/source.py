@@ -115,7 +115,7 @@ def _named(provenance: str, calls: Iterable[Arguments]) -> Iterator[Call]:
 
 
 def _random(seed: int | str, purpose: str) -> Random:
-    return Random(f"{seed} {purpose}")  # noqa: S311  nothing here is secret
+    return Random(f"{seed} {purpose}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing here is secret
 
 
 def _drawn_calls(domain: Domain, random: Random) -> Iterator[Arguments]:

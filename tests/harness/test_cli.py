@@ -262,7 +262,7 @@ def test_verify_without_a_file_prints_rows(tmp_path: Path, capfd: pytest.Capture
     captured = capfd.readouterr()
     assert [row["verdict"] for row in rows_of(captured.out)] == ["accepted"]
     assert "1 problems, 1 verdicts" in captured.err
-    assert cli.main(["verify", path, "--json", "--inputs", "0", "-o", str(tmp_path / "out.jsonl")]) == 0
+    assert cli.main(["verify", path, "--json", "-o", str(tmp_path / "out.jsonl"), "--inputs", "0"]) == 0
     captured = capfd.readouterr()
     # Of two judgements only the measured time may differ.
     assert [row["verdict"] for row in rows_of(captured.out)] == ["accepted"]
@@ -297,7 +297,7 @@ def test_verify_survives_strange_text(tmp_path: Path, capfd: pytest.CaptureFixtu
     strange = "\0\ud800\x1b[31m\n"
     row = stdin_row(id=strange, oracles=[ECHO], candidates=[{"id": strange, "source": strange, "expect": "accepted"}])
     path = judging(row, folder=tmp_path)
-    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl")]) == 1
+    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl"), "--inputs", "0"]) == 1
     [judged] = rows_of((tmp_path / "out.jsonl").read_text())
     assert (judged["problem"], judged["candidate"]) == (strange, strange)
     assert "\x1b" not in capfd.readouterr().out
@@ -310,7 +310,7 @@ def test_verify_says_what_is_not_as_expected(tmp_path: Path, capfd: pytest.Captu
         {"id": "unknown", "source": ECHO},
     ]
     path = judging(stdin_row(oracles=[ECHO], candidates=candidates), folder=tmp_path)
-    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl")]) == 1
+    assert cli.main(["verify", path, "-o", str(tmp_path / "out.jsonl"), "--inputs", "0"]) == 1
     out = capfd.readouterr().out
     assert "1 of 2 as expected" in out
     assert "p1 surprise: expected accepted or time_limit, is wrong_answer" in out
@@ -318,7 +318,7 @@ def test_verify_says_what_is_not_as_expected(tmp_path: Path, capfd: pytest.Captu
 
 def test_verify_writes_to_what_is_no_file(tmp_path: Path) -> None:
     path = judging(stdin_row(oracles=[ECHO]), folder=tmp_path)
-    assert cli.main(["verify", path, "-o", os.devnull]) == 0
+    assert cli.main(["verify", path, "-o", os.devnull, "--inputs", "0"]) == 0
     assert Path(os.devnull).is_char_device()
 
 
@@ -326,7 +326,7 @@ def test_verify_replaces_what_a_link_leads_to(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real/out.jsonl")
     path = judging(stdin_row(oracles=[ECHO]), folder=tmp_path)
-    assert cli.main(["verify", path, "-o", str(tmp_path / "link")]) == 0
+    assert cli.main(["verify", path, "-o", str(tmp_path / "link"), "--inputs", "0"]) == 0
     assert (tmp_path / "link").is_symlink()
     assert rows_of((tmp_path / "real/out.jsonl").read_text())
 

@@ -1,0 +1,71 @@
+"""The candidates of a problem being run on its test cases, and their answers judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from engine import Limits, Outcome, Status
+from harness.checker import Finding, Judgement, check, checker_of, judgement_of, question
+from harness.oracles import TestCase, answer_of
+from harness.problems import Problem
+from harness.scorecard import Scorecard
+from harness.time_rule import candidate_limits, confirming
+from harness.work import Run, Work
+
+
+class Judging:
+    """Runs candidates, and the checker on their answers where there is one.
+
+    Attributes:
+        cards: what is known of each candidate, in the order of the problem.
+    """
+
+    def __init__(self, problem: Problem, work: Work) -> None:
+        self.cards = [Scorecard(problem, candidate) for candidate in problem.candidates]
+        self._problem = problem
+        self._work = work
+        self._programs = [problem.program(candidate.source) for candidate in problem.candidates]
+        self._checker = checker_of(problem.how_compared)
+
+    def line_up(self, case: TestCase, slowest_oracle_s: float, candidates: Iterable[int]) -> None:
+        """Line up runs on a test case.
+
+        Args:
+            slowest_oracle_s: CPU seconds of the slowest oracle on it.
+            candidates: those to be run, by place.
+        """
+        limits = candidate_limits(self._problem.limits, slowest_oracle_s)
+        for number in candidates:
+            self._work.line_up(partial(self._run, case, limits, number))
+
+    def _run(self, case: TestCase, limits: Limits, number: int) -> Run | None:
+        card = self.cards[number]
+        if card.is_settled_before(case.index):
+            return None
+
+        def done(outcome: Outcome) -> None:
+            if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
+                card.charge(outcome)
+                self._work.line_up_first(partial(self._run, case, confirming(limits), number))
+            else:
+                self._judge(case, card, outcome)
+
+        return Run(self._programs[number], case.input.stdin, case.input.args or (), limits, done, Status.COMPILE_ERROR)
+
+    def _judge(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
+        """Have a candidate's answer checked if a checker decides, and the run recorded."""
+        answer = answer_of(self._problem, outcome)
+        if self._checker is None or answer is None:
+            card.record(case, outcome)
+            return
+        asked = question(case.input, case.expected, answer)
+        if asked == question(case.input, case.expected, case.expected):
+            card.record(case, outcome, Judgement(Finding.ACCEPTED))
+            return
+
+        def checked(said: Outcome) -> None:
+            card.record(case, outcome, judgement_of(said))
+
+        # First of all: what waits for it holds outputs in memory.
+        self._work.line_up_first(check(self._checker, asked, checked))

@@ -1,0 +1,91 @@
+"""The search of a problem (``harness.search``) as it is driven: when it begins, and which runs it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from engine import Outcome, Status
+from engine.inside.values import dumps
+from harness.asking import Ask, Conversation
+from harness.inputs import TestInput
+from harness.oracles import TestCase
+from harness.problems import Problem
+from harness.search import Findings, search
+from harness.work import Run, Work
+
+# Bytes of the input and answer of a test case that a search works with.
+_LARGEST_SEARCHED = 1 << 14
+
+
+@dataclass(slots=True)
+class Searching:
+    """At most one search.
+
+    Args:
+        further: see ``harness.search.search``.
+        ended: called with what was found.
+
+    Attributes:
+        findings: None until the search has ended.
+    """
+
+    problem: Problem
+    seed: int
+    work: Work
+    further: Callable[[int], Sequence[TestInput]]
+    ended: Callable[[Findings], None]
+    findings: Findings | None = None
+    _cases: list[TestCase] = field(default_factory=list)
+    _steps: Conversation[Findings] | None = None
+
+    def keep(self, case: TestCase) -> None:
+        """Give a test case to a search that has not begun."""
+        if self._steps is None and _size(case) <= _LARGEST_SEARCHED:
+            self._cases.append(case)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has begun; it may have ended."""
+        return self._steps is not None
+
+    def may_begin(self) -> bool:
+        """Whether there is something to begin with."""
+        return self._steps is None and bool(self._cases)
+
+    def may_go_on(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._steps is not None and not self._steps.is_over
+
+    def begin(self, unfailed: Sequence[int]) -> None:
+        """Begin, with the test cases kept.
+
+        Args:
+            unfailed: places of the candidates that have passed all of them.
+        """
+        cases = sorted(self._cases, key=lambda case: case.index)
+        self._steps = Conversation(search(self.problem, self.seed, cases, unfailed, self.further), self._end)
+
+    def line_up(self) -> None:
+        """Line up what it asks for now; nothing while answers are missing."""
+        if self._steps is not None:
+            for number, ask in self._steps.next_asks():
+                self.work.line_up(partial(self._run, self._steps, number, ask))
+
+    def _run(self, steps: Conversation[Findings], number: int, ask: Ask) -> Run:
+        def done(outcome: Outcome) -> None:
+            self.work.spent += outcome.cpu_time_s if ask.is_charged else 0.0
+            steps.answer(number, outcome)
+
+        return Run(ask.program, ask.stdin, ask.args, ask.limits, done, Status.COMPILE_ERROR)
+
+    def _end(self, findings: Findings) -> None:
+        self.findings = findings
+        self.ended(findings)
+
+
+def _size(case: TestCase) -> int:
+    given = case.input.stdin if case.input.args is None else dumps(list(case.input.args))
+    expected = case.expected.content
+    return len(given) + len(expected if isinstance(expected, bytes) else dumps(expected))
