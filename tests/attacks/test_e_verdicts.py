@@ -16,6 +16,7 @@ from engine import Engine, Limits, Outcome, Status
 from engine.limits import MIB
 from harness.hearing import VARIED_INPUTS_OF_ONE
 from harness.problems import parse_row
+from harness.sources import Sources
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import verify
 from tests.attacks.conftest import LIMITS, Arena
@@ -37,7 +38,7 @@ def judge(engine: Engine, source: str, **row: Any) -> VerdictRow:
         "examples": [{"input": [3], "output": 10}, {"input": [-12]}, {"input": [257]}],
         "candidates": [{"id": "forger", "source": source}],
     }
-    [judged] = verify([parse_row(json.dumps(function | row), "square", 1)], engine, planned=0)
+    [judged] = verify([parse_row(json.dumps(function | row), "square", 1)], engine, sources=Sources.EXAMPLES)
     return judged
 
 
@@ -652,6 +653,8 @@ def test_e28_each_case_is_tried_once_and_counts(arena: Arena) -> None:
         "examples": [{"input": [number]} for number in range(10)],
         "candidates": [{"id": "fails", "source": "import os\ndef f(x): os._exit(137)"}],
     }
-    [row] = verify([parse_row(json.dumps(problem), "luck", 1)], arena.engine, planned=0, on_run=runs.append)
+    [row] = verify(
+        [parse_row(json.dumps(problem), "luck", 1)], arena.engine, sources=Sources.EXAMPLES, on_run=runs.append
+    )
     assert row.verdict is Verdict.RUNTIME_ERROR
     assert len(runs) == 20 + VARIED_INPUTS_OF_ONE
