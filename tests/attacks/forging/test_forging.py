@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine import Engine
+from harness.sources import Sources
 from harness.verdicts import Verdict
 from harness.verify import verify
 from tests.attacks.forging.forgers import Forger, forgers, honest
@@ -32,7 +33,7 @@ def test_there_are_many_forgers() -> None:
 def test_a_forger_is_neither_accepted_nor_excused(engine: Engine, forger: Forger) -> None:
     tasks = _tasks(forger)
     problems = [task.problem({"honest": honest(task.id), "forger": forger.source}) for task in tasks]
-    rows = verify(problems, engine, planned=0)
+    rows = verify(problems, engine, sources=Sources.EXAMPLES)
     judged = {(row.problem, row.candidate): row for row in rows}
     for task in tasks:
         beside, forged = judged[task.id, "honest"], judged[task.id, "forger"]
