@@ -64,7 +64,7 @@ def _other_number(token: str, numbers: Sequence[str], random: Random) -> str:
     value = int(token)
     near = [value + 1, value - 1, 0, 1, value * 2, value // 2]
     if random.random() < 0.4:
-        return random.choice(numbers)
+        return random.choice(numbers) if numbers else "0"
     new = random.choice(near)
     return str(new if new >= 0 or value < 0 else value + 1)
 
