@@ -33,8 +33,8 @@ class Examination:
     Args:
         seed: see ``harness.planned_inputs``, as ``planned`` and ``sources``.
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
-            finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: one
-            that wastes time is not to be judged on fewer test cases for it.
+            finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: what
+            one of them wastes must not cost the others test cases (``harness.judging``).
     """
 
     problem: Problem
@@ -149,7 +149,8 @@ class Examination:
             return False
         if not self._searching.has_begun:
             cards = enumerate(self._judging.cards)
-            self._searching.begin([number for number, card in cards if not card.has_failed])
+            unfailed = [number for number, card in cards if not card.has_failed and self._judging.has_means(number)]
+            self._searching.begin(unfailed)
         self._searching.line_up()
         return self._work.is_waiting
 

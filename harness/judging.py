@@ -13,6 +13,10 @@ from harness.scorecard import Scorecard
 from harness.time_rule import candidate_limits, confirming
 from harness.work import Run, Work
 
+# A candidate may take so many times its share of the budget, an oracle's share being as large. One that wastes time
+# costs the problem no more than that and one run, and the others not a test case.
+SHARES = 4.0
+
 
 class Judging:
     """Runs candidates, and the checker on their answers where there is one.
@@ -27,6 +31,9 @@ class Judging:
         self._work = work
         self._programs = [problem.program(candidate.source) for candidate in problem.candidates]
         self._checker = checker_of(problem.how_compared)
+        self._allowance: float | None = None
+        if work.budget is not None:
+            self._allowance = SHARES * work.budget / (len(problem.candidates) + len(problem.oracles))
 
     def line_up(self, case: TestCase, slowest_oracle_s: float, candidates: Iterable[int]) -> None:
         """Line up runs on a test case.
@@ -37,12 +44,23 @@ class Judging:
         """
         limits = candidate_limits(self._problem.limits, slowest_oracle_s)
         for number in candidates:
-            self._work.line_up(partial(self._run, case, limits, number))
+            self._work.line_up(partial(self._first_run, case, limits, number))
 
-    def _run(self, case: TestCase, limits: Limits, number: int) -> Run | None:
+    def has_means(self, number: int) -> bool:
+        """Whether a candidate has not used up the CPU seconds that are its own."""
+        return self._allowance is None or self.cards[number].seconds < self._allowance
+
+    def _first_run(self, case: TestCase, limits: Limits, number: int) -> Run | None:
         card = self.cards[number]
         if card.is_settled_before(case.index):
             return None
+        if self._allowance is not None and not self.has_means(number):
+            card.stop_before(case.index, self._allowance)
+            return None
+        return self._run(case, limits, number)
+
+    def _run(self, case: TestCase, limits: Limits, number: int) -> Run:
+        card = self.cards[number]
 
         def done(outcome: Outcome) -> None:
             if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:

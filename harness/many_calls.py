@@ -78,16 +78,22 @@ def repeated(program: Program) -> Program:
 
 
 def looks(
-    programs: Sequence[Program], inputs: Sequence[TestInput], limits: Limits, *, are_charged: bool = True
+    programs: Sequence[Program],
+    inputs: Sequence[TestInput],
+    limits: Limits,
+    *,
+    endings: int = ENDINGS,
+    are_charged: bool = True,
 ) -> Steps[list[Look]]:
     """What each program seems to do with each input.
 
     Args:
         limits: of the run of a sandbox, whether it is given one input or many. It gets more time on the wall, as a look
             must not depend on what else the machine does.
+        endings: how many sandboxes of a program may end early; of the inputs that are left then, nothing is known.
         are_charged: see ``harness.asking.Ask``.
     """
-    lookers = [_Looker(program, inputs, ENDINGS) for program in programs]
+    lookers = [_Looker(program, inputs, endings) for program in programs]
     limits = replace(limits, wall_time=limits.wall_seconds + _PATIENCE_S)
     while busy := [(looker, message) for looker in lookers if (message := looker.next_message())]:
         outcomes = yield [Ask(looker.program, message, limits, is_charged=are_charged) for looker, message in busy]
@@ -109,7 +115,7 @@ def glimpses(
     Args:
         limits: of the run of a sandbox, whether it is given one input or many.
         on_run: called with the outcome of each run of a sandbox.
-        endings: how many sandboxes may end before their last input; of what then is left, nothing is known.
+        endings: see :func:`looks`.
     """
     looker, told = _Looker(program, inputs, endings), 0
     while message := looker.next_message():

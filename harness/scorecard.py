@@ -37,6 +37,7 @@ class Scorecard:
     problem: Problem
     candidate: Candidate
     seconds: float = 0.0
+    _allowance: float | None = None  # what it had, in CPU seconds, when it had used that up
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
     _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
     _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
@@ -71,6 +72,11 @@ class Scorecard:
     def is_settled_before(self, case: int) -> bool:
         """Whether earlier test cases have already shown that running this one is a waste."""
         return case > self._last_that_counts()
+
+    def stop_before(self, case: int, allowance: float) -> None:
+        """Run it on this test case and on later ones no more: it has used up its CPU seconds."""
+        self._allowance = allowance
+        insort(self._final, case - 1)
 
     @property
     def has_failed(self) -> bool:
@@ -118,9 +124,8 @@ class Scorecard:
 
     def _last_that_counts(self) -> float:
         """The index of the test case after which the candidate is not run; infinite while there is none."""
-        ends = [float("inf")]
-        if self._final:
-            ends.append(self._final[0])
+        ends: list[float] = [float("inf")]
+        ends += self._final[:1]
         if len(self._exhausted) >= EXHAUSTIONS_ALLOWED:
             ends.append(self._exhausted[EXHAUSTIONS_ALLOWED - 1])
         return min(ends)
@@ -128,7 +133,11 @@ class Scorecard:
     def _not_run(self, count: int) -> str:
         if not count:
             return ""
-        why = "it does not compile" if self._final else f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
+        why = f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
+        if self._allowance is not None:
+            why = f"it has used up the {self._allowance:.3g} CPU seconds that are one candidate's"
+        elif self._final:
+            why = "it does not compile"
         return f"{count} test cases not run, as {why}"
 
     def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> _Failure | None:

@@ -192,7 +192,8 @@ def _caught(
     if not hopeful:
         return {}
     programs = [problem.program(problem.candidates[number].source) for number in hopeful]
-    seen = yield from looks(programs, inputs, problem.limits, are_charged=False)
+    # One that ends its first sandbox is caught by then.
+    seen = yield from looks(programs, inputs, problem.limits, endings=1, are_charged=False)
     caught = {}
     for number, look in zip(hopeful, seen, strict=True):
         place = _first_failed(cases, look.glimpses)
