@@ -247,7 +247,7 @@ class Engine:
         self.close(cancel=kind is not None)
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # a finalizer has nobody to tell, and modules may be gone at exit
             self.close(cancel=True)
 
     def _check_open(self) -> None:

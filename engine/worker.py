@@ -241,7 +241,7 @@ class Worker:
     def _said(self) -> str:
         if self._log is None:
             return ""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # nothing was written yet
             lines = os.read(self._log, _CHUNK).decode(errors="replace").splitlines()
             # The loader remarks on symbol versions of libnl, nsjail on being started by root: neither is a fault.
             noise = ("no version information available", "in the global user namespace")
@@ -291,7 +291,7 @@ class Worker:
         """End the jail and everything in it, and wait until its processes and control groups are gone."""
         self._control.close()
         if self._zygote is not None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
                 signal.pidfd_send_signal(self._zygote, signal.SIGKILL)
             os.close(self._zygote)
             self._zygote = None
@@ -308,10 +308,10 @@ class Worker:
                 self._group.close()
 
     def _kill_tree(self, process: subprocess.Popen[bytes]) -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess):  # all have ended: nothing is left to be killed
             keeper = psutil.Process(process.pid)
             for each in [*keeper.children(recursive=True), keeper]:
-                with contextlib.suppress(psutil.NoSuchProcess):
+                with contextlib.suppress(psutil.NoSuchProcess):  # this one has ended, maybe with its parent
                     each.kill()
         process.wait()
 
@@ -509,7 +509,7 @@ class _Run:
     def _kill(self, status: Status, detail: str) -> None:
         self._verdict = (status, detail)
         self._killed_at = time.monotonic()
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # the run has just ended; its report is on the way
             signal.pidfd_send_signal(self._child.init, signal.SIGKILL)
 
     def _read_report(self) -> _Report:

@@ -146,7 +146,7 @@ def _written_one_of(shapes: Sequence[Shape], value: Any) -> Iterator[_Range]:
         try:
             inner = list(_written(shape, value))
         except _CannotWrite:
-            continue
+            continue  # another of the shapes may fit
         yield 0, len(shapes) - 1, place
         yield from inner
         return

@@ -100,7 +100,7 @@ def shrink_choices[Value](
     )
     # The seed takes the database away, so settings come after it.
     shrink = how(seed(order)(given(_built(build))(test)))
-    with _no_files(), suppress(_Fails, _Enough):
+    with _no_files(), suppress(_Fails, _Enough):  # how Hypothesis is told, and told to stop; what was found is kept
         shrink()
 
 

@@ -13,8 +13,8 @@ from harness.scorecard import Scorecard
 from harness.time_rule import candidate_limits, confirming
 from harness.work import Run, Work
 
-# A candidate may take so many times its share of the budget, an oracle's share being as large. One that wastes time
-# costs the problem no more than that and one run, and the others not a test case.
+# A candidate that takes more than so many times its share of the budget, an oracle's share being as large, is judged on
+# fewer test cases. So one that wastes time costs a problem little, and the other candidates not a test case.
 SHARES = 4.0
 
 
@@ -52,10 +52,7 @@ class Judging:
 
     def _first_run(self, case: TestCase, limits: Limits, number: int) -> Run | None:
         card = self.cards[number]
-        if card.is_settled_before(case.index):
-            return None
-        if self._allowance is not None and not self.has_means(number):
-            card.stop_before(case.index, self._allowance)
+        if card.is_settled_before(case.index) or (not self.has_means(number) and card.is_thinned_out(case.index)):
             return None
         return self._run(case, limits, number)
 

@@ -172,8 +172,7 @@ class _Pool:
             if process.ready and process.task is None:
                 process.task = self._next_task()
                 if process.task is not None:
-                    # If it has died, that is read where messages are.
-                    with suppress(OSError):
+                    with suppress(OSError):  # it has died: that is read where messages are
                         process.channel.send_bytes(pickle.dumps(process.task.item))
         return not self._exhausted or bool(self._again) or any(process.task for process in self._processes)
 
@@ -287,7 +286,7 @@ def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
 
 
 def _items(channel: Any) -> Iterator[Any]:
-    with suppress(EOFError):
+    with suppress(EOFError):  # the end of the items, or of the process that sends them
         while True:
             yield _receive(channel)
 

@@ -37,7 +37,8 @@ class Scorecard:
     problem: Problem
     candidate: Candidate
     seconds: float = 0.0
-    _allowance: float | None = None  # what it had, in CPU seconds, when it had used that up
+    _further: int = 0  # cases that came when it had used up its CPU seconds
+    _skipped: set[int] = field(default_factory=set)  # cases it was not run on, to save time
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
     _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
     _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
@@ -73,10 +74,18 @@ class Scorecard:
         """Whether earlier test cases have already shown that running this one is a waste."""
         return case > self._last_that_counts()
 
-    def stop_before(self, case: int, allowance: float) -> None:
-        """Run it on this test case and on later ones no more: it has used up its CPU seconds."""
-        self._allowance = allowance
-        insort(self._final, case - 1)
+    def is_thinned_out(self, case: int) -> bool:
+        """Note that it has used up its CPU seconds; whether it is not to be run on this test case therefore.
+
+        It still is on one in two, then one in four, and so on: who wastes time on the inputs he knows is judged on
+        others all the same. When it has failed it is run no more.
+        """
+        self._further += 1
+        is_power_of_two = not self._further & (self._further - 1)
+        if is_power_of_two and not self.has_failed:
+            return False
+        self._skipped.add(case)
+        return True
 
     @property
     def has_failed(self) -> bool:
@@ -93,12 +102,12 @@ class Scorecard:
 
         Args:
             cases: the indexes of the problem's test cases, in order, at least one; each has been recorded unless
-                :meth:`is_settled_before` it.
+                :meth:`is_settled_before` or :meth:`is_thinned_out` for it.
             strength, dropped_inputs: see :class:`VerdictRow`.
             remark: what to add to the detail.
         """
         last = self._last_that_counts()
-        counted = [self._verdicts[case] for case in cases if case <= last]
+        counted = [self._verdicts[case] for case in cases if case <= last and case not in self._skipped]
         failure = self._first_failure_within(cases[-1])
         details = [failure.detail if failure else "", self._not_run(len(cases) - len(counted)), remark]
         return VerdictRow(
@@ -124,8 +133,9 @@ class Scorecard:
 
     def _last_that_counts(self) -> float:
         """The index of the test case after which the candidate is not run; infinite while there is none."""
-        ends: list[float] = [float("inf")]
-        ends += self._final[:1]
+        ends = [float("inf")]
+        if self._final:
+            ends.append(self._final[0])
         if len(self._exhausted) >= EXHAUSTIONS_ALLOWED:
             ends.append(self._exhausted[EXHAUSTIONS_ALLOWED - 1])
         return min(ends)
@@ -134,10 +144,10 @@ class Scorecard:
         if not count:
             return ""
         why = f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
-        if self._allowance is not None:
-            why = f"it has used up the {self._allowance:.3g} CPU seconds that are one candidate's"
-        elif self._final:
+        if self._final:
             why = "it does not compile"
+        elif self._skipped:
+            why = "it takes more than its share of the budget"
         return f"{count} test cases not run, as {why}"
 
     def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> _Failure | None:

@@ -149,7 +149,7 @@ def _covered(
         try:
             found = coverage(outcome.stderr)
         except InvalidReport:
-            continue
+            continue  # the oracle ended itself: of this run no branch is known
         taken[place] = found.taken
         branches = found.branches
     return taken, branches

@@ -227,7 +227,7 @@ class Shrinker:
             try:
                 text = draw(format_, recording)
             except CannotDraw:
-                continue
+                continue  # the next profile may do
             found.setdefault(text, _made_of_format(format_, text, recording.choices))
             if len(found) == count:
                 break

@@ -112,7 +112,7 @@ def _expression(text: str, start: int, before: str = "") -> ast.expr | None:
             try:
                 return ast.parse(before + written, mode="eval").body
             except (SyntaxError, ValueError, MemoryError, RecursionError):
-                continue
+                continue  # not Python when read this way
     return None
 
 
@@ -142,7 +142,7 @@ def _assignments(text: str, signature: Signature) -> Iterator[tuple[int, int, ob
             try:
                 found.append((place, match.start(), _value(text, match.end())))
             except NotLiteral:
-                continue
+                continue  # prose, not a value
     yield from sorted(found, key=lambda one: one[1])
 
 

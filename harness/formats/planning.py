@@ -306,7 +306,7 @@ class _Plan:
     def _new_text(self, format_: Format, profile: Profile, but_not: Format | None) -> str | None:
         chooser = SeededChooser(self._random, profile)
         for _ in range(_TRIES):
-            with suppress(CannotDraw):
+            with suppress(CannotDraw):  # drawn again, in vain at most _TRIES times
                 text = draw(format_, chooser)
                 if text not in self._used and not (but_not and fits(but_not, text)):
                     self._used.add(text)

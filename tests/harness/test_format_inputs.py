@@ -252,6 +252,11 @@ def test_what_nothing_explains_is_mutated() -> None:
     assert shapes == {(2, 2, 1), (4, 1)}
 
 
+def test_mutation_of_words_that_come_to_look_like_numbers() -> None:
+    """``1-`` with its letters swapped is a number, and no example has another to put in its place."""
+    assert {mutated(["1- 2-\n"], Random(seed)) for seed in range(400)} > {"1- 2-\n", "0 2-\n"}
+
+
 @given(st.integers(0, 500))
 @settings(max_examples=60, database=None, derandomize=True)
 def test_mutation_keeps_counts(seed: int) -> None:

@@ -270,6 +270,24 @@ def test_a_candidate_cannot_spend_the_budget_of_the_hidden_cases() -> None:
     assert (honest.verdict, honest.passed) == (Verdict.ACCEPTED, 8)
 
 
+def test_one_that_wastes_time_is_judged_on_fewer_test_cases_but_not_on_those_it_knows_alone() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "slow":
+            return printed(stdin.decode(), cpu=4.0)
+        if program.source == "slow, and right on what it knows":
+            return printed(stdin.decode() if int(stdin) < 8 else "1", cpu=4.0)
+        return printed(stdin.decode(), cpu=0.01)
+
+    ids = ("slow", "slow, and right on what it knows", "right")
+    row = stdin_row(examples=numbers(200), candidates=candidates(*ids))
+    slow, forged, right = judge(row, script=script, budget=20.0, workers=1)
+    assert (slow.verdict, forged.verdict) == (Verdict.ACCEPTED, Verdict.WRONG_ANSWER)
+    assert slow.passed == 5 + 8  # 4 times a quarter of 20 s; then the 1st, 2nd, 4th, 8th, ... 128th of the others
+    assert "not run, as it takes more than its share of the budget" in slow.detail
+    assert (right.verdict, right.passed, right.test_cases) == (Verdict.ACCEPTED, 200, 200)
+    assert slow.seconds + forged.seconds < 100
+
+
 def test_the_limits_are_those_of_the_problem() -> None:
     with ScriptedEngine(echo) as engine:
         list(verify([problem(stdin_row(time_limit_s=1.0, memory_limit_mib=64))], engine, planned=0))

@@ -14,7 +14,7 @@ FOLDERS = ("/tmp", "/dev/shm", "/var/tmp", "/run", "/run/lock", "/opt", "/opt/ru
 def solve(*args):
     seen = [Path(name).read_text() for folder in FOLDERS for name in glob.glob(f"{folder}/*.left")]
     for folder in FOLDERS:
-        with contextlib.suppress(OSError), open(f"{folder}/arguments.left", "w") as file:
+        with contextlib.suppress(OSError), open(f"{folder}/arguments.left", "w") as file:  # where a wall stands
             file.write(repr(args))
     try:
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(b"\0left behind")

@@ -7,5 +7,5 @@ import contextlib
 import os
 
 for descriptor in (0, *range(2, 256)):
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # where a wall stands
         os.write(descriptor, b"report  accepted\n")

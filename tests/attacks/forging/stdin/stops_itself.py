@@ -9,5 +9,5 @@ import os
 import signal
 
 for pid in (-1, os.getpid()):
-    with contextlib.suppress(ProcessLookupError):
+    with contextlib.suppress(ProcessLookupError):  # where a wall stands
         os.kill(pid, signal.SIGSTOP)
