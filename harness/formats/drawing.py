@@ -30,6 +30,8 @@ from harness.formats.model import (
     single_integers,
 )
 
+# If of so many numbers less than one is used, those are drawn, and not an order of all.
+_FEW = 4
 _ROW_TRIES = 50
 _MOST_TOKENS = 2_000_000  # of one list; more is a format gone wrong, not an input
 
@@ -249,8 +251,8 @@ class _Drawing:
         assert isinstance(first.kind, Number)
         assert isinstance(second.kind, Number)
         low, high = self._ends(first.kind.range)
-        names = [low + place for place in self._chooser.order(high - low + 1)]
-        pairs = self._pairs(repeat, len(names), count)
+        pairs = self._pairs(repeat, high - low + 1, count)
+        names = self._names(low, high, sorted({node for pair in pairs for node in pair}))
         edges = []
         for place in self._chooser.order(len(pairs)):
             edge = names[pairs[place][0]], names[pairs[place][1]]
@@ -259,6 +261,14 @@ class _Drawing:
             least, most = second.kind.range.ends({**self._known, first.name: edge[0]})
             edges.append(edge if least <= edge[1] <= most else edge[::-1])
         return edges
+
+    def _names(self, low: int, high: int, nodes: list[int]) -> dict[int, int]:
+        """A number in the range for each node, all different. Nodes without an edge may be many, and need none."""
+        if _FEW * len(nodes) < high - low + 1:
+            names = self._chooser.distinct(low, high, len(nodes))
+            return {node: names[place] for node, place in zip(nodes, self._chooser.order(len(nodes)), strict=True)}
+        order = self._chooser.order(high - low + 1)
+        return {node: low + order[node] for node in nodes}
 
     def _pairs(self, repeat: Repeat, nodes: int, count: int) -> list[tuple[int, int]]:
         """So many edges between nodes counted from 0, the greater node first."""
