@@ -20,7 +20,7 @@ from harness.formats.drawing import CannotDraw, draw
 from harness.formats.inference import infer
 from harness.formats.model import Format
 from harness.formats.mutation import mutated
-from harness.formats.relaxing import Doubt, confirmed, doubts, without
+from harness.formats.relaxing import Doubt, confirmed, doubts, reaches_within_a_step, reaching, without
 
 _Steps = Generator["list[Planned]", Sequence[bool]]
 
@@ -213,17 +213,45 @@ class _Plan:
         return format_
 
     def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
-        """The format with values as far as they seem to go, all widened a step at a time."""
+        """The format with values as far as they seem to go: all widened a step at a time, then those that still may."""
         narrow = format_
         while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
-            if not all((yield from self._tried(loose, format_, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP))):
-                break
-            format_ = loose
+            if (yield from self._reaches(loose, format_)):
+                format_ = loose
+                continue
+            # From the last, as one that is settled renumbers those after it.
+            for guess in sorted(guesses, reverse=True):
+                loose = without(format_, {guess})
+                if len(guesses) > 1 and (yield from self._reaches(loose, format_)):
+                    format_ = loose
+                else:
+                    format_ = yield from self._part_of_a_step(format_, guess)
         # Where there were few inputs so far, most are of these.
         count = max(self._count // 4, self._count - self._cases)
         yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), count, but_not=narrow)
         return format_
+
+    def _part_of_a_step(self, format_: Format, guess: int) -> Generator[list[Planned], Sequence[bool], Format]:
+        """The format with this bound as far out as it may go, which is less than a step, made certain."""
+        further = reaches_within_a_step(format_, guess)
+        valid, invalid = -1, len(further)
+        while invalid - valid > 1:
+            middle = (valid + invalid) // 2
+            nearer = format_ if valid < 0 else reaching(format_, guess, further[valid])
+            is_valid = yield from self._reaches(reaching(format_, guess, further[middle]), nearer)
+            valid, invalid = (middle, invalid) if is_valid else (valid, middle)
+        if valid >= 0:
+            format_ = reaching(format_, guess, further[valid])
+        return confirmed(format_, {guess})
+
+    def _reaches(self, loose: Format, strict: Format) -> Generator[list[Planned], Sequence[bool], bool]:
+        """Whether the inputs tried that only the looser format has are all valid."""
+        before = set(self._used)
+        is_valid = all((yield from self._tried(loose, strict, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP)))
+        if is_valid:
+            self._used = before  # the greatest values make test cases too
+        return is_valid
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
         """The format with sizes as far as they seem to go, an input for each step and style."""

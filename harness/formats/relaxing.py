@@ -30,6 +30,8 @@ from harness.formats.model import (
 _SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 200_000)
 # Tasks have values up to a power of ten as well as below it.
 _VALUES = (9, 10, 20, 50, *(10**power - less for power in range(2, 10) for less in (1, 0)))
+# Of a step as wide as this every number may be the limit.
+_NARROW_STEP = 40
 
 
 class Doubt(StrEnum):
@@ -46,7 +48,7 @@ def doubts(format_: Format) -> list[Doubt]:
     """What each guess is about, in their order."""
     rewriter = _Rewriter(counting_names(format_), lambda _: False, drop=False)
     rewriter.blocks(format_.blocks)
-    return rewriter.met
+    return [guess.about for guess in rewriter.met]
 
 
 def without(format_: Format, guesses: Set[int]) -> Format:
@@ -59,9 +61,36 @@ def confirmed(format_: Format, guesses: Set[int]) -> Format:
     return _rewritten(format_, guesses, drop=False)
 
 
-def _rewritten(format_: Format, guesses: Set[int], drop: bool) -> Format:
-    rewriter = _Rewriter(counting_names(format_), guesses.__contains__, drop)
+def reaches_within_a_step(format_: Format, guess: int) -> list[int]:
+    """How far values may go beyond this guess, but less than a step, in ascending order; for :func:`reaching`.
+
+    Every number where the step is narrow, round ones where it is wide. At the lower end they are negated.
+    """
+    rewriter = _Rewriter(counting_names(format_), lambda _: False, drop=False)
+    rewriter.blocks(format_.blocks)
+    reach, end = (abs(bound.amount.plus) for bound in rewriter.met[guess].step)
+    if end - reach <= _NARROW_STEP:
+        return list(range(reach + 1, end))
+    tens = [10**power for power in range(len(str(end)))]
+    return sorted(number for ten in tens for times in range(1, 10) if reach < (number := times * ten) < end)
+
+
+def reaching(format_: Format, guess: int, reach: int) -> Format:
+    """The format with values that go so far beyond this guess, as one of :func:`reaches_within_a_step`."""
+    return _rewritten(format_, {guess}, drop=True, reach=reach)
+
+
+def _rewritten(format_: Format, guesses: Set[int], drop: bool, reach: int | None = None) -> Format:
+    rewriter = _Rewriter(counting_names(format_), guesses.__contains__, drop, reach)
     return Format(rewriter.blocks(format_.blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """A guess that was met, and if it is a constant bound, that and the next step."""
+
+    about: Doubt
+    step: tuple[Bound, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,7 +98,8 @@ class _Rewriter:
     counting: set[str]
     chosen: Callable[[int], bool]
     drop: bool
-    met: list[Doubt] = field(default_factory=list)
+    reach: int | None = None  # instead of the next step
+    met: list[_Guess] = field(default_factory=list)
 
     def blocks(self, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
         return tuple(map(self._block, blocks))
@@ -101,25 +131,31 @@ class _Rewriter:
         result: list[Bound] = []
         for bound in bounds:
             about = _about(bound, counts, low)
-            if not bound.guessed or not self._meet(about):
+            wider = () if about is Doubt.RELATION else (self._widened(bound, counts, low),)
+            if not bound.guessed or not self._meet(_Guess(about, (bound, *wider))):
                 result.append(bound)
             elif not self.drop:
                 result.append(replace(bound, guessed=False))
-            elif about is not Doubt.RELATION:
-                result.append(_widened(bound, counts, low))
+            else:
+                result += wider
         return tuple(result)
 
     def _traits(self, traits: Traits) -> Traits:
         result: list[Holds] = []
         for held in traits:
-            if not held.guessed or not self._meet(Doubt.ORDER):
+            if not held.guessed or not self._meet(_Guess(Doubt.ORDER)):
                 result.append(held)
             elif not self.drop:
                 result.append(replace(held, guessed=False))
         return tuple(result)
 
-    def _meet(self, about: Doubt) -> bool:
-        self.met.append(about)
+    def _widened(self, bound: Bound, counts: bool, low: bool) -> Bound:
+        if self.reach is None:
+            return _a_step_wider(bound, counts, low)
+        return Bound(Amount(-self.reach if low else self.reach), guessed=True)
+
+    def _meet(self, guess: _Guess) -> bool:
+        self.met.append(guess)
         return self.chosen(len(self.met) - 1)
 
 
@@ -131,7 +167,7 @@ def _about(bound: Bound, counts: bool, low: bool) -> Doubt:
     return Doubt.LEAST if low else Doubt.SIZE
 
 
-def _widened(bound: Bound, counts: bool, low: bool) -> Bound:
+def _a_step_wider(bound: Bound, counts: bool, low: bool) -> Bound:
     """A constant bound a step further out; the last step is no guess."""
     value = bound.amount.plus
     if counts and low:

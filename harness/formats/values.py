@@ -52,6 +52,7 @@ _VERY_MANY = 50
 _FAR = 10**9
 _MANY = 8  # values after which an order between two columns is no chance
 _NEAR = 0.35  # part of a bound that values come to if it is one
+_FAR_FROM = 0.05  # part of it that many values of one example come to at least, if it is certainly one
 
 
 def with_values(blocks: tuple[Block, ...], reading: Reading) -> tuple[Block, ...]:
@@ -180,7 +181,7 @@ class _Values:
         if len(values) < _ENOUGH:
             # Of few values one bound is told, or all that are the same in all examples, as height and width may be.
             best = [limit for limit in best if limit.is_same_as(best[0])]
-        upper = tuple(limit.bound(certain=limit.is_reached and len(values) >= _ENOUGH) for limit in best)
+        upper = tuple(limit.bound(certain=limit.is_near and len(values) >= _ENOUGH) for limit in best)
         if any(not bound.guessed for bound in upper):
             return Range((low, *lower), upper)
         # What holds if the names bound nothing after all is no closer than they are.
@@ -318,6 +319,7 @@ class _Limit:
         plus: is added to it.
         nearness: see :func:`_nearness`.
         is_reached: whether some value is the greatest possible.
+        is_far: whether many values of one example are all far from it.
         greatest: the bound where it is farthest.
     """
 
@@ -325,11 +327,17 @@ class _Limit:
     plus: int
     nearness: float
     is_reached: bool
+    is_far: bool
     greatest: int
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the values of every example speak for it."""
+        return self.is_reached and not self.is_far
 
     def is_same_as(self, other: _Limit) -> bool:
         """Whether the examples do not tell them apart."""
-        return replace(self, name=other.name, is_reached=other.is_reached) == other
+        return replace(self, name=other.name, is_reached=other.is_reached, is_far=other.is_far) == other
 
     def bound(self, certain: bool) -> Bound:
         """The bound it stands for."""
@@ -351,9 +359,18 @@ def _upper_limits(pairs: Sequence[tuple[int, Seen]]) -> list[_Limit]:
                 continue
             if (from_zero and not hits) or (plus and not from_zero):
                 continue
-            found.append(_Limit(name, plus, nearness, hits > 0, max(limit for _, limit, _ in values)))
+            greatest = max(limit for _, limit, _ in values)
+            found.append(_Limit(name, plus, nearness, hits > 0, _are_far(values), greatest))
             break
     return found
+
+
+def _are_far(values: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether the values of some group, and they are many, are all much smaller than their limits; as for nearness."""
+    groups: dict[int, list[float]] = {}
+    for value, limit, group in values:
+        groups.setdefault(group, []).append(abs(value) / (abs(limit) + 0.5))
+    return any(len(shares) >= _ENOUGH and max(shares) < _FAR_FROM for shares in groups.values())
 
 
 def _nearness(values: Sequence[tuple[int, int, int]]) -> float:
