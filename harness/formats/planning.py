@@ -155,35 +155,55 @@ class _Plan:
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
         self._chosen: Format | None = None  # by the oracles, among those that explain the examples
+        self._wide: Format | None = None  # the same with values as far as they go
         self._cases = 0  # inputs planned so far that are no probes
 
     def further(self, count: int) -> list[Planned]:
         """See :meth:`InputPlan.further`."""
         if self._chosen is None:
             return self._mutations(count, None)
-        drawn = self._drawn(self._chosen, "format", (*_SMALL, *_EDGES, *_MIDDLE), count - count // 4)
-        return _mixed(drawn, self._mutations(count // 4, self._chosen))
+        some = count // 4
+        return _mixed(
+            self._drawn(self._chosen, "format", (*_SMALL, *_EDGES, *_MIDDLE), count - 2 * some),
+            self._mutations(some, self._chosen),
+            self._drawn(self._wide or self._chosen, "reach", _REACH, some),
+        )
 
     def steps(self) -> _Steps:
         if not self._formats:
             yield from self._offered(self._mutations(self._count, None))
             return
-        format_ = yield from self._most_valid()
-        self._chosen = format_
-        # Small ones cost least and show most. The others are mixed, so that a budget leaves room for all kinds.
-        yield from self._offered(self._drawn(format_, "format", _SMALL, self._count // 4))
-        mixed = _mixed(
-            self._drawn(format_, "edge", _EDGES, self._count // 4),
-            self._mutations(self._count // 8, format_),
-            self._drawn(format_, "format", _MIDDLE, self._count // 8),
+        strict = yield from self._most_valid()
+        self._chosen = strict
+        # A budget may end the plan anywhere, so every stage has something of each kind that is known by then.
+        part = self._count // 8
+        yield from self._offered(
+            _mixed(self._drawn(strict, "format", _SMALL, part), self._drawn(strict, "edge", _EDGES, part // 2))
         )
-        yield from self._offered(mixed)
-        for doubt in (Doubt.LEAST, Doubt.RELATION, Doubt.ORDER):
+        format_ = yield from self._settled(strict, Doubt.LEAST)
+        wide = yield from self._widened(format_)
+        self._chosen, self._wide = format_, wide
+        yield from self._offered(
+            _mixed(
+                self._drawn(strict, "format", _SMALL, part),
+                self._drawn(wide, "reach", (*_REACH, *_SMALL), part, but_not=format_),
+                self._drawn(strict, "edge", _EDGES, part + part // 2),
+                self._mutations(part, strict),
+                self._drawn(strict, "format", _MIDDLE, part),
+            )
+        )
+        for doubt in (Doubt.RELATION, Doubt.ORDER):
             format_ = yield from self._settled(format_, doubt)
-            self._chosen = format_
-        yield from self._batch_of(format_, "loose", (*_SMALL, *_EDGES), self._count // 4)
-        format_ = yield from self._widened(format_)
-        yield from self._grown(format_)
+            wide = yield from self._settled(wide, doubt)
+            self._chosen, self._wide = format_, wide
+        yield from self._offered(
+            _mixed(
+                self._drawn(format_, "loose", (*_SMALL, *_EDGES), 2 * part),
+                # Where there were few inputs so far, most are of these.
+                self._drawn(wide, "reach", (*_REACH, *_SMALL), max(part, self._count - self._cases), but_not=format_),
+            )
+        )
+        yield from self._grown(wide)
 
     def _most_valid(self) -> Generator[list[Planned], Sequence[bool], Format]:
         """The first of the formats of whose inputs most are valid."""
@@ -214,7 +234,6 @@ class _Plan:
 
     def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
         """The format with values as far as they seem to go: all widened a step at a time, then those that still may."""
-        narrow = format_
         while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
             if (yield from self._reaches(loose, format_)):
@@ -227,9 +246,6 @@ class _Plan:
                     format_ = loose
                 else:
                     format_ = yield from self._part_of_a_step(format_, guess)
-        # Where there were few inputs so far, most are of these.
-        count = max(self._count // 4, self._count - self._cases)
-        yield from self._batch_of(format_, "reach", (*_REACH, *_SMALL), count, but_not=narrow)
         return format_
 
     def _part_of_a_step(self, format_: Format, guess: int) -> Generator[list[Planned], Sequence[bool], Format]:
@@ -289,16 +305,6 @@ class _Plan:
         """What became of a batch. An empty one, where a small format has no new inputs, is no end of the plan."""
         self._cases += sum(not new.probe for new in batch)
         return (yield batch) if batch else ()
-
-    def _batch_of(
-        self,
-        format_: Format,
-        provenance: str,
-        profiles: Sequence[Profile],
-        count: int,
-        but_not: Format | None = None,
-    ) -> Generator[list[Planned], Sequence[bool], None]:
-        yield from self._offered(self._drawn(format_, provenance, profiles, count, but_not))
 
     def _mutations(self, count: int, format_: Format | None) -> list[Planned]:
         batch = []
