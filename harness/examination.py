@@ -33,8 +33,8 @@ class Examination:
     Args:
         seed: see ``harness.planned_inputs``, as ``planned`` and ``sources``.
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
-            finished, so a little more is spent. Candidates are charged as if they were as quick as the oracles: what
-            one of them wastes must not cost the others test cases (``harness.judging``).
+            finished, so a little more is spent. A candidate is charged what an oracle takes at most: what it wastes
+            must not cost the others test cases (``harness.judging``).
     """
 
     problem: Problem
@@ -125,8 +125,8 @@ class Examination:
         if not isinstance(case, TestCase) or heard.input.probe:
             return
         candidates = self._own.get(heard.index, range(len(self.problem.candidates)))
-        self._work.spent += heard.seconds / len(self.problem.oracles) * len(self.problem.candidates)
-        self._judging.line_up(case, heard.slowest_s, sorted(candidates))
+        usual_s = heard.seconds / len(self.problem.oracles)
+        self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates))
         if self._searching is not None:
             self._searching.keep(case)
 

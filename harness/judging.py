@@ -35,34 +35,36 @@ class Judging:
         if work.budget is not None:
             self._allowance = SHARES * work.budget / (len(problem.candidates) + len(problem.oracles))
 
-    def line_up(self, case: TestCase, slowest_oracle_s: float, candidates: Iterable[int]) -> None:
+    def line_up(self, case: TestCase, usual_s: float, slowest_s: float, candidates: Iterable[int]) -> None:
         """Line up runs on a test case.
 
         Args:
-            slowest_oracle_s: CPU seconds of the slowest oracle on it.
+            usual_s: CPU seconds that an oracle takes on it, as a mean; the most that a candidate's run is charged.
+            slowest_s: those of the slowest oracle.
             candidates: those to be run, by place.
         """
-        limits = candidate_limits(self._problem.limits, slowest_oracle_s)
+        limits = candidate_limits(self._problem.limits, slowest_s)
         for number in candidates:
-            self._work.line_up(partial(self._first_run, case, limits, number))
+            self._work.line_up(partial(self._first_run, case, limits, usual_s, number))
 
     def has_means(self, number: int) -> bool:
         """Whether a candidate has not used up the CPU seconds that are its own."""
         return self._allowance is None or self.cards[number].seconds < self._allowance
 
-    def _first_run(self, case: TestCase, limits: Limits, number: int) -> Run | None:
+    def _first_run(self, case: TestCase, limits: Limits, usual_s: float, number: int) -> Run | None:
         card = self.cards[number]
         if card.is_settled_before(case.index) or (not self.has_means(number) and card.is_thinned_out(case.index)):
             return None
-        return self._run(case, limits, number)
+        return self._run(case, limits, usual_s, number)
 
-    def _run(self, case: TestCase, limits: Limits, number: int) -> Run:
+    def _run(self, case: TestCase, limits: Limits, usual_s: float, number: int) -> Run:
         card = self.cards[number]
 
         def done(outcome: Outcome) -> None:
+            self._work.spent += min(usual_s, outcome.cpu_time_s)
             if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
                 card.charge(outcome)
-                self._work.line_up_first(partial(self._run, case, confirming(limits), number))
+                self._work.line_up_first(partial(self._run, case, confirming(limits), usual_s, number))
             else:
                 self._judge(case, card, outcome)
 
