@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from engine import Limits, Outcome, Program
 
@@ -18,14 +19,14 @@ class Ask:
     """A run that is wanted.
 
     Attributes:
-        is_charged: whether it counts for a budget; what a candidate wastes must not.
+        most_charged_s: the most CPU seconds of it that count for a budget; what a candidate wastes must not.
     """
 
     program: Program
     stdin: bytes
     limits: Limits
     args: tuple[object, ...] = ()
-    is_charged: bool = True
+    most_charged_s: float = inf
 
 
 class Conversation[T]:

@@ -17,13 +17,16 @@ from harness.oracle_record import OracleRecord
 from harness.oracles import TestCase
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
-from harness.search import Findings
+from harness.search import INPUTS_A_ROUND, ROUNDS, Proposal
 from harness.searching import Searching
 from harness.sources import ALL_SOURCES, Sources
 from harness.strength import UNRATED
 from harness.verdict_rows import verdict_rows
 from harness.verdicts import VerdictRow
 from harness.work import Run, Work
+
+# Of the budget, for planned inputs; with the rest many more are looked at, which takes less time for each.
+PLANNED_PART = 0.6
 
 
 @dataclass(slots=True)
@@ -49,8 +52,10 @@ class Examination:
     _judging: Judging = field(init=False)
     _searching: Searching | None = field(init=False)
     _own: dict[int, frozenset[int]] = field(default_factory=dict)  # inputs for single candidates, and for which
+    _usual_s: list[float] = field(default_factory=list)  # CPU seconds of an oracle, for each test case
     _taken: int = 0
     _has_inputs: bool = True
+    _has_means_to_search: bool = True
 
     def __post_init__(self) -> None:
         self._work = Work(self.budget)
@@ -60,7 +65,7 @@ class Examination:
         self._judging = Judging(self.problem, self._work)
         self._searching = None
         if self._is_searchable():
-            self._searching = Searching(self.problem, self.seed, self._work, self._inputs.further, self._search_ended)
+            self._searching = Searching(self.problem, self.seed, self._work, self._inputs.further, self._propose)
         # Without a candidate there is nothing to decide.
         self._has_inputs = bool(self.problem.candidates)
 
@@ -96,7 +101,7 @@ class Examination:
     def _may_take(self) -> bool:
         if self._work.fault is not None or self._taken > self._record.last_that_counts():
             return False
-        return self._has_inputs and not self._work.is_over_budget
+        return self._has_inputs
 
     def _take_input(self) -> bool:
         """Take the next input, if there is one and it is worth it, and line up its oracles."""
@@ -106,7 +111,8 @@ class Examination:
         if test_input is None:
             self._has_inputs = self._inputs.may_have_more()
             return False
-        if self._work.check_budget():
+        if self._work.check_budget(PLANNED_PART if self._searching else 1.0):
+            self._has_inputs = False
             return False
         self._ask_oracles(test_input)
         return True
@@ -126,6 +132,7 @@ class Examination:
             return
         candidates = self._own.get(heard.index, range(len(self.problem.candidates)))
         usual_s = heard.seconds / len(self.problem.oracles)
+        self._usual_s.append(usual_s)
         self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates))
         if self._searching is not None:
             self._searching.keep(case)
@@ -137,7 +144,7 @@ class Examination:
 
     def _may_search(self) -> bool:
         """Whether a search goes on, or is to begin when all that runs has ended."""
-        if self._searching is None or self._work.fault is not None or self._work.is_over_budget:
+        if self._searching is None or self._work.fault is not None or not self._has_means_to_search:
             return False
         if self._searching.has_begun:
             return self._searching.may_go_on()
@@ -145,15 +152,25 @@ class Examination:
 
     def _go_on_searching(self) -> bool:
         """Line up what the search asks for now, if there is one and it is its time."""
-        if self._searching is None or self._work.is_running or not self._may_search() or self._work.check_budget():
+        if self._searching is None or self._work.is_running or not self._may_search():
+            return False
+        if self._work.check_budget():
+            self._has_means_to_search = False
             return False
         if not self._searching.has_begun:
             cards = enumerate(self._judging.cards)
             unfailed = [number for number, card in cards if not card.has_failed and self._judging.has_means(number)]
-            self._searching.begin(unfailed)
+            self._searching.begin(unfailed, self._inputs_a_round(len(unfailed)))
         self._searching.line_up()
         return self._work.is_waiting
 
-    def _search_ended(self, findings: Findings) -> None:
-        for proposal in findings.proposals:
-            self._ask_oracles(proposal.input, proposal.candidates)
+    def _inputs_a_round(self, candidates: int) -> int:
+        """How many inputs a search can afford to look at, a round, if a look takes no longer than a run."""
+        if self._work.budget is None or not self._work.is_over_budget:
+            return INPUTS_A_ROUND
+        left = (self._work.budget - self._work.spent) / ROUNDS
+        each = sum(self._usual_s) / len(self._usual_s) * (len(self.problem.oracles) + candidates)
+        return max(1, min(INPUTS_A_ROUND, int(left / each)))
+
+    def _propose(self, proposal: Proposal) -> None:
+        self._ask_oracles(proposal.input, proposal.candidates)

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Protocol
 
 from engine import Limits, Outcome, Program, Status
@@ -83,7 +84,7 @@ def looks(
     limits: Limits,
     *,
     endings: int = ENDINGS,
-    are_charged: bool = True,
+    most_charged_s: float = inf,
 ) -> Steps[list[Look]]:
     """What each program seems to do with each input.
 
@@ -91,12 +92,14 @@ def looks(
         limits: of the run of a sandbox, whether it is given one input or many. It gets more time on the wall, as a look
             must not depend on what else the machine does.
         endings: how many sandboxes of a program may end early; of the inputs that are left then, nothing is known.
-        are_charged: see ``harness.asking.Ask``.
+        most_charged_s: for each run, see ``harness.asking.Ask``.
     """
     lookers = [_Looker(program, inputs, endings) for program in programs]
     limits = replace(limits, wall_time=limits.wall_seconds + _PATIENCE_S)
     while busy := [(looker, message) for looker in lookers if (message := looker.next_message())]:
-        outcomes = yield [Ask(looker.program, message, limits, is_charged=are_charged) for looker, message in busy]
+        outcomes = yield [
+            Ask(looker.program, message, limits, most_charged_s=most_charged_s) for looker, message in busy
+        ]
         for (looker, _), outcome in zip(busy, outcomes, strict=True):
             looker.read(outcome)
     return [Look(looker.seen, looker.cpu_s) for looker in lookers]

@@ -22,6 +22,7 @@ from harness.mutants import mutants
 from harness.oracles import TestCase, settle
 from harness.problems import Problem
 from harness.strength import UNRATED, Strength, small_suite, strength
+from harness.time_rule import candidate_limits
 
 MUTANTS = 40
 ROUNDS = 3
@@ -42,27 +43,63 @@ class Proposal:
     Attributes:
         candidates: those it is for, by place; None for all. What one candidate is caught with says nothing of the
             others, which have been looked at too, and must not count for them.
-        kills: the mutants it seems to kill.
     """
 
     input: TestInput
     candidates: frozenset[int] | None = None
-    kills: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the search found.
+    """What the rating found.
 
     Attributes:
-        proposals: inputs, those that kill mutants first.
         strength: of the test cases there are, and the proposals for all.
         suite: indexes of a few test cases that are as strong as all of them.
     """
 
-    proposals: tuple[Proposal, ...]
     strength: Strength
     suite: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """New inputs on which all oracles seem to agree.
+
+    Attributes:
+        slowest_s: CPU seconds that the slowest oracle took for all that were new.
+    """
+
+    cases: list[TestCase]
+    slowest_s: float
+
+    @property
+    def inputs(self) -> list[TestInput]:
+        """Those of the cases."""
+        return [case.input for case in self.cases]
+
+
+class _Rounds:
+    """The rounds so far. Each is made once, whoever asks for it first."""
+
+    def __init__(self, problem: Problem, size: int, further: Callable[[int], Sequence[TestInput]]) -> None:
+        self._size = size
+        self._comparison = problem.how_compared
+        self._limits = problem.limits
+        self._oracles = [problem.program(source) for source in problem.oracles]
+        self._further = further
+        self._made: list[_Round] = []
+
+    def get(self, number: int) -> Steps[_Round | None]:
+        """A round, the earlier ones having been made; None when there are no new inputs."""
+        if number == len(self._made):
+            new = self._further(self._size)
+            if not new:
+                return None
+            answered = yield from looks(self._oracles, new, self._limits)
+            slowest_s = max(look.cpu_s for look in answered)
+            self._made.append(_Round(_agreed(new, answered, self._comparison), slowest_s))
+        return self._made[number]
 
 
 def search(
@@ -70,21 +107,40 @@ def search(
     seed: int,
     cases: Sequence[TestCase],
     unfailed: Sequence[int],
+    inputs: int,
     further: Callable[[int], Sequence[TestInput]],
+    propose: Callable[[Proposal], None],
 ) -> Steps[Findings]:
-    """Rate the test cases and look for better ones.
+    """Look for inputs that candidates fail on, then rate the test cases and look for better ones.
 
     Args:
         seed: for the choice of mutants.
         cases: the test cases so far, at least one; not the large ones.
         unfailed: places of the candidates that have passed all of them.
+        inputs: how many new ones to take a round.
         further: gives so many new inputs, or fewer when there are no more.
+        propose: called with each input that is found.
     """
-    oracle, *others = [problem.program(source) for source in problem.oracles]
+    rounds = _Rounds(problem, inputs, further)
+    hopeful = set(unfailed)
+    for number in range(ROUNDS):
+        made = (yield from rounds.get(number)) if hopeful else None
+        if made is None:
+            break
+        for candidate, place in (yield from _caught(problem, sorted(hopeful), made)).items():
+            hopeful.discard(candidate)
+            propose(Proposal(replace(made.inputs[place], provenance="search"), frozenset({candidate})))
+    return (yield from _rated(problem, seed, cases, rounds, propose))
+
+
+def _rated(
+    problem: Problem, seed: int, cases: Sequence[TestCase], rounds: _Rounds, propose: Callable[[Proposal], None]
+) -> Steps[Findings]:
+    oracle = problem.program(problem.oracles[0])
     [shown] = yield from looks([oracle], [case.input for case in cases], problem.limits)
     sound = [case for case, glimpse in zip(cases, shown.glimpses, strict=True) if glimpse and _accepts(case, glimpse)]
     if not sound:
-        return Findings((), UNRATED, ())
+        return Findings(UNRATED, ())
     mutated = _chosen_mutants(problem, seed)
     limits = replace(problem.limits, cpu_time=max(_MUTANT_CPU_S, _MUTANT_MULTIPLE * shown.cpu_s))
     seen = yield from looks(mutated, [case.input for case in sound], limits)
@@ -95,31 +151,21 @@ def search(
     alive = set(range(len(mutated))).difference(*killed)
     taken, branches = yield from _covered(oracle, sound, problem.limits)
 
-    proposals: list[Proposal] = []
-    hopeful = set(unfailed)
-    for _ in range(ROUNDS):
-        if not alive and not hopeful:
+    kills_of_all = list(killed)
+    for number in range(ROUNDS):
+        made = (yield from rounds.get(number)) if alive else None
+        if made is None:
             break
-        new = further(INPUTS_A_ROUND)
-        if not new:
-            break
-        answered = yield from looks([oracle, *others], new, problem.limits)
-        valid = _agreed(new, answered, problem.how_compared)
-        tried = [case.input for case in valid]
-        for place, kills in (yield from _killed(mutated, sorted(alive), valid, tried, limits)).items():
+        for place, kills in (yield from _killed(mutated, sorted(alive), made, limits)).items():
             alive -= kills
-            proposals.append(Proposal(replace(tried[place], provenance="feedback"), None, frozenset(kills)))
-        for number, place in (yield from _caught(problem, sorted(hopeful), valid, tried)).items():
-            hopeful.discard(number)
-            proposals.append(Proposal(replace(tried[place], provenance="search"), frozenset({number})))
+            kills_of_all.append(kills)
+            propose(Proposal(replace(made.inputs[place], provenance="feedback")))
 
-    kills_of_all = [*killed, *(proposal.kills for proposal in proposals)]
     achieved: list[set[Hashable]] = [
         {*((0, mutant) for mutant in kills), *((1, branch) for branch in took)}
         for kills, took in zip(killed, taken, strict=True)
     ]
     return Findings(
-        tuple(sorted(proposals, key=lambda proposal: proposal.candidates is not None)),
         strength(taken, branches, kills_of_all, len(mutated)),
         tuple(sound[place].index for place in small_suite(achieved)),
     )
@@ -167,36 +213,27 @@ def _agreed(inputs: Sequence[TestInput], answered: Sequence[Look], comparison: C
 
 
 def _killed(
-    mutated: Sequence[Program],
-    alive: Sequence[int],
-    cases: Sequence[TestCase],
-    inputs: Sequence[TestInput],
-    limits: Limits,
+    mutated: Sequence[Program], alive: Sequence[int], made: _Round, limits: Limits
 ) -> Steps[dict[int, set[int]]]:
     """For each mutant that dies the first input that kills it, by that input's place."""
-    if not alive:
-        return {}
-    seen = yield from looks([mutated[number] for number in alive], inputs, limits)
+    seen = yield from looks([mutated[number] for number in alive], made.inputs, limits)
     killers: dict[int, set[int]] = {}
     for number, look in zip(alive, seen, strict=True):
-        place = _first_failed(cases, look.glimpses)
+        place = _first_failed(made.cases, look.glimpses)
         if place is not None:
             killers.setdefault(place, set()).add(number)
     return dict(sorted(killers.items()))
 
 
-def _caught(
-    problem: Problem, hopeful: Sequence[int], cases: Sequence[TestCase], inputs: Sequence[TestInput]
-) -> Steps[dict[int, int]]:
+def _caught(problem: Problem, hopeful: Sequence[int], made: _Round) -> Steps[dict[int, int]]:
     """For each candidate that seems to fail the place of the first input it fails on."""
-    if not hopeful:
-        return {}
     programs = [problem.program(problem.candidates[number].source) for number in hopeful]
+    limits = candidate_limits(problem.limits, made.slowest_s)
     # One that ends its first sandbox is caught by then.
-    seen = yield from looks(programs, inputs, problem.limits, endings=1, are_charged=False)
+    seen = yield from looks(programs, made.inputs, limits, endings=1, most_charged_s=made.slowest_s)
     caught = {}
     for number, look in zip(hopeful, seen, strict=True):
-        place = _first_failed(cases, look.glimpses)
+        place = _first_failed(made.cases, look.glimpses)
         if place is not None:
             caught[number] = place
     return caught

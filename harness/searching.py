@@ -12,7 +12,7 @@ from harness.asking import Ask, Conversation
 from harness.inputs import TestInput
 from harness.oracles import TestCase
 from harness.problems import Problem
-from harness.search import Findings, search
+from harness.search import Findings, Proposal, search
 from harness.work import Run, Work
 
 # Bytes of the input and answer of a test case that a search works with.
@@ -24,8 +24,7 @@ class Searching:
     """At most one search.
 
     Args:
-        further: see ``harness.search.search``.
-        ended: called with what was found.
+        further, propose: see ``harness.search.search``.
 
     Attributes:
         findings: None until the search has ended.
@@ -35,7 +34,7 @@ class Searching:
     seed: int
     work: Work
     further: Callable[[int], Sequence[TestInput]]
-    ended: Callable[[Findings], None]
+    propose: Callable[[Proposal], None]
     findings: Findings | None = None
     _cases: list[TestCase] = field(default_factory=list)
     _steps: Conversation[Findings] | None = None
@@ -58,14 +57,15 @@ class Searching:
         """Whether it has begun and not ended."""
         return self._steps is not None and not self._steps.is_over
 
-    def begin(self, unfailed: Sequence[int]) -> None:
+    def begin(self, unfailed: Sequence[int], inputs: int) -> None:
         """Begin, with the test cases kept.
 
         Args:
-            unfailed: places of the candidates that have passed all of them.
+            unfailed, inputs: see ``harness.search.search``.
         """
         cases = sorted(self._cases, key=lambda case: case.index)
-        self._steps = Conversation(search(self.problem, self.seed, cases, unfailed, self.further), self._end)
+        steps = search(self.problem, self.seed, cases, unfailed, inputs, self.further, self.propose)
+        self._steps = Conversation(steps, self._end)
 
     def line_up(self) -> None:
         """Line up what it asks for now; nothing while answers are missing."""
@@ -75,14 +75,13 @@ class Searching:
 
     def _run(self, steps: Conversation[Findings], number: int, ask: Ask) -> Run:
         def done(outcome: Outcome) -> None:
-            self.work.spent += outcome.cpu_time_s if ask.is_charged else 0.0
+            self.work.spent += min(outcome.cpu_time_s, ask.most_charged_s)
             steps.answer(number, outcome)
 
         return Run(ask.program, ask.stdin, ask.args, ask.limits, done, Status.COMPILE_ERROR)
 
     def _end(self, findings: Findings) -> None:
         self.findings = findings
-        self.ended(findings)
 
 
 def _size(case: TestCase) -> int:

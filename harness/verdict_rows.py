@@ -56,7 +56,7 @@ def _why_cut_short(record: OracleRecord, work: Work, inputs: int) -> str:
     if record.last_that_counts() < float("inf"):
         return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running: only {inputs} inputs taken"
     if work.is_over_budget:
-        return f"the budget of {work.budget:g} CPU seconds is spent: only {inputs} inputs taken"
+        return f"the budget of {work.budget:g} CPU seconds allows no more: only {inputs} inputs taken"
     return ""
 
 

@@ -43,7 +43,7 @@ class Work:
         budget: CPU seconds after which nothing new is begun; None for no such end.
         spent: CPU seconds charged so far.
         fault: why the problem is given up, for a fault of ours; None if it is not.
-        is_over_budget: as :meth:`check_budget` found it.
+        is_over_budget: as :meth:`check_budget` found it, for any part of it.
     """
 
     budget: float | None
@@ -82,10 +82,11 @@ class Work:
         """Whether runs are being made."""
         return self._running > 0
 
-    def check_budget(self) -> bool:
-        """Whether the budget is spent; once it is, it stays so."""
-        self.is_over_budget |= self.budget is not None and self.spent >= self.budget
-        return self.is_over_budget
+    def check_budget(self, part: float = 1.0) -> bool:
+        """Whether this part of the budget is spent, which then is said of the verdicts."""
+        is_spent = self.budget is not None and self.spent >= part * self.budget
+        self.is_over_budget |= is_spent
+        return is_spent
 
     def give_up(self, why: str) -> None:
         """Drop what waits, and all that would be lined up."""
