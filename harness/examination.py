@@ -54,6 +54,7 @@ class Examination:
     _own: dict[int, frozenset[int]] = field(default_factory=dict)  # inputs for single candidates, and for which
     _usual_s: list[float] = field(default_factory=list)  # CPU seconds of an oracle, for each test case
     _taken: int = 0
+    _may_look: bool = field(init=False)  # at what programs do with many inputs in one sandbox
     _has_inputs: bool = True
     _has_means_to_search: bool = True
 
@@ -63,6 +64,7 @@ class Examination:
         self._record = OracleRecord(self.problem)
         self._hearing = Hearing(self.problem, self._work, self._record, self._heard)
         self._judging = Judging(self.problem, self._work)
+        self._may_look = self.problem.language == "python" and checker_of(self.problem.how_compared) is None
         self._searching = None
         if self._is_searchable():
             self._searching = Searching(self.problem, self.seed, self._work, self._inputs.further, self._propose)
@@ -114,8 +116,21 @@ class Examination:
         if self._work.check_budget(PLANNED_PART if self._searching else 1.0):
             self._has_inputs = False
             return False
-        self._ask_oracles(test_input)
+        if test_input.probe and self._may_look:
+            self._look_at([test_input, *self._inputs.take_rest()])
+        else:
+            self._ask_oracles(test_input)
         return True
+
+    def _look_at(self, probes: list[TestInput]) -> None:
+        first = self._taken
+        self._taken += len(probes)
+
+        def seen(valid: list[bool]) -> None:
+            for place, is_valid in enumerate(valid, first):
+                self._inputs.report(place, is_valid)
+
+        self._hearing.look(probes, seen)
 
     def _ask_oracles(self, test_input: TestInput, candidates: frozenset[int] | None = None) -> None:
         """Line up the oracles' runs on an input, which in the end is for these candidates; None for all."""
@@ -138,9 +153,7 @@ class Examination:
             self._searching.keep(case)
 
     def _is_searchable(self) -> bool:
-        if self.sources < Sources.FEEDBACK or not self.planned or self.problem.language != "python":
-            return False
-        return checker_of(self.problem.how_compared) is None
+        return self._may_look and self.sources >= Sources.FEEDBACK and self.planned > 0
 
     def _may_search(self) -> bool:
         """Whether a search goes on, or is to begin when all that runs has ended."""

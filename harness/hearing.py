@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from engine import Determinism, Outcome, Program, Status
 from harness.checker import Inquiry, check, checker_of
+from harness.conversing import converse
 from harness.inputs import Answer, TestInput
 from harness.known_answers import KnownAnswers
+from harness.many_calls import Glimpse, Look, looks, seeming_case
 from harness.oracle_record import OracleRecord, Shown
 from harness.oracles import Agree, Drop, TestCase, answer_of, settle, why_failed
 from harness.problems import Problem
@@ -81,6 +83,23 @@ class Hearing:
         for determinism in conditions:
             for number in range(len(self._oracles)):
                 self._work.line_up(partial(self._oracle_run, index, number, determinism))
+
+    def look(self, probes: Sequence[TestInput], seen: Callable[[list[bool]], None]) -> None:
+        """Have the oracles take a look at probes (``harness.many_calls``), which takes less time than runs do.
+
+        Args:
+            seen: called with whether each seems to be valid.
+        """
+
+        def ended(shown: list[Look]) -> None:
+            glimpses = zip(*(look.glimpses for look in shown), strict=True)
+            seen([self._seems_valid(*each) for each in zip(probes, glimpses, strict=True)])
+
+        converse(self._work, looks(self._oracles, probes, self._problem.limits), ended)
+
+    def _seems_valid(self, probe: TestInput, glimpses: Sequence[Glimpse | None]) -> bool:
+        case = seeming_case(self._problem, probe, glimpses)
+        return case is not None and isinstance(self._known_answers.sifted(case), TestCase)
 
     def _oracle_run(self, index: int, number: int, determinism: Determinism) -> Run:
         return Run(

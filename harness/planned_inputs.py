@@ -57,6 +57,12 @@ class PlannedInputs:
         self._taken += taken is not None
         return taken
 
+    def take_rest(self) -> list[TestInput]:
+        """When a probe has been taken, the others that are to be tried with it."""
+        rest = list(self._coming)
+        self._taken += len(rest)
+        return rest
+
     def report(self, place: int, valid: bool) -> None:
         """Say what became of an input.
 

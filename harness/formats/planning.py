@@ -175,34 +175,30 @@ class _Plan:
             return
         strict = yield from self._most_valid()
         self._chosen = strict
-        # A budget may end the plan anywhere, so every stage has something of each kind that is known by then.
+        # A budget may end the plan anywhere, so it has something of each kind as soon as possible.
         part = self._count // 8
         yield from self._offered(
             _mixed(self._drawn(strict, "format", _SMALL, part), self._drawn(strict, "edge", _EDGES, part // 2))
         )
         format_ = yield from self._settled(strict, Doubt.LEAST)
         wide = yield from self._widened(format_)
+        for doubt in (Doubt.RELATION, Doubt.ORDER):
+            format_ = yield from self._settled(format_, doubt)
+            wide = yield from self._settled(wide, doubt)
         self._chosen, self._wide = format_, wide
         yield from self._offered(
             _mixed(
                 self._drawn(strict, "format", _SMALL, part),
-                self._drawn(wide, "reach", (*_REACH, *_SMALL), part, but_not=format_),
+                self._drawn(wide, "reach", (*_REACH, *_SMALL), 2 * part, but_not=strict),
                 self._drawn(strict, "edge", _EDGES, part + part // 2),
+                self._drawn(format_, "loose", (*_SMALL, *_EDGES), 2 * part),
                 self._mutations(part, strict),
                 self._drawn(strict, "format", _MIDDLE, part),
             )
         )
-        for doubt in (Doubt.RELATION, Doubt.ORDER):
-            format_ = yield from self._settled(format_, doubt)
-            wide = yield from self._settled(wide, doubt)
-            self._chosen, self._wide = format_, wide
-        yield from self._offered(
-            _mixed(
-                self._drawn(format_, "loose", (*_SMALL, *_EDGES), 2 * part),
-                # Where there were few inputs so far, most are of these.
-                self._drawn(wide, "reach", (*_REACH, *_SMALL), max(part, self._count - self._cases), but_not=format_),
-            )
-        )
+        # Where there were few inputs so far, the others are of these.
+        more = max(0, self._count - self._cases)
+        yield from self._offered(self._drawn(wide, "reach", (*_REACH, *_SMALL), more, but_not=strict))
         yield from self._grown(wide)
 
     def _most_valid(self) -> Generator[list[Planned], Sequence[bool], Format]:

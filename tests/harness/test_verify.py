@@ -13,6 +13,7 @@ from problem_rows import function_row, problem, stdin_row
 
 from engine import InvalidProgram, Limits, Outcome, Program, SandboxUnavailable, Status
 from harness.problems import Problem
+from harness.sources import Sources
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import verify
 
@@ -171,17 +172,47 @@ def test_an_answer_unlike_all_known_ones_makes_no_test_case() -> None:
     assert (row.verdict, row.test_cases, row.dropped_inputs) == (Verdict.ACCEPTED, 2, {"strange": 1})
 
 
+PROBED = [{"input": f"{len(row.split())}\n{row}\n"} for row in ("5 1 9", "7 6", "1 12 3 10 2 8")]
+
+
 def test_probes_are_asked_of_oracles_only() -> None:
-    examples = [{"input": f"{len(row.split())}\n{row}\n"} for row in ("5 1 9", "7 6", "1 12 3 10 2 8")]
-    with ScriptedEngine(echo) as engine:
-        rows = [stdin_row(examples=examples, candidates=candidates("right "), oracles=["right"])]
-        [row] = verify(map(problem, rows), engine, planned=20)
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        return printed("accepted") if program.source == "checker" else echo(program, stdin, args)
+
+    by_checker = {"kind": "checker", "checker": "checker"}
+    with ScriptedEngine(script) as engine:
+        row = stdin_row(examples=PROBED, candidates=candidates("right "), oracles=["right"], comparison=by_checker)
+        [judged] = verify([problem(row)], engine, planned=20)
     asked = {
         source: {stdin for program, stdin, _ in engine.asked if program == source} for source in ("right", "right ")
     }
     assert asked["right "] < asked["right"]
-    assert row.test_cases == len(asked["right "])
-    assert row.dropped_inputs == {}
+    assert judged.test_cases == len(asked["right "])
+    assert judged.dropped_inputs == {}
+
+
+def test_at_probes_oracles_take_a_look_where_they_can() -> None:
+    with ScriptedEngine(echo) as engine:
+        row = stdin_row(examples=PROBED, candidates=candidates("right "), oracles=["right"])
+        [judged] = verify([problem(row)], engine, planned=20, sources=Sources.FORMAT)
+    asked = {
+        source: {stdin for program, stdin, _ in engine.asked if program == source} for source in ("right", "right ")
+    }
+    looks = [source for source, _, _ in engine.asked if "run_repeatedly" in source]
+    assert looks
+    assert not any("b'right '" in source for source in looks)
+    assert asked["right "] == asked["right"]
+    assert judged.test_cases == len(asked["right"])
+
+
+def test_a_fault_of_ours_at_probes_gives_the_problem_up() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        is_look = b"run_repeatedly" in program.source_bytes
+        return ended(Status.SANDBOX_ERROR) if is_look else echo(program, stdin, args)
+
+    with ScriptedEngine(script) as engine:
+        [judged] = verify([problem(stdin_row(examples=PROBED))], engine, planned=20, sources=Sources.FORMAT)
+    assert judged.verdict is Verdict.SANDBOX_ERROR
 
 
 def test_dropped_inputs_are_counted_by_reason() -> None:
