@@ -104,6 +104,7 @@ def _list_fits(item: Item, tokens: Sequence[str]) -> bool:
     rising = has(item.traits, Trait.INCREASING) or has(item.traits, Trait.SORTED)
     return (
         (not strict or len(set(values)) == len(values))
+        and not (has(item.traits, Trait.NONZERO) and 0 in values)
         and (not rising or values == sorted(values))
         and (not has(item.traits, Trait.DESCENDING) or values == sorted(values, reverse=True))
     )

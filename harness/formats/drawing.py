@@ -115,8 +115,8 @@ class _Drawing:
         if isinstance(item.kind, Number) and item.name in self._counting:
             return [str(self._size(item.name, item.kind.range))]
         if isinstance(item.kind, Number):
-            low, high = self._ends(item.kind.range)
-            return [word_of(self._chooser.number(low, high), item.kind.places)]
+            low, high = self._ends_without_hole(item, item.kind.range)
+            return [word_of(_around_hole(item, self._chooser.number(low, high)), item.kind.places)]
         return self._tokens(item, 1)
 
     def _tokens(self, item: Item, count: int) -> list[str]:
@@ -132,13 +132,14 @@ class _Drawing:
     def _sequence(self, item: Item, limits: Range, count: int) -> list[int]:
         if not count:
             return []
-        low, high = self._ends(limits)
+        low, high = self._ends_without_hole(item, limits)
         if has(item.traits, Trait.DISTINCT) or has(item.traits, Trait.INCREASING):
             if high - low + 1 < count:
                 raise CannotDraw(f"{item.name}: {count} distinct numbers from {low} to {high}")
             values = self._chooser.distinct(low, high, count)
         else:
             values = self._chooser.numbers(low, high, count)
+        values = [_around_hole(item, value) for value in values]
         if has(item.traits, Trait.INCREASING) or has(item.traits, Trait.SORTED):
             values.sort()
         if has(item.traits, Trait.DESCENDING):
@@ -341,11 +342,26 @@ class _Drawing:
             raise CannotDraw(f"a count of {count}")
         return count
 
+    def _ends_without_hole(self, item: Item, limits: Range) -> tuple[int, int]:
+        """A range of as many numbers as are allowed: where zero is not, those above it count one less."""
+        low, high = self._ends(limits)
+        if not has(item.traits, Trait.NONZERO):
+            return low, high
+        low, high = low - (low > 0), high - (high >= 0)
+        if low > high:
+            raise CannotDraw(f"{item.name}: no number but zero")
+        return low, high
+
     def _ends(self, limits: Range) -> tuple[int, int]:
         low, high = limits.ends(self._known)
         if low > high:
             raise CannotDraw(f"a number from {low} to {high}")
         return low, high
+
+
+def _around_hole(item: Item, number: int) -> int:
+    """A number of ``_ends_without_hole`` as it is written."""
+    return number + (number >= 0) if has(item.traits, Trait.NONZERO) else number
 
 
 def _is_distinct(item: Item) -> bool:

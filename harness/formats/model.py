@@ -109,12 +109,13 @@ Kind = Number | Word | Choice
 
 
 class Trait(StrEnum):
-    """What holds for a list or column as a whole (the first four), or for the rows of a repetition."""
+    """What holds for a list or column as a whole (the first five), or for the rows of a repetition."""
 
     DISTINCT = "distinct"
     INCREASING = "increasing"
     SORTED = "sorted"
     DESCENDING = "descending"
+    NONZERO = "nonzero"
     SIMPLE = "simple"  # rows are edges: no edge from a node to itself, no edge twice, whatever its direction
     CONNECTED = "connected"  # rows are edges, and every node from 1 to the greatest can be reached
 

@@ -44,6 +44,7 @@ _GUESSED = 0.6  # an order that it gives more often is not even guessed
 _CLASSES = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789")
 _LETTERS_OF_CLASS = 6  # different letters of a class from which on all of it is allowed
 _FEW_VALUES = 3  # different values that may be kinds of something
+_STRANGE = 0.02  # a chance as small as this is taken for none
 _EACH_AGAIN = 4  # times each is seen on average if they are
 _LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
 _JUST_AROUND = 0.3  # common ends of words around others that chance gives as seldom are believed
@@ -157,6 +158,8 @@ class _Values:
                     traits = tuple(
                         Holds(held.trait, guessed=True) for held in traits if place.alone or not held.guessed
                     )
+                if _marks_with_minus_one(numbers):
+                    traits = (*traits, Holds(Trait.NONZERO))
                 return replace(item, kind=kind, traits=traits)
             case Word():
                 found = _word_item(item, seen, lists)
@@ -175,6 +178,8 @@ class _Values:
         is_integer = isinstance(item.kind, Number) and not item.kind.places
         if not is_integer or (item.name not in self.counting and _are_few(values)):
             return Range((low,), (high,))
+        if place.repeated and item.name not in self.counting and _are_fewer_than(values, limits):
+            return Range((_constant(min(values)),), (_constant(max(values)),))
         lower = () if item.count is not None else _named_low(self._pairs(item), place.unrelated)
         nearest = max((limit.nearness for limit in limits), default=0.0)
         best = [limit for limit in limits if limit.nearness >= nearest - 0.1]
@@ -300,6 +305,14 @@ def _are_few(values: Sequence[int]) -> bool:
     different = len(set(values))
     spread = max(values, default=0) - min(values, default=0) + 1
     return different > 1 and spread <= _FEW_VALUES and len(values) >= _EACH_AGAIN * different
+
+
+def _are_fewer_than(values: Sequence[int], limits: Sequence[_Limit]) -> bool:
+    """Whether numbers that might go up to one of the limits are a few only, which would be a strange chance."""
+    spread = max(values, default=0) - min(values, default=0) + 1
+    if not limits or len(values) < _ENOUGH or len(set(values)) < 2 or spread > _FEW_VALUES:
+        return False
+    return all((spread / max(limit.greatest, spread)) ** len(values) < _STRANGE for limit in limits)
 
 
 def _is_as_far_as_it_goes(value: int) -> bool:
@@ -432,6 +445,12 @@ def _number_traits(lists: Sequence[Sequence[int]]) -> Traits:
     if traits and traits[0].trait is Trait.INCREASING:
         return traits
     return traits + _distinct(long, [max(values) - min(values) + 1 for values in long])
+
+
+def _marks_with_minus_one(lists: Sequence[Sequence[int]]) -> bool:
+    """Whether -1 among numbers above zero stands for something else than a number."""
+    low = {value for values in lists for value in values if value <= 0}
+    return low == {-1} and any(min(values) < 0 < max(values) for values in lists if values)
 
 
 def _distinct(lists: Sequence[Sequence[object]], widths: Sequence[int], certain: float = _DISTINCT) -> Traits:
