@@ -44,6 +44,7 @@ class TestInput:
         args: what a function is called with; None for a whole program.
         known: the output its source gives, if it gives one; the oracles must agree with it.
         probe: whether only the oracles are asked, to learn what inputs look like; it never becomes a test case.
+        beyond: whether it is larger or freer than the examples are, as far as the oracles go along.
     """
 
     __test__ = False  # not a class of tests, whatever pytest makes of the name
@@ -53,6 +54,7 @@ class TestInput:
     args: tuple[Any, ...] | None = None
     known: Answer | None = None
     probe: bool = False
+    beyond: bool = False
 
     def shown(self) -> Any:
         """The input as people read it: text, or arguments as JSON data."""

@@ -16,6 +16,8 @@ from harness.work import Run, Work
 # A candidate that takes more than so many times its share of the budget, an oracle's share being as large, is judged on
 # fewer test cases. So one that wastes time costs a problem little, and the other candidates not a test case.
 SHARES = 4.0
+# On an input beyond what the examples show these say nothing: the task may have no input as large.
+_TOO_LARGE_FOR_IT = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT})
 
 
 class Judging:
@@ -62,7 +64,9 @@ class Judging:
 
         def done(outcome: Outcome) -> None:
             self._work.spent += min(usual_s, outcome.cpu_time_s)
-            if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
+            if case.input.beyond and outcome.status in _TOO_LARGE_FOR_IT:
+                card.excuse(case, outcome)
+            elif outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
                 card.charge(outcome)
                 self._work.line_up_first(partial(self._run, case, confirming(limits), usual_s, number))
             else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from harness.formats import Format
-from harness.formats.planning import InputPlan
+from harness.formats.planning import InputPlan, Planned
 from harness.inputs import TestInput, as_bytes, further_calls, inputs
 from harness.problems import Problem
 from harness.sources import ALL_SOURCES, Sources
@@ -52,7 +52,7 @@ class PlannedInputs:
             batch = self._plan.next_batch([self._reports[place] for place in self._batch])
             self._batch = range(self._taken, self._taken + len(batch))
             self._is_at_end = not batch
-            self._coming = (TestInput(new.provenance, stdin=as_bytes(new.text), probe=new.probe) for new in batch)
+            self._coming = map(_as_input, batch)
             taken = next(self._coming, None)
         self._taken += taken is not None
         return taken
@@ -78,7 +78,7 @@ class PlannedInputs:
             return list(islice(self._calls, count))
         if self._plan is None:
             return []
-        return [TestInput(new.provenance, stdin=as_bytes(new.text)) for new in self._plan.further(count)]
+        return [_as_input(new) for new in self._plan.further(count)]
 
     def may_have_more(self) -> bool:
         """Whether :meth:`take` may give an input, now or after reports."""
@@ -86,3 +86,7 @@ class PlannedInputs:
 
     def _is_reported(self) -> bool:
         return all(place in self._reports for place in self._batch)
+
+
+def _as_input(new: Planned) -> TestInput:
+    return TestInput(new.provenance, stdin=as_bytes(new.text), probe=new.probe, beyond=new.beyond)

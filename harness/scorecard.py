@@ -39,11 +39,21 @@ class Scorecard:
     seconds: float = 0.0
     _further: int = 0  # cases that came when it had used up its CPU seconds
     _skipped: set[int] = field(default_factory=set)  # cases it was not run on, to save time
+    _excused: set[int] = field(default_factory=set)  # cases that are none for it
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
     _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
     _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
+    _first_excused: _Failure | None = None
     _first_failure: _Failure | None = None
     _first_fault_of_ours: _Failure | None = None
+
+    def excuse(self, case: TestCase, outcome: Outcome) -> None:
+        """Count a run that is not held against it: for this candidate the input is no test case."""
+        self.seconds += outcome.cpu_time_s
+        self._excused.add(case.index)
+        failure = self._judge(case, outcome, None)
+        if failure is not None:
+            self._first_excused = _earlier(self._first_excused, failure)
 
     def charge(self, outcome: Outcome) -> None:
         """Count a run that decides nothing, as another one has to confirm it."""
@@ -106,10 +116,13 @@ class Scorecard:
             strength, dropped_inputs: see :class:`VerdictRow`.
             remark: what to add to the detail.
         """
+        excused = len(self._excused.intersection(cases))
+        cases = [case for case in cases if case not in self._excused]
         last = self._last_that_counts()
         counted = [self._verdicts[case] for case in cases if case <= last and case not in self._skipped]
-        failure = self._first_failure_within(cases[-1])
-        details = [failure.detail if failure else "", self._not_run(len(cases) - len(counted)), remark]
+        failure = self._first_failure_within(cases[-1]) if cases else self._first_excused
+        not_run = self._not_run(len(cases) - len(counted))
+        details = [failure.detail if failure else "", not_run, _not_counted(excused), remark]
         return VerdictRow(
             problem=self.problem.id,
             candidate=self.candidate.id,
@@ -173,6 +186,10 @@ class Scorecard:
             return Counterexample(case.input.shown(), shown_bytes(expected), shown_bytes(outcome.stdout), provenance)
         actual = shown_value(outcome.value) if outcome.returned else None
         return Counterexample(case.input.shown(), shown_value(expected), actual, provenance)
+
+
+def _not_counted(excused: int) -> str:
+    return f"{excused} inputs beyond the examples not counted, as limits were hit on them" if excused else ""
 
 
 def _earlier(known: _Failure | None, new: _Failure) -> _Failure:

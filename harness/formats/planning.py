@@ -92,11 +92,13 @@ class Planned:
             ``relation``, ``order`` and ``least`` (settle a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn
             when doubts are settled), ``reach`` (large values) or ``stress`` (large sizes).
         probe: whether it only asks the oracles something, and is no test case.
+        beyond: whether it is larger or freer than the examples are.
     """
 
     text: str
     provenance: str
     probe: bool = False
+    beyond: bool = False
 
 
 class InputPlan:
@@ -156,6 +158,7 @@ class _Plan:
         self._used = set(texts)
         self._chosen: Format | None = None  # by the oracles, among those that explain the examples
         self._wide: Format | None = None  # the same with values as far as they go
+        self._strict: Format | None = None  # the same as the examples leave it
         self._cases = 0  # inputs planned so far that are no probes
 
     def further(self, count: int) -> list[Planned]:
@@ -174,7 +177,7 @@ class _Plan:
             yield from self._offered(self._mutations(self._count, None))
             return
         strict = yield from self._most_valid()
-        self._chosen = strict
+        self._chosen = self._strict = strict
         # A budget may end the plan anywhere, so it has something of each kind as soon as possible.
         part = self._count // 8
         yield from self._offered(
@@ -330,7 +333,8 @@ class _Plan:
                 if text is None:
                     fertile.remove(profile)
                 else:
-                    batch.append(Planned(text, provenance))
+                    beyond = self._strict is not None and not fits(self._strict, text)
+                    batch.append(Planned(text, provenance, beyond=beyond))
         return batch
 
     def _new_text(self, format_: Format, profile: Profile, but_not: Format | None) -> str | None:

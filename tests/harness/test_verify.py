@@ -205,6 +205,23 @@ def test_at_probes_oracles_take_a_look_where_they_can() -> None:
     assert judged.test_cases == len(asked["right"])
 
 
+def test_to_be_slow_beyond_what_the_examples_show_is_no_fault() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        greatest = max(map(int, stdin.split())) if program.source != "checker" else 0
+        if (program.source == "slow beyond" and greatest > 100) or (program.source == "slow" and greatest > 10):
+            return ended(Status.TIME_LIMIT)
+        return printed("accepted" if program.source == "checker" else "fine")
+
+    ids = ("slow beyond", "slow", "right")
+    by_checker = {"kind": "checker", "checker": "checker"}
+    row = stdin_row(examples=PROBED, candidates=candidates(*ids), oracles=["right"], comparison=by_checker)
+    with ScriptedEngine(script) as engine:
+        beyond, slow, right = verify([problem(row)], engine, planned=80)
+    assert (beyond.verdict, slow.verdict, right.verdict) == (Verdict.ACCEPTED, Verdict.TIME_LIMIT, Verdict.ACCEPTED)
+    assert 40 < beyond.passed == beyond.test_cases < right.test_cases
+    assert f"{right.test_cases - beyond.test_cases} inputs beyond the examples not counted" in beyond.detail
+
+
 def test_a_fault_of_ours_at_probes_gives_the_problem_up() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         is_look = b"run_repeatedly" in program.source_bytes
