@@ -25,7 +25,9 @@ from harness.verdict_rows import verdict_rows
 from harness.verdicts import VerdictRow
 from harness.work import Run, Work
 
-# Of the budget, for planned inputs; with the rest many more are looked at, which takes less time for each.
+# Of the budget, for looks at probes; then the formats stay as they are.
+PROBES_PART = 0.2
+# Of the budget, for probes and planned inputs; with the rest many more are looked at, which takes less time for each.
 PLANNED_PART = 0.6
 
 
@@ -52,6 +54,7 @@ class Examination:
     _judging: Judging = field(init=False)
     _searching: Searching | None = field(init=False)
     _own: dict[int, frozenset[int]] = field(default_factory=dict)  # inputs for single candidates, and for which
+    _probes_s: float = 0.0  # CPU seconds of looks at probes
     _usual_s: list[float] = field(default_factory=list)  # CPU seconds of an oracle, for each test case
     _taken: int = 0
     _may_look: bool = field(init=False)  # at what programs do with many inputs in one sandbox
@@ -127,10 +130,16 @@ class Examination:
         self._taken += len(probes)
 
         def seen(valid: list[bool]) -> None:
+            self._probes_s += self._work.spent - before
             for place, is_valid in enumerate(valid, first):
                 self._inputs.report(place, is_valid)
 
-        self._hearing.look(probes, seen)
+        before = self._work.spent
+        if self._work.budget is not None and self._probes_s >= PROBES_PART * self._work.budget:
+            self._work.is_over_budget = True
+            seen([False] * len(probes))
+        else:
+            self._hearing.look(probes, seen)
 
     def _ask_oracles(self, test_input: TestInput, candidates: frozenset[int] | None = None) -> None:
         """Line up the oracles' runs on an input, which in the end is for these candidates; None for all."""

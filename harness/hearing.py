@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from engine import Determinism, Outcome, Program, Status
@@ -23,6 +23,8 @@ from harness.work import Run, Work
 # answer is a function of the input; to a single oracle more, as there is no other to disagree with it.
 VARIED_INPUTS = 2
 VARIED_INPUTS_OF_ONE = 8
+# For an oracle to answer a few probes in one sandbox, and to import what it needs before.
+_LOOK_CPU_S = 0.5
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 
 
@@ -87,6 +89,9 @@ class Hearing:
     def look(self, probes: Sequence[TestInput], seen: Callable[[list[bool]], None]) -> None:
         """Have the oracles take a look at probes (``harness.many_calls``), which takes less time than runs do.
 
+        Those that take an oracle long count as invalid, whatever it would answer: the test cases they stand for would
+        take the time of many others.
+
         Args:
             seen: called with whether each seems to be valid.
         """
@@ -95,7 +100,8 @@ class Hearing:
             glimpses = zip(*(look.glimpses for look in shown), strict=True)
             seen([self._seems_valid(*each) for each in zip(probes, glimpses, strict=True)])
 
-        converse(self._work, looks(self._oracles, probes, self._problem.limits), ended)
+        limits = replace(self._problem.limits, cpu_time=min(_LOOK_CPU_S, self._problem.limits.cpu_time))
+        converse(self._work, looks(self._oracles, probes, limits, endings=1), ended)
 
     def _seems_valid(self, probe: TestInput, glimpses: Sequence[Glimpse | None]) -> bool:
         case = seeming_case(self._problem, probe, glimpses)

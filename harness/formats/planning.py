@@ -192,15 +192,15 @@ class _Plan:
         yield from self._offered(
             _mixed(
                 self._drawn(strict, "format", _SMALL, part),
-                self._drawn(wide, "reach", (*_REACH, *_SMALL), 2 * part, but_not=strict),
+                self._drawn(wide, "reach", (*_REACH, *_SMALL), part // 2, but_not=strict),
                 self._drawn(strict, "edge", _EDGES, part + part // 2),
                 self._drawn(format_, "loose", (*_SMALL, *_EDGES), 2 * part),
                 self._mutations(part, strict),
                 self._drawn(strict, "format", _MIDDLE, part),
             )
         )
-        # Where there were few inputs so far, the others are of these.
-        more = max(0, self._count - self._cases)
+        # These take longest. Where there were few inputs so far, all others are of this kind.
+        more = max(part, self._count - self._cases)
         yield from self._offered(self._drawn(wide, "reach", (*_REACH, *_SMALL), more, but_not=strict))
         yield from self._grown(wide)
 
