@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count, islice
+from random import Random
 from types import CodeType
 
 from harness.mutation_operators import OPERATORS
@@ -47,27 +49,61 @@ class _Site:
     place: Callable[[ast.AST], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What an operator would put in the place of a node.
+
+    Attributes:
+        number: its place among all that are offered for a program, from 0.
+    """
+
+    number: int
+    operator: str
+    site: _Site
+    node: ast.AST
+
+
 def mutants(source: str) -> Iterator[Mutant]:
     """The mutants of a program, by position and then by operator; none of a source that is not Python or too long.
 
     Lazily: each costs a compilation, and a program has some ten a line.
     """
     tree = parse(source)
+    if tree is not None:
+        yield from (mutant for _, mutant in _made(tree, _offers(tree)))
+
+
+def some_mutants(source: str, most: int, random: Random) -> list[Mutant]:
+    """So many of the mutants of a program, at random, or all where there are fewer; in the order of :func:`mutants`."""
+    tree = parse(source)
     if tree is None:
-        return
-    seen = {_compiled(ast.unparse(tree))}
+        return []
+    offers = list(_offers(tree))
+    random.shuffle(offers)
+    return [mutant for _, mutant in sorted(islice(_made(tree, offers), most), key=lambda made: made[0])]
+
+
+def _offers(tree: ast.Module) -> Iterator[_Offer]:
+    numbers = count()
     for site in sorted(_sites(tree), key=lambda site: _position(site.node)):
         for operator, offer in OPERATORS:
             for node in offer(site.node):
-                site.place(node)
-                text = ast.unparse(tree)
-                site.place(site.node)
-                code = _compiled(text)
-                if code is not None and code not in seen:
-                    seen.add(code)
-                    line, column = _position(site.node)
-                    before, after = ast.unparse(site.node).strip(), ast.unparse(node).strip()
-                    yield Mutant(operator, line, column, before, after, text)
+                yield _Offer(next(numbers), operator, site, node)
+
+
+def _made(tree: ast.Module, offers: Iterable[_Offer]) -> Iterator[tuple[int, Mutant]]:
+    """The mutants that come of the offers, each with the number of its offer; of equal ones the first."""
+    seen = {_compiled(ast.unparse(tree))}
+    for offer in offers:
+        original = offer.site.node
+        offer.site.place(offer.node)
+        text = ast.unparse(tree)
+        offer.site.place(original)
+        code = _compiled(text)
+        if code is not None and code not in seen:
+            seen.add(code)
+            before, after = ast.unparse(original).strip(), ast.unparse(offer.node).strip()
+            yield offer.number, Mutant(offer.operator, *_position(original), before, after, text)
 
 
 def _position(node: ast.AST) -> tuple[int, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from random import Random
 
 from engine import Limits, Program
@@ -18,7 +17,7 @@ from harness.compare import Comparison
 from harness.coverage import InvalidReport, coverage, instrumented
 from harness.inputs import TestInput
 from harness.many_calls import Glimpse, Look, looks
-from harness.mutants import mutants
+from harness.mutants import some_mutants
 from harness.oracles import TestCase, settle
 from harness.problems import Problem
 from harness.strength import UNRATED, Strength, small_suite, strength
@@ -30,8 +29,6 @@ INPUTS_A_ROUND = 100
 # A mutant that loops for ever is to cost little: so many CPU seconds, or times what the oracle takes for all inputs.
 _MUTANT_CPU_S = 0.5
 _MUTANT_MULTIPLE = 3
-# Of all mutants, from which some are drawn.
-_MOST_MUTANTS = 2000
 # Coverage takes a run a test case; the first ones tell nearly all of it.
 _MOST_COVERED = 100
 
@@ -176,10 +173,8 @@ def _accepts(case: TestCase, glimpse: Glimpse | None) -> bool:
 
 
 def _chosen_mutants(problem: Problem, seed: int) -> list[Program]:
-    sources = [mutant.source for mutant in islice(mutants(problem.oracles[0]), _MOST_MUTANTS)]
     random = Random(f"mutants {seed} {problem.id}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing is secret
-    chosen = sorted(random.sample(range(len(sources)), min(MUTANTS, len(sources))))
-    return [problem.program(sources[place]) for place in chosen]
+    return [problem.program(mutant.source) for mutant in some_mutants(problem.oracles[0], MUTANTS, random)]
 
 
 def _covered(

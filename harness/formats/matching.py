@@ -31,9 +31,15 @@ class Seen:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read of each item, by name."""
+    """What was read.
+
+    Attributes:
+        seen: of each item, by name.
+        in_order: all items that were read, with their tokens.
+    """
 
     seen: dict[str, list[Seen]] = field(default_factory=dict)
+    in_order: list[tuple[Item, Row]] = field(default_factory=list)
 
 
 def rows_of(text: str) -> list[Row]:
@@ -96,6 +102,7 @@ class _Reader:
             if not all(_is_of_kind(item, token) for token in tokens):
                 return False
             self.reading.seen.setdefault(item.name, []).append(Seen(tokens, dict(known), group))
+            self.reading.in_order.append((item, tokens))
             if item.count is None and isinstance(item.kind, Number) and INTEGER.match(tokens[0]):
                 known[item.name] = int(tokens[0])
             elif item.count is None and isinstance(item.kind, Word):

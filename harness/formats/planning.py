@@ -21,6 +21,7 @@ from harness.formats.inference import infer
 from harness.formats.model import Format
 from harness.formats.mutation import mutated
 from harness.formats.relaxing import Doubt, confirmed, doubts, reaches_within_a_step, reaching, without
+from harness.formats.scaling import multiplied
 
 _Steps = Generator["list[Planned]", Sequence[bool]]
 
@@ -77,6 +78,7 @@ _REACH = (
     Profile(6, None, Style.POWERS_OF_TWO),
     Profile(10, None, Style.TIES),
 )
+_FACTORS = tuple(times * 10**power for power in range(9, -1, -1) for times in (5, 3, 2, 1))[:-1]
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
 # With sizes beyond, the square of one is too much for a program that is right, if the task has no such size.
 _STRESS_CAP = 1_000
@@ -89,8 +91,9 @@ class Planned:
 
     Attributes:
         provenance: ``format`` (small and middling ones), ``edge`` (edge cases), ``mutation`` (near an example),
-            ``relation``, ``order`` and ``least`` (settle a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn
-            when doubts are settled), ``reach`` (large values) or ``stress`` (large sizes).
+            ``scaled`` (an example or small one, its values multiplied), ``relation``, ``order`` and ``least`` (settle
+            a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn when doubts are settled), ``reach`` (large
+            values) or ``stress`` (large sizes).
         probe: whether it only asks the oracles something, and is no test case.
         beyond: whether it is larger or freer than the examples are.
     """
@@ -156,6 +159,7 @@ class _Plan:
         self._growth = growth
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
+        self._small = texts
         self._chosen: Format | None = None  # by the oracles, among those that explain the examples
         self._wide: Format | None = None  # the same with values as far as they go
         self._strict: Format | None = None  # the same as the examples leave it
@@ -165,10 +169,11 @@ class _Plan:
         """See :meth:`InputPlan.further`."""
         if self._chosen is None:
             return self._mutations(count, None)
-        some = count // 4
+        some = count // 5
         return _mixed(
-            self._drawn(self._chosen, "format", (*_SMALL, *_EDGES, *_MIDDLE), count - 2 * some),
+            self._drawn(self._chosen, "format", (*_SMALL, *_EDGES, *_MIDDLE), count - 3 * some),
             self._mutations(some, self._chosen),
+            self._scaled(self._wide or self._chosen, some),
             self._drawn(self._wide or self._chosen, "reach", _REACH, some),
         )
 
@@ -180,9 +185,9 @@ class _Plan:
         self._chosen = self._strict = strict
         # A budget may end the plan anywhere, so it has something of each kind as soon as possible.
         part = self._count // 8
-        yield from self._offered(
-            _mixed(self._drawn(strict, "format", _SMALL, part), self._drawn(strict, "edge", _EDGES, part // 2))
-        )
+        small = self._drawn(strict, "format", _SMALL, part)
+        yield from self._offered(_mixed(small, self._drawn(strict, "edge", _EDGES, part // 2)))
+        self._small = [new.text for new in small] or self._small
         format_ = yield from self._settled(strict, Doubt.LEAST)
         wide = yield from self._widened(format_)
         for doubt in (Doubt.RELATION, Doubt.ORDER):
@@ -195,6 +200,7 @@ class _Plan:
                 self._drawn(wide, "reach", (*_REACH, *_SMALL), part // 2, but_not=strict),
                 self._drawn(strict, "edge", _EDGES, part + part // 2),
                 self._drawn(format_, "loose", (*_SMALL, *_EDGES), 2 * part),
+                self._scaled(wide, part // 2),
                 self._mutations(part, strict),
                 self._drawn(strict, "format", _MIDDLE, part),
             )
@@ -316,6 +322,23 @@ class _Plan:
                     break
         return batch
 
+    def _scaled(self, format_: Format, count: int) -> list[Planned]:
+        """Examples and small inputs made larger, one in two as large as may be."""
+        batch: list[Planned] = []
+        for _ in range(count):
+            text = self._random.choice(self._random.choice((self._texts, self._small)))
+            factors = list(_FACTORS)
+            if self._random.random() < 0.5:
+                self._random.shuffle(factors)
+            larger = next(filter(None, (multiplied(format_, text, factor) for factor in factors)), None)
+            if larger is not None and larger not in self._used:
+                self._used.add(larger)
+                batch.append(self._planned(larger, "scaled"))
+        return batch
+
+    def _planned(self, text: str, provenance: str) -> Planned:
+        return Planned(text, provenance, beyond=self._strict is not None and not fits(self._strict, text))
+
     def _drawn(
         self,
         format_: Format,
@@ -333,8 +356,7 @@ class _Plan:
                 if text is None:
                     fertile.remove(profile)
                 else:
-                    beyond = self._strict is not None and not fits(self._strict, text)
-                    batch.append(Planned(text, provenance, beyond=beyond))
+                    batch.append(self._planned(text, provenance))
         return batch
 
     def _new_text(self, format_: Format, profile: Profile, but_not: Format | None) -> str | None:

@@ -15,6 +15,7 @@ from harness.formats.drawing import draw
 from harness.formats.mutation import mutated
 from harness.formats.planning import InputPlan, Planned
 from harness.formats.relaxing import Doubt, confirmed, doubts, without
+from harness.formats.scaling import multiplied
 from harness.formats.strategy import inputs_of
 from harness.formats.text_form import text_of
 
@@ -167,6 +168,7 @@ def test_a_plan_has_inputs_of_every_kind_and_size() -> None:
         "order",
         "loose",
         "reach",
+        "scaled",
         "stress",
     }
     sizes = [int(new.text.split()[0]) for new in everything]
@@ -230,6 +232,35 @@ def test_a_format_with_few_inputs_is_widened_all_the_same() -> None:
     values = [int(word) for new in everything if not new.probe for word in new.text.split()]
     assert max(values) == 15
     assert len(values) >= 60
+
+
+def test_inputs_are_made_larger_as_a_whole() -> None:
+    format_ = format_from_text('N: int 1..9\nA: N * int -1000..1000\nB: word "ab" of 2; M: int 1..N\n')
+    assert multiplied(format_, "3\n1 2 -3\nab 2\n", 300) is None  # the last number is none up to 3 any more
+    wide = format_from_text('N: int 1..9\nA: N * int -1000..1000\nB: word "ab" of 2; M: int 1..900\n')
+    assert multiplied(wide, "3\n1 2 -3\nab 2\n", 300) == "3\n300 600 -900\nab 600\n"
+    assert multiplied(wide, "3\n1 2 -3\nab 2\n", 400) is None
+
+
+def test_what_holds_for_a_small_input_holds_for_a_large_one() -> None:
+    """Of random numbers as large the sum is never zero."""
+    everything = planned(["4\n3 0 -1 -2\n", "2\n5 -5\n", "3\n1 1 -2\n"], count=400)
+    lists = [list(map(int, new.text.split()))[1:] for new in everything if new.provenance == "scaled"]
+    assert any(max(values) > 10**8 and sum(values) == 0 for values in lists)
+
+
+def test_minus_one_among_numbers_above_zero_is_a_mark() -> None:
+    [format_] = infer(["3\n-1 1 3\n", "5\n-1 2 -1 5 -1\n"])
+    assert "nonzero" in text_of(format_)
+    values = {int(word) for new in planned(["3\n-1 1 3\n", "5\n-1 2 -1 5 -1\n"]) for word in new.text.split()}
+    assert -1 in values
+    assert 0 not in values
+    assert "nonzero" not in text_of(infer(["3\n-1 0 3\n", "5\n-1 2 -1 5 -1\n"])[0])
+
+
+def test_few_values_where_many_could_be_are_kinds() -> None:
+    [format_] = infer(["5\n1 20\n1 30\n2 1\n1 40\n2 3\n"])
+    assert "int 1..2;" in text_of(format_)
 
 
 def test_a_value_that_goes_no_further_does_not_keep_others_from_it() -> None:

@@ -6,12 +6,13 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.mutants import mutants
+from harness.mutants import mutants, some_mutants
 from harness.mutation_operators import OPERATORS
 
 # Operator, a program, and all that the operator makes of its last line.
@@ -150,3 +151,14 @@ def test_another_process_makes_the_same() -> None:
     command = [sys.executable, "-c", program, PROGRAM]
     told = subprocess.run(command, capture_output=True, check=True, cwd=Path(__file__).parents[2]).stdout
     assert ast.literal_eval(told.decode()) == [mutant.source for mutant in mutants(PROGRAM)]
+
+
+def test_some_mutants_are_a_choice_of_all() -> None:
+    some = [some_mutants(PROGRAM, 9, Random(seed)) for seed in (0, 0, 1)]
+    assert some[0] == some[1] != some[2]
+    assert len({mutant.source for mutant in some[0]}) == 9
+    assert [mutant.line for mutant in some[0]] == sorted(mutant.line for mutant in some[0])
+    assert len(some_mutants(PROGRAM, 10_000, Random(0))) == len(
+        list(mutants(PROGRAM))
+    )  # of those that compile alike, one
+    assert some_mutants("not python (", 9, Random(0)) == []
