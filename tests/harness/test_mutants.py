@@ -158,6 +158,7 @@ def test_some_mutants_are_a_choice_of_all() -> None:
     assert some[0] == some[1] != some[2]
     assert len({mutant.source for mutant in some[0]}) == 9
     assert [mutant.line for mutant in some[0]] == sorted(mutant.line for mutant in some[0])
+    # Of those that compile alike there is one.
     assert len(some_mutants(PROGRAM, 10_000, Random(0))) == len(
         list(mutants(PROGRAM))
     )  # of those that compile alike, one
