@@ -24,7 +24,8 @@ from harness.strength import UNRATED, Strength, small_suite, strength
 from harness.time_rule import candidate_limits
 
 MUTANTS = 40
-ROUNDS = 3
+ROUNDS = 8  # in search of inputs that candidates fail on
+ROUNDS_FOR_MUTANTS = 3  # the first of these
 INPUTS_A_ROUND = 100
 # A mutant that loops for ever is to cost little: so many CPU seconds, or times what the oracle takes for all inputs.
 _MUTANT_CPU_S = 0.5
@@ -149,7 +150,7 @@ def _rated(
     taken, branches = yield from _covered(oracle, sound, problem.limits)
 
     kills_of_all = list(killed)
-    for number in range(ROUNDS):
+    for number in range(ROUNDS_FOR_MUTANTS):
         made = (yield from rounds.get(number)) if alive else None
         if made is None:
             break

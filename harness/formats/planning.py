@@ -77,6 +77,8 @@ _REACH = (
     Profile(8, None),
     Profile(6, None, Style.POWERS_OF_TWO),
     Profile(10, None, Style.TIES),
+    Profile(7, None, Style.EQUAL),
+    Profile(7, None, Style.ONE_DIFFERS),
 )
 _FACTORS = tuple(times * 10**power for power in range(9, -1, -1) for times in (5, 3, 2, 1))[:-1]
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
