@@ -65,9 +65,14 @@ def answer_of(problem: Problem, outcome: Outcome) -> Answer | None:
 
 
 def why_failed(outcome: Outcome) -> str:
-    """Why a run gave no answer: the engine's words, and the last line on stderr, where Python puts the exception."""
+    """Why a run gave no answer: the engine's words, and the last line on stderr, where Python puts the exception.
+
+    Of a time limit no more than that, as the rest would be another one on a busier machine.
+    """
     if outcome.status is Status.OK:
         return "the program ended before its function returned"
+    if outcome.status is Status.TIME_LIMIT:
+        return "it did not end in time"
     last_line = outcome.stderr[-LONGEST_SHOWN:].decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
     parts = [one_line(text.strip(), _LONGEST_ERROR) for text in (outcome.detail, last_line)]
     return ": ".join(part for part in parts if part) or outcome.status.value

@@ -48,8 +48,8 @@ class Counterexample:
     Attributes:
         input: text of stdin, or the list of arguments as JSON data.
         expected: what the oracles answer, as text or JSON data.
-        actual: what the candidate answered (what it had printed when it ended, if it did not finish); None where a
-            function returned nothing that crossed.
+        actual: what the candidate answered (what it had printed when it ended, if it did not finish; nothing if it was
+            not in time); None where a function returned nothing that crossed.
         provenance: where the input is from, see ``harness.inputs.TestInput``.
     """
 

@@ -222,6 +222,18 @@ def test_to_be_slow_beyond_what_the_examples_show_is_no_fault() -> None:
     assert f"{right.test_cases - beyond.test_cases} inputs beyond the examples not counted" in beyond.detail
 
 
+def test_a_row_about_a_time_limit_says_nothing_that_depends_on_the_load() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "right":
+            return printed("1")
+        return ended(Status.TIME_LIMIT, detail="wall time of 3.14 s", stdout=b"0\n" * 314, stderr=b"step 314\n")
+
+    [row] = judge(stdin_row(candidates=candidates("slow"), oracles=["right"]), script=script)
+    assert row.counterexample is not None
+    assert (row.verdict, row.counterexample.actual) == (Verdict.TIME_LIMIT, "")
+    assert "14" not in row.detail
+
+
 def test_a_fault_of_ours_at_probes_gives_the_problem_up() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         is_look = b"run_repeatedly" in program.source_bytes
