@@ -25,6 +25,8 @@ from harness.verdict_rows import verdict_rows
 from harness.verdicts import VerdictRow
 from harness.work import Run, Work
 
+# Of the CPU time of a run that a look at the same input takes, about.
+LOOK_PART = 0.25
 # Of the budget, for looks at probes; then the formats stay as they are.
 PROBES_PART = 0.2
 # Of the budget, for probes and planned inputs; with the rest many more are looked at, which takes less time for each.
@@ -187,11 +189,11 @@ class Examination:
         return self._work.is_waiting
 
     def _inputs_a_round(self, candidates: int) -> int:
-        """How many inputs a search can afford to look at, a round, if a look takes no longer than a run."""
+        """How many inputs a search can afford to look at, a round."""
         if self._work.budget is None or not self._work.is_over_budget:
             return INPUTS_A_ROUND
         left = (self._work.budget - self._work.spent) / ROUNDS
-        each = sum(self._usual_s) / len(self._usual_s) * (len(self.problem.oracles) + candidates)
+        each = LOOK_PART * sum(self._usual_s) / len(self._usual_s) * (len(self.problem.oracles) + candidates)
         return max(1, min(INPUTS_A_ROUND, int(left / each)))
 
     def _propose(self, proposal: Proposal) -> None:

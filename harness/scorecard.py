@@ -184,8 +184,8 @@ class Scorecard:
         expected, provenance = case.expected.content, case.input.provenance
         if self.problem.kind == "stdin":
             # How far it came in its time depends on the machine.
-            actual = "" if outcome.status is Status.TIME_LIMIT else shown_bytes(outcome.stdout)
-            return Counterexample(case.input.shown(), shown_bytes(expected), actual, provenance)
+            printed = b"" if outcome.status is Status.TIME_LIMIT else outcome.stdout
+            return Counterexample(case.input.shown(), shown_bytes(expected), shown_bytes(printed), provenance)
         actual = shown_value(outcome.value) if outcome.returned else None
         return Counterexample(case.input.shown(), shown_value(expected), actual, provenance)
 
