@@ -192,6 +192,7 @@ class _Plan:
         self._small = [new.text for new in small] or self._small
         format_ = yield from self._settled(strict, Doubt.LEAST)
         wide = yield from self._widened(format_)
+        wide = yield from self._settled(wide, Doubt.SIZE)
         for doubt in (Doubt.RELATION, Doubt.ORDER):
             format_ = yield from self._settled(format_, doubt)
             wide = yield from self._settled(wide, doubt)

@@ -158,9 +158,7 @@ class _Values:
                     traits = tuple(
                         Holds(held.trait, guessed=True) for held in traits if place.alone or not held.guessed
                     )
-                if _marks_with_minus_one(numbers):
-                    traits = (*traits, Holds(Trait.NONZERO))
-                return replace(item, kind=kind, traits=traits)
+                return replace(item, kind=kind, traits=(*traits, *_without_zero(numbers)))
             case Word():
                 found = _word_item(item, seen, lists)
                 return found if place.repeated or item.count is not None else self._beside_others(found)
@@ -447,10 +445,13 @@ def _number_traits(lists: Sequence[Sequence[int]]) -> Traits:
     return traits + _distinct(long, [max(values) - min(values) + 1 for values in long])
 
 
-def _marks_with_minus_one(lists: Sequence[Sequence[int]]) -> bool:
-    """Whether -1 among numbers above zero stands for something else than a number."""
+def _without_zero(lists: Sequence[Sequence[int]]) -> Traits:
+    """Whether zero is no value. -1 among numbers above zero stands for something else than a number."""
     low = {value for values in lists for value in values if value <= 0}
-    return low == {-1} and any(min(values) < 0 < max(values) for values in lists if values)
+    if not low or 0 in low or max(value for values in lists for value in values) < 0:
+        return ()
+    is_mark = low == {-1} and any(min(values) < 0 < max(values) for values in lists if values)
+    return (Holds(Trait.NONZERO, guessed=not is_mark),)
 
 
 def _distinct(lists: Sequence[Sequence[object]], widths: Sequence[int], certain: float = _DISTINCT) -> Traits:
