@@ -169,12 +169,13 @@ def test_a_plan_has_inputs_of_every_kind_and_size() -> None:
         "loose",
         "reach",
         "scaled",
+        "size",
         "stress",
     }
     sizes = [int(new.text.split()[0]) for new in everything]
     assert min(sizes) == 1
     assert max(sizes) == 1_000
-    assert max(int(new.text.split()[0]) for new in planned(LISTS)) == 100
+    assert max(int(new.text.split()[0]) for new in planned(LISTS)) == 300
     assert sorted(sizes)[len(sizes) // 2] < 10
 
 
@@ -201,7 +202,7 @@ def test_a_guess_that_is_wrong_once_in_many_inputs_is_kept() -> None:
 
 
 def test_what_settles_a_guess_is_a_probe_and_a_wrong_guess_costs_few() -> None:
-    settles = {"least", "order", "relation"}
+    settles = {"least", "order", "relation", "size"}
     everything = planned(LISTS, lambda text: text.split()[0] != "1")
     assert all(new.probe for new in everything if new.provenance in settles)
     assert not any(new.probe for new in everything if new.provenance not in settles | {"reach"})
@@ -218,6 +219,24 @@ def test_numbers_of_a_line_differ_if_they_do_in_all_examples() -> None:
 def test_sizes_grow_only_as_long_as_inputs_are_valid() -> None:
     everything = planned(LISTS, lambda text: int(text.split()[0]) <= 500, growth=20)
     assert max(int(new.text.split()[0]) for new in everything) == 1_000
+
+
+def test_sizes_reach_about_ten_if_inputs_as_large_are_valid() -> None:
+    def greatest(valid: object) -> int:
+        everything = planned(["3\n5 1 9\n", "2\n7 6\n", "4\n1 12 3 10\n"], valid, count=200, growth=0)
+        return max(int(new.text.split()[0]) for new in everything if not new.probe)
+
+    assert 8 <= greatest(lambda text: True) <= 10
+    assert greatest(lambda text: int(text.split()[0]) < 9) == 4
+
+
+def test_zero_that_no_example_shows_is_tried_first() -> None:
+    def zeros(valid: object) -> int:
+        everything = planned(["3\n-5 1 9\n", "2\n7 -6\n", "4\n1 -12 3 10\n"], valid, count=200)
+        return sum("0" in new.text.split() for new in everything if not new.probe)
+
+    assert zeros(lambda text: True)
+    assert not zeros(lambda text: "0" not in text.split())
 
 
 def test_values_reach_as_far_as_they_are_valid() -> None:
@@ -274,9 +293,9 @@ def test_a_value_that_goes_no_further_does_not_keep_others_from_it() -> None:
 
 def test_of_several_formats_the_one_with_valid_inputs_is_used() -> None:
     def rows_follow_the_second(text: str) -> bool:
-        return len(text) < 5_000 and len(text.splitlines()) - 1 == int(text.split()[1])
+        return len(text.splitlines()) - 1 == int(text.split()[1])
 
-    everything = planned(["2 2\n1 2 7\n2 2 9\n"], rows_follow_the_second)
+    everything = planned(["2 2\n1 2 7\n2 2 9\n"], rows_follow_the_second, growth=0)
     cases = [new.text for new in everything if not new.probe]
     assert len(cases) >= 40
     assert all(map(rows_follow_the_second, cases))
