@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.checker import checker_of
 from harness.hearing import Heard, Hearing
-from harness.inputs import TestInput
+from harness.inputs import EXAMPLE, TestInput
 from harness.judging import Judging
 from harness.oracle_record import OracleRecord
 from harness.oracles import TestCase
@@ -27,6 +27,8 @@ from harness.work import Run, Work
 
 # Of the CPU time of a run that a look at the same input takes, about.
 LOOK_PART = 0.25
+# Of the budget, what examples count for at most when others begin: small inputs may take no time beside them.
+EXAMPLES_PART = 0.3
 # Of the budget, for looks at probes; then the formats stay as they are.
 PROBES_PART = 0.2
 # Of the budget, for probes and planned inputs; with the rest many more are looked at, which takes less time for each.
@@ -60,6 +62,7 @@ class Examination:
     _usual_s: list[float] = field(default_factory=list)  # CPU seconds of an oracle, for each test case
     _taken: int = 0
     _may_look: bool = field(init=False)  # at what programs do with many inputs in one sandbox
+    _takes_examples: bool = True
     _has_inputs: bool = True
     _has_means_to_search: bool = True
 
@@ -118,7 +121,7 @@ class Examination:
         if test_input is None:
             self._has_inputs = self._inputs.may_have_more()
             return False
-        if self._work.check_budget(PLANNED_PART if self._searching else 1.0):
+        if self._is_too_late_for(test_input):
             self._has_inputs = False
             return False
         if test_input.probe and self._may_look:
@@ -126,6 +129,14 @@ class Examination:
         else:
             self._ask_oracles(test_input)
         return True
+
+    def _is_too_late_for(self, test_input: TestInput) -> bool:
+        if test_input.provenance == EXAMPLE:
+            return self._work.check_budget()
+        if self._takes_examples:
+            self._takes_examples = False
+            self._work.forget_all_but(EXAMPLES_PART)
+        return self._work.check_budget(PLANNED_PART if self._searching else 1.0)
 
     def _look_at(self, probes: list[TestInput]) -> None:
         first = self._taken

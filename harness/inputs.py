@@ -26,6 +26,9 @@ _FURTHER_TURNS = 8
 _NEAR_SHARE = 0.7
 
 
+EXAMPLE = "example"  # provenance of what comes with the problem
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a program answered, or is said to answer: bytes of stdout, or a decoded value (None is a value)."""
@@ -100,11 +103,9 @@ def further_calls(problem: Problem, seed: int) -> Iterator[TestInput]:
 def _from_example(problem: Problem, example: Example) -> TestInput:
     if problem.kind == "function":
         known = None if example.output is msgspec.UNSET else Answer(decode(example.output))
-        return TestInput("example", args=tuple(decode(example.input)), known=known)
+        return TestInput(EXAMPLE, args=tuple(decode(example.input)), known=known)
     given = isinstance(example.output, str)
-    return TestInput(
-        "example", stdin=as_bytes(example.input), known=Answer(as_bytes(example.output)) if given else None
-    )
+    return TestInput(EXAMPLE, stdin=as_bytes(example.input), known=Answer(as_bytes(example.output)) if given else None)
 
 
 def as_bytes(text: str) -> bytes:

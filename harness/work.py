@@ -88,6 +88,11 @@ class Work:
         self.is_over_budget |= is_spent
         return is_spent
 
+    def forget_all_but(self, part: float) -> None:
+        """Count what was spent so far as no more than this part of the budget."""
+        if self.budget is not None:
+            self.spent = min(self.spent, part * self.budget)
+
     def give_up(self, why: str) -> None:
         """Drop what waits, and all that would be lined up."""
         self.fault = why

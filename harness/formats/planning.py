@@ -188,7 +188,10 @@ class _Plan:
         # A budget may end the plan anywhere, so it has something of each kind as soon as possible.
         part = self._count // 8
         small = self._drawn(strict, "format", _SMALL, part)
-        yield from self._offered(_mixed(small, self._drawn(strict, "edge", _EDGES, part // 2)))
+        edges = self._drawn(strict, "edge", _EDGES, part // 2)
+        # Edge cases may take much longer.
+        first, then = small[: len(small) // 2], small[len(small) // 2 :]
+        yield from self._offered([*first, *_mixed(then, edges)])
         self._small = [new.text for new in small] or self._small
         format_ = yield from self._settled(strict, Doubt.LEAST)
         wide = yield from self._widened(format_)

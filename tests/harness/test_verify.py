@@ -318,6 +318,19 @@ def test_the_budget_ends_the_taking_of_inputs_for_all_candidates_alike() -> None
     assert "budget" not in judge(row, script=script, budget=1_000.0)[0].detail
 
 
+def test_examples_that_take_long_leave_time_for_small_inputs() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        is_large = len(stdin) > 6 and b"run_repeatedly" not in program.source_bytes
+        return printed(stdin.decode(), cpu=2.0 if is_large else 0.001)
+
+    examples = [{"input": "1 2\n"}, *({"input": f"{number} 1000\n"} for number in range(1001, 1004))]
+    with ScriptedEngine(script, workers=1) as engine:
+        [row] = verify([problem(stdin_row(examples=examples))], engine, budget=20.0)
+        small = {stdin for _, stdin, _ in engine.asked if len(stdin) < 6}
+    assert len(small) > 10
+    assert row.test_cases > 10
+
+
 def test_a_candidate_cannot_spend_the_budget_of_the_hidden_cases() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         if program.source == "wastes time on the case it knows":
