@@ -17,6 +17,7 @@ from harness.inputs import Answer, TestInput, inputs
 from harness.oracles import TestCase
 from harness.problems import Problem, parse_row
 from harness.scorecard import LARGEST_HELD, Scorecard
+from harness.sources import Sources
 from harness.strength import Merit, Rating, Strength
 from harness.suite import LARGEST_CHOSEN, as_example, kept_suite, nothing_kept
 from harness.verdicts import REJECTIONS
@@ -227,7 +228,7 @@ def test_a_function_is_kept_with_its_values() -> None:
         source = "def f(x): return [x, None]"
         examples = [{"input": [1]}, {"input": [1.5], "output": [1.5, None]}]
         row = function_row(oracles=[source], examples=examples, candidates=[{"id": "c", "source": source}])
-        [judged] = judge([problem(row)], engine, planned=0, keeps_suites=True)
+        [judged] = judge([problem(row)], engine, sources=Sources.EXAMPLES, keeps_suites=True)
     assert judged.suite is not None
-    written = [(example.input, example.output) for example in judged.suite.examples[:2]]
+    written = [(example.input, example.output) for example in judged.suite.examples]
     assert written == [([1], [1, None]), ([1.5], [1.5, None])]
