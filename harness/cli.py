@@ -72,6 +72,9 @@ def verify(
     seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
     shrink: Annotated[bool, typer.Option(help="Make counterexamples minimal.")] = True,
+    suites: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", help="Keep a few test cases of each problem here.")
+    ] = None,
     compare: Annotated[
         str | None, typer.Option(metavar="KIND|JSON", help="How answers compare where the problem does not say.")
     ] = None,
@@ -79,11 +82,14 @@ def verify(
 ) -> int:
     """Judge candidates against oracles.
 
-    Without -o the verdicts go to stdout. Exit status 0 when all is judged, whatever the verdicts; 1 if rows say what
-    verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
+    Without -o the verdicts go to stdout. With --suites a few test cases of each problem are kept, in a file that verify
+    reads: they kill, cover and reject what all of them do. Exit status 0 when all is judged, whatever the verdicts; 1
+    if rows say what verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
     """
     comparison = read_option(compare) if compare is not None else None
-    options = verify_command.Options(problems, output, budget, inputs, seed, workers, as_json, comparison, shrink)
+    options = verify_command.Options(
+        problems, output, budget, inputs, seed, workers, as_json, comparison, shrink, suites
+    )
     return verify_command.execute(options)
 
 

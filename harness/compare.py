@@ -28,7 +28,7 @@ _SPACE = re.compile(rb"\s")
 _BLOCK_BYTES = 1 << 16
 
 
-class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the answers of one test case are compared. Stored with the test case.
 
     Attributes:
@@ -76,6 +76,12 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
                 return same_value(expected, actual, self.tolerance)
             case "checker":
                 raise ValueError("what a checker says is not known before it has been run")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data: the kind, and what is not usual."""
+        usual = Comparison(self.kind)
+        stated = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {"kind": self.kind} | {name: value for name, value in stated.items() if value != getattr(usual, name)}
 
     def __str__(self) -> str:
         """The comparison in a few words, for people."""

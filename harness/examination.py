@@ -1,8 +1,9 @@
 """One problem being verified: which run it needs next, and when it is done.
 
 An input is taken, the oracles run on it, and if they make it a test case every candidate runs on it; then it is
-forgotten. So memory holds the answers of the few inputs in progress, and a budget that runs out leaves every candidate
-judged on the same test cases. Outcomes may arrive in any order; the rows do not depend on it.
+forgotten. So memory holds the answers of the few inputs in progress (and the small test cases, if a suite is to be kept
+of them), and a budget that runs out leaves every candidate judged on the same test cases. Outcomes may arrive in any
+order; the rows do not depend on it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from harness.problems import Problem
 from harness.search import INPUTS_A_ROUND, ROUNDS, Proposal
 from harness.searching import Searching
 from harness.sources import ALL_SOURCES, Sources
-from harness.strength import UNRATED
+from harness.strength import UNRATED, Merit, Rating
+from harness.suite import LARGEST_CHOSEN, kept_suite
 from harness.verdict_rows import verdict_rows
 from harness.verdicts import VerdictRow
 from harness.work import Run, Work
@@ -44,6 +46,7 @@ class Examination:
         budget: CPU seconds after which no further input is taken; None for no such end. What is then in progress is
             finished, so a little more is spent. A candidate is charged what an oracle takes at most: what it wastes
             must not cost the others test cases (``harness.judging``).
+        keeps_suite: whether test cases are held for :meth:`suite`, and looked for even if there is no candidate.
     """
 
     problem: Problem
@@ -51,6 +54,7 @@ class Examination:
     budget: float | None
     planned: int = PLANNED_INPUTS
     sources: Sources = ALL_SOURCES
+    keeps_suite: bool = False
     _work: Work = field(init=False)
     _inputs: PlannedInputs = field(init=False)
     _record: OracleRecord = field(init=False)
@@ -58,6 +62,8 @@ class Examination:
     _judging: Judging = field(init=False)
     _searching: Searching | None = field(init=False)
     _own: dict[int, frozenset[int]] = field(default_factory=dict)  # inputs for single candidates, and for which
+    _held: list[TestCase] = field(default_factory=list)  # for the suite
+    _proposed: dict[int, Merit] = field(default_factory=dict)  # what is known of inputs that the search proposed
     _probes_s: float = 0.0  # CPU seconds of looks at probes
     _usual_s: list[float] = field(default_factory=list)  # CPU seconds of an oracle, for each test case
     _taken: int = 0
@@ -77,7 +83,7 @@ class Examination:
         if self._is_searchable():
             self._searching = Searching(self.problem, self.seed, self._work, self._inputs.further, self._propose)
         # Without a candidate there is nothing to decide.
-        self._has_inputs = bool(self.problem.candidates)
+        self._has_inputs = bool(self.problem.candidates) or self.keeps_suite
 
     def next_run(self) -> Run | None:
         """A run to start now, or None: all is done, or what comes next depends on runs that are not done."""
@@ -105,8 +111,15 @@ class Examination:
 
     def failing_inputs(self) -> list[TestInput | None]:
         """For each of :meth:`rows` the input of its counterexample; None where it has none."""
-        cases = [index for index, drop in self._record.settled().items() if drop is None]
+        cases = self._record.test_cases()
         return [card.failing_input(cases) for card in self._judging.cards]
+
+    def suite(self) -> Problem:
+        """The problem with the few test cases that are kept, when all is done."""
+        cases = [] if self._work.fault is not None else self._record.test_cases()
+        found = self._searching.findings if self._searching else None
+        rating = found.rating.with_merits(self._proposed) if found else Rating()
+        return kept_suite(self.problem, cases, self._held, self._judging.cards, rating)
 
     def _may_take(self) -> bool:
         if self._work.fault is not None or self._taken > self._record.last_that_counts():
@@ -173,6 +186,8 @@ class Examination:
         self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates))
         if self._searching is not None:
             self._searching.keep(case)
+        if self.keeps_suite and case.size <= LARGEST_CHOSEN:
+            self._held.append(case)
 
     def _is_searchable(self) -> bool:
         return self._may_look and self.sources >= Sources.FEEDBACK and self.planned > 0
@@ -208,4 +223,5 @@ class Examination:
         return max(1, min(INPUTS_A_ROUND, int(left / each)))
 
     def _propose(self, proposal: Proposal) -> None:
+        self._proposed[self._taken] = Merit(mutants=proposal.mutants)
         self._ask_oracles(proposal.input, proposal.candidates)

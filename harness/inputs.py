@@ -103,9 +103,9 @@ def further_calls(problem: Problem, seed: int) -> Iterator[TestInput]:
 def _from_example(problem: Problem, example: Example) -> TestInput:
     if problem.kind == "function":
         known = None if example.output is msgspec.UNSET else Answer(decode(example.output))
-        return TestInput(EXAMPLE, args=tuple(decode(example.input)), known=known)
-    given = isinstance(example.output, str)
-    return TestInput(EXAMPLE, stdin=as_bytes(example.input), known=Answer(as_bytes(example.output)) if given else None)
+        return TestInput(EXAMPLE, args=tuple(decode(example.input)), known=known, beyond=example.beyond)
+    known = Answer(as_bytes(example.output)) if isinstance(example.output, str) else None
+    return TestInput(EXAMPLE, stdin=as_bytes(example.input), known=known, beyond=example.beyond)
 
 
 def as_bytes(text: str) -> bytes:

@@ -79,6 +79,10 @@ class OracleRecord:
         last = self.last_that_counts()
         return {index: shown.drop for index, shown in sorted(self._shown.items()) if index <= last}
 
+    def test_cases(self) -> list[int]:
+        """The inputs that count and became test cases, in order."""
+        return [index for index, drop in self.settled().items() if drop is None]
+
     def proposal(self) -> ProposedComparison | None:
         """A comparison under which the oracles would disagree less, if there is one."""
         return self._disagreements.proposal(self.settled())

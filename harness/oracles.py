@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine import Outcome, Status
+from engine.inside.values import dumps
 from harness.compare import Comparison
 from harness.inputs import Answer, TestInput
 from harness.problems import Problem
@@ -50,6 +51,13 @@ class TestCase:
     def accepts(self, actual: Answer) -> bool:
         """Whether an actual answer is the expected one."""
         return self.comparison.agree(self.expected.content, actual.content)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the input and the expected answer."""
+        if self.input.args is None:
+            return len(self.input.stdin) + len(self.expected.content)
+        return len(dumps(list(self.input.args))) + len(dumps(self.expected.content))
 
 
 def answer_of(problem: Problem, outcome: Outcome) -> Answer | None:

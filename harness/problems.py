@@ -16,6 +16,7 @@ from harness.compare import Comparison, ComparisonKind, shows_decimals
 from harness.errors import BadRow
 from harness.stated_comparison import faults as comparison_faults
 from harness.stated_comparison import meant_by
+from harness.strength import Strength
 from harness.verdicts import Verdict
 
 MIB = 1 << 20
@@ -25,16 +26,36 @@ TIME_LENIENCY = 2.0
 TIME_FLOOR_S = 0.5
 
 
-class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An input that comes with the problem.
 
     Attributes:
         input: text of stdin, or a list of arguments in the tagged JSON of ``engine.inside.values``.
         output: what is printed or returned, likewise; may be missing. Null is None for a function, missing for stdin.
+        beyond: whether a limit hit on it is not held against a candidate (``harness.inputs.TestInput``).
+        provenance: where a test case that was kept is from; for people, not used.
     """
 
     input: Any
     output: Any = msgspec.UNSET
+    beyond: bool = False
+    provenance: str | None = None
+
+
+class SuiteFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of examples that are a kept suite (``harness.suite``).
+
+    Attributes:
+        strength: theirs.
+        chosen_from: how many test cases there were.
+        left_out: those that could not be kept, by reason.
+        not_rejected: ids of the rejected candidates that fail on none of the examples.
+    """
+
+    strength: Strength
+    chosen_from: int
+    left_out: dict[str, int]
+    not_rejected: tuple[str, ...]
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +94,7 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         memory_limit_mib: memory of a run, interpreter included.
         comparison: how answers are compared: a kind of ``harness.compare.Comparison`` or a whole one; if it does not
             say, ``tokens`` for printed output and ``value`` for returned values.
+        suite: of a problem whose examples were kept by ``verify``; not used.
         title, difficulty, note: for people; not used.
     """
 
@@ -86,6 +108,7 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_limit_mib: int = 1024
     comparison: str | Comparison | None = None
     examples: tuple[Example, ...] = ()
+    suite: SuiteFacts | None = None
     title: str | None = None
     difficulty: str | int | float | None = None
     note: str | None = None
@@ -119,6 +142,11 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def program(self, source: str) -> Program:
         """A source of this problem as a program."""
         return Program(source, self.language, self.entry)
+
+    def to_json(self) -> dict[str, Any]:
+        """The row, as plain JSON data."""
+        row = {name: value for name, value in msgspec.to_builtins(self).items() if value is not None}
+        return row | ({"comparison": self.comparison.to_json()} if isinstance(self.comparison, Comparison) else {})
 
 
 def parse_row(text: str, file: str, line: int) -> Problem:

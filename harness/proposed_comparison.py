@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from harness.compare import Comparison
 
 
@@ -27,7 +25,7 @@ class ProposedComparison:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data; the comparison as a problem row states it."""
         return {
-            "comparison": msgspec.to_builtins(self.comparison),
+            "comparison": self.comparison.to_json(),
             "explains": self.explains,
             "disagreements": self.disagreements,
         }

@@ -13,11 +13,13 @@ from harness.oracles import TestCase, answer_of, why_failed
 from harness.problems import Candidate, Problem
 from harness.showing import shown_bytes, shown_value
 from harness.strength import Strength
-from harness.verdicts import Counterexample, Verdict, VerdictRow, failure_of
+from harness.verdicts import REJECTIONS, Counterexample, Verdict, VerdictRow, failure_of
 
 # A candidate that used up a limit this often, or whose answers made the checker do so, is not run on the remaining test
 # cases: its verdict stands already.
 EXHAUSTIONS_ALLOWED = 3
+# Bytes of a test case that a card may hold whole.
+LARGEST_HELD = 1 << 20
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
 
 
@@ -28,6 +30,7 @@ class _Failure:
     counterexample: Counterexample | None
     detail: str
     input: TestInput
+    whole: TestCase | None  # None if too large to be held
 
 
 @dataclass(slots=True)
@@ -107,6 +110,18 @@ class Scorecard:
         failure = self._first_failure_within(cases[-1]) if cases else None
         return failure.input if failure is not None and failure.counterexample is not None else None
 
+    def failing_case(self, cases: Sequence[int]) -> TestCase | None:
+        """The first test case it fails, if it fails one that can be held; ``cases`` as for :meth:`row`."""
+        failure = self._first_failure
+        return failure.whole if failure is not None and failure.case in cases else None
+
+    def rejecting(self, cases: Sequence[int]) -> frozenset[int]:
+        """Those of the test cases that it fails, as far as it was run; ``cases`` as for :meth:`row`."""
+        if self._final:
+            return frozenset(cases)
+        last = self._last_that_counts()
+        return frozenset(case for case in cases if case <= last and self._verdicts.get(case) in REJECTIONS)
+
     def row(self, cases: Sequence[int], strength: Strength, dropped_inputs: dict[str, int], remark: str) -> VerdictRow:
         """The verdict.
 
@@ -178,7 +193,8 @@ class Scorecard:
             detail = why_failed(outcome)
         blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
         counterexample = self._counterexample(case, outcome) if blames_input else None
-        return _Failure(case.index, verdict, counterexample, detail, case.input)
+        whole = case if case.size <= LARGEST_HELD else None
+        return _Failure(case.index, verdict, counterexample, detail, case.input, whole)
 
     def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:
         expected, provenance = case.expected.content, case.input.provenance

@@ -20,7 +20,7 @@ from harness.many_calls import Glimpse, Look, looks
 from harness.mutants import some_mutants
 from harness.oracles import TestCase, settle
 from harness.problems import Problem
-from harness.strength import UNRATED, Strength, small_suite, strength
+from harness.strength import UNRATED, Merit, Rating, Strength, strength
 from harness.time_rule import candidate_limits
 
 MUTANTS = 40
@@ -41,10 +41,12 @@ class Proposal:
     Attributes:
         candidates: those it is for, by place; None for all. What one candidate is caught with says nothing of the
             others, which have been looked at too, and must not count for them.
+        mutants: those that it kills, by number, as far as is known.
     """
 
     input: TestInput
     candidates: frozenset[int] | None = None
+    mutants: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,11 @@ class Findings:
 
     Attributes:
         strength: of the test cases there are, and the proposals for all.
-        suite: indexes of a few test cases that are as strong as all of them.
+        rating: of the test cases there are.
     """
 
     strength: Strength
-    suite: tuple[int, ...]
+    rating: Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ def _rated(
     [shown] = yield from looks([oracle], [case.input for case in cases], problem.limits)
     sound = [case for case, glimpse in zip(cases, shown.glimpses, strict=True) if glimpse and _accepts(case, glimpse)]
     if not sound:
-        return Findings(UNRATED, ())
+        return Findings(UNRATED, Rating())
     mutated = _chosen_mutants(problem, seed)
     limits = replace(problem.limits, cpu_time=max(_MUTANT_CPU_S, _MUTANT_MULTIPLE * shown.cpu_s))
     seen = yield from looks(mutated, [case.input for case in sound], limits)
@@ -149,24 +151,18 @@ def _rated(
     alive = set(range(len(mutated))).difference(*killed)
     taken, branches = yield from _covered(oracle, sound, problem.limits)
 
-    kills_of_all = list(killed)
+    merits = {case.index: Merit(took, kills) for case, took, kills in zip(sound, taken, killed, strict=True)}
+    found = list(merits.values())
     for number in range(ROUNDS_FOR_MUTANTS):
         made = (yield from rounds.get(number)) if alive else None
         if made is None:
             break
         for place, kills in (yield from _killed(mutated, sorted(alive), made, limits)).items():
             alive -= kills
-            kills_of_all.append(kills)
-            propose(Proposal(replace(made.inputs[place], provenance="feedback")))
+            found.append(Merit(mutants=kills))
+            propose(Proposal(replace(made.inputs[place], provenance="feedback"), mutants=frozenset(kills)))
 
-    achieved: list[set[Hashable]] = [
-        {*((0, mutant) for mutant in kills), *((1, branch) for branch in took)}
-        for kills, took in zip(killed, taken, strict=True)
-    ]
-    return Findings(
-        strength(taken, branches, kills_of_all, len(mutated)),
-        tuple(sound[place].index for place in small_suite(achieved)),
-    )
+    return Findings(strength(found, branches, len(mutated)), Rating(branches, len(mutated), merits))
 
 
 def _accepts(case: TestCase, glimpse: Glimpse | None) -> bool:

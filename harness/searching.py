@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from engine import Outcome, Status
-from engine.inside.values import dumps
 from harness.asking import Ask, Conversation
 from harness.inputs import TestInput
 from harness.oracles import TestCase
@@ -15,7 +14,7 @@ from harness.problems import Problem
 from harness.search import Findings, Proposal, search
 from harness.work import Run, Work
 
-# Bytes of the input and answer of a test case that a search works with.
+# Bytes of a test case that a search works with.
 _LARGEST_SEARCHED = 1 << 14
 
 
@@ -41,7 +40,7 @@ class Searching:
 
     def keep(self, case: TestCase) -> None:
         """Give a test case to a search that has not begun."""
-        if self._steps is None and _size(case) <= _LARGEST_SEARCHED:
+        if self._steps is None and case.size <= _LARGEST_SEARCHED:
             self._cases.append(case)
 
     @property
@@ -82,9 +81,3 @@ class Searching:
 
     def _end(self, findings: Findings) -> None:
         self.findings = findings
-
-
-def _size(case: TestCase) -> int:
-    given = case.input.stdin if case.input.args is None else dumps(list(case.input.args))
-    expected = case.expected.content
-    return len(given) + len(expected if isinstance(expected, bytes) else dumps(expected))

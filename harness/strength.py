@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,52 @@ class Strength:
 UNRATED = Strength(None, None)
 
 
-def strength(
-    taken: Iterable[AbstractSet[Hashable]], branches: int, killed: Iterable[AbstractSet[Hashable]], mutants: int
-) -> Strength:
+@dataclass(frozen=True, slots=True)
+class Merit:
+    """What a test case does for a rating.
+
+    Attributes:
+        branches: of the oracle that it takes.
+        mutants: of the oracle that it kills, by number.
+    """
+
+    branches: AbstractSet[Hashable] = frozenset()
+    mutants: AbstractSet[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The merits of test cases.
+
+    Attributes:
+        branches, mutants: of the oracle, how many there are in all.
+        merits: by the index of the test case.
+    """
+
+    branches: int = 0
+    mutants: int = 0
+    merits: Mapping[int, Merit] = field(default_factory=dict)
+
+    def with_merits(self, more: Mapping[int, Merit]) -> Rating:
+        """This rating with the merits of further test cases."""
+        return replace(self, merits={**self.merits, **more})
+
+    def strength(self, cases: Iterable[int]) -> Strength:
+        """That of the suite of these test cases, by index."""
+        merits = [self.merits.get(case, Merit()) for case in cases]
+        return strength(merits, self.branches, self.mutants)
+
+
+def strength(merits: Sequence[Merit], branches: int, mutants: int) -> Strength:
     """The strength of a suite.
 
     Args:
-        taken, killed: for each test case, the branches it takes and the mutants it kills.
+        merits: of its test cases.
         branches, mutants: how many there are in all.
     """
-    return Strength(_share(taken, branches), _share(killed, mutants))
+    return Strength(
+        _share((merit.branches for merit in merits), branches), _share((merit.mutants for merit in merits), mutants)
+    )
 
 
 def _share(found: Iterable[AbstractSet[Hashable]], of: int) -> float | None:

@@ -29,7 +29,7 @@ def verdict_rows(
         strength: of the test cases.
     """
     settled = record.settled()
-    cases = [index for index, drop in settled.items() if drop is None]
+    cases = record.test_cases()
     remark = _why_cut_short(record, work, len(settled))
     about_oracles, about_checker = record.about_oracles(), record.about_checker()
     if work.fault is not None:

@@ -26,6 +26,10 @@ class Verdict(StrEnum):
     SANDBOX_ERROR = "sandbox_error"
 
 
+# That a candidate is wrong, and by its own fault.
+REJECTIONS = frozenset(Verdict) - {Verdict.ACCEPTED, Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR}
+
+
 def failure_of(status: Status) -> Verdict:
     """The verdict on a run that did not end ok.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, Unpack
 
 from engine import Determinism, InvalidProgram, Limits, Outcome, Program
 from harness.examination import Examination
@@ -43,7 +44,42 @@ class Executor(Protocol):
         """Start a run."""
 
 
+class Options(TypedDict, total=False):
+    """Those of :func:`judge` that say how a problem is judged."""
+
+    seed: int
+    budget: float | None
+    planned: int
+    sources: Sources
+    shrink: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A problem that is finished.
+
+    Attributes:
+        rows: one a candidate, in the order of the problem.
+        suite: the problem with the test cases that are kept (``harness.suite``); None if none are to be kept.
+    """
+
+    rows: list[VerdictRow]
+    suite: Problem | None
+
+
 def verify(
+    problems: Iterable[Problem],
+    engine: Executor,
+    *,
+    on_run: Callable[[Outcome], None] | None = None,
+    **options: Unpack[Options],
+) -> Iterator[VerdictRow]:
+    """The rows of :func:`judge`, one after the other."""
+    for judged in judge(problems, engine, on_run=on_run, **options):
+        yield from judged.rows
+
+
+def judge(
     problems: Iterable[Problem],
     engine: Executor,
     *,
@@ -52,8 +88,9 @@ def verify(
     planned: int = PLANNED_INPUTS,
     sources: Sources = ALL_SOURCES,
     shrink: bool = False,
+    keeps_suites: bool = False,
     on_run: Callable[[Outcome], None] | None = None,
-) -> Iterator[VerdictRow]:
+) -> Iterator[Judged]:
     """Judge every candidate of every problem.
 
     Args:
@@ -65,11 +102,11 @@ def verify(
         sources: where inputs may come from.
         shrink: whether counterexamples are made minimal (``harness.shrinking``), which takes some 40 more runs for each
             rejected candidate; not where the budget is spent.
+        keeps_suites: whether to keep a few test cases of each problem.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
-        A row a candidate, problems in the order they came and candidates in the order of their problem, as soon as
-        the problem and all before it are finished.
+        The problems in the order they came, each as soon as it and all before it are finished.
 
     Raises:
         SandboxUnavailable: from the engine; nothing is run without its walls.
@@ -82,16 +119,20 @@ def verify(
         failing = examination.failing_inputs()
         return with_minimal_counterexamples(engine, examination.problem, rows, failing, seed, on_run)
 
-    scheduler = _Scheduler(iter(problems), engine, lambda problem: Examination(problem, seed, budget, planned, sources))
+    def judged(examination: Examination) -> Judged:
+        return Judged(rows_of(examination), examination.suite() if keeps_suites else None)
+
+    def examine(problem: Problem) -> Examination:
+        return Examination(problem, seed, budget, planned, sources, keeps_suites)
+
+    scheduler = _Scheduler(iter(problems), engine, examine)
     try:
         while scheduler.fill():
-            for examination in scheduler.finished():
-                yield from rows_of(examination)
+            yield from map(judged, scheduler.finished())
             outcome = scheduler.wait()
             if outcome is not None and on_run is not None:
                 on_run(outcome)
-        for examination in scheduler.finished():
-            yield from rows_of(examination)
+        yield from map(judged, scheduler.finished())
     finally:
         scheduler.cancel()
 

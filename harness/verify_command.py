@@ -19,9 +19,10 @@ from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
 from harness.row_output import partial_path, row_output
+from harness.suite import nothing_kept
 from harness.tally import Tally
-from harness.verify import verify
-from harness.verify_on_cores import verify_on_cores
+from harness.verify import Judged, judge
+from harness.verify_on_cores import lost_rows, verify_on_cores
 
 # For a problem: programs that take seconds for an input would else take hours for all that are planned.
 BUDGET_S = 20.0
@@ -39,6 +40,7 @@ class Options:
         workers: sandboxes, or None for one a core.
         compare: how problems whose rows do not say it are compared, or None for the usual way.
         as_json: verdicts on stdout, whatever ``output`` is, and no summary.
+        suites: the file for the test cases that are kept, or None to keep none.
 
     Raises:
         BadRequest: options that cannot be meant.
@@ -53,19 +55,35 @@ class Options:
     as_json: bool
     compare: Comparison | None = None
     shrink: bool = True
+    suites: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.budget > 0:
             raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
-        if self.output is not None and self.problems.exists():
-            for written in (self.output, partial_path(self.output)):
-                if written.is_file() and written.samefile(self.problems):
-                    raise BadRequest(f"-o {self.output}: would overwrite the problems")
+        for option, path in (("-o", self.output), ("--suites", self.suites)):
+            if path is not None and _would_overwrite(path, self.problems):
+                raise BadRequest(f"{option} {path}: would overwrite the problems")
+        if self.output is not None and self.suites is not None and _same_place(self.output, self.suites):
+            raise BadRequest(f"--suites {self.suites}: is where the verdicts go")
+
+    @property
+    def partial_files(self) -> list[Path]:
+        """Where what has been written so far is, while the work lasts."""
+        partial = [partial_path(path) for path in (self.output, self.suites) if path is not None]
+        return [path for path in partial if path.exists()]
 
     @property
     def rows_on_stdout(self) -> bool:
         """Whether stdout is for verdicts."""
         return self.as_json or self.output is None
+
+
+def _would_overwrite(path: Path, kept: Path) -> bool:
+    return any(_same_place(written, kept) for written in (path, partial_path(path)) if written.is_file())
+
+
+def _same_place(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other))
 
 
 @dataclass(slots=True)
@@ -108,8 +126,8 @@ def execute(options: Options) -> ExitStatus:
         try:
             _judge(options, file, problems, tally)
         except KeyboardInterrupt:
-            left = partial_path(options.output) if options.output else None
-            rest = f": the verdicts so far are in {left}" if left and left.exists() else ""
+            left = " and ".join(map(str, options.partial_files))
+            rest = f": what was written so far is in {left}" if left else ""
             raise Interrupted(f"interrupted{rest}") from None
     if not options.as_json:
         stream = sys.stderr if options.rows_on_stdout else sys.stdout
@@ -124,6 +142,7 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tall
     draw_bar = sys.stderr.isatty() and not (options.rows_on_stdout and sys.stdout.isatty())
     with (
         row_output(options.output, options.rows_on_stdout) as write,
+        row_output(options.suites, to_stdout=False) as write_suite,
         progress(tally.line, lambda: file.position, file.size, draw_bar) as refresh,
     ):
 
@@ -131,13 +150,27 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tall
             tally.count_runs(more)
             refresh()
 
-        judge = partial(
-            verify, seed=options.seed, budget=options.budget, planned=options.planned, shrink=options.shrink
+        judge_as_asked = partial(
+            judge,
+            seed=options.seed,
+            budget=options.budget,
+            planned=options.planned,
+            shrink=options.shrink,
+            keeps_suites=options.suites is not None,
         )
-        rows = verify_on_cores(problems, Engine, judge, workers=options.workers, on_runs=on_runs)
+        finished = verify_on_cores(
+            problems, Engine, judge_as_asked, lost=_lost, workers=options.workers, on_runs=on_runs
+        )
         # However the block is left, nothing of the work is left behind.
-        with closing(rows):
-            for row in rows:
-                write(row.to_json())
-                tally.count_row(row)
+        with closing(finished):
+            for judged in finished:
+                for row in judged.rows:
+                    write(row.to_json())
+                    tally.count_row(row)
+                if judged.suite is not None:
+                    write_suite(judged.suite.to_json())
                 refresh()
+
+
+def _lost(problem: Problem, why: str) -> list[Judged]:
+    return [Judged(lost_rows(problem, why), nothing_kept(problem))]

@@ -15,7 +15,7 @@ from harness.problems import Problem
 from harness.processes import Tell, Work, in_processes
 from harness.strength import UNRATED
 from harness.verdicts import Verdict, VerdictRow
-from harness.verify import Executor, verify
+from harness.verify import Executor
 
 # With fewer problems for each there are fewer processes: to start one more, and to wait in the end for the one that is
 # last, costs more than it gains. On 2 busy cores, 2 problems a process took 1.1 times as long as they all in one
@@ -24,15 +24,13 @@ FEWEST_PROBLEMS_A_PROCESS = 4
 # How often a process says how many runs it made.
 NEWS_EVERY_S = 0.2
 
-Rows = list[VerdictRow]
 
-
-class Verify(Protocol):
-    """``harness.verify.verify`` with its options given."""
+class Judge[Row](Protocol):
+    """``harness.verify.judge`` or ``verify`` with its options given."""
 
     def __call__(
         self, problems: Iterable[Problem], engine: Executor, *, on_run: Callable[[Outcome], None] | None
-    ) -> Iterator[VerdictRow]:
+    ) -> Iterator[Row]:
         """Judge every candidate of every problem."""
 
 
@@ -43,22 +41,23 @@ class OpenEngine(Protocol):
         """An engine of so many sandboxes."""
 
 
-def verify_on_cores(
+def verify_on_cores[Row](
     problems: Iterable[Problem],
     open_engine: OpenEngine,
-    judge: Verify = verify,
+    judge: Judge[Row],
     *,
+    lost: Callable[[Problem, str], list[Row]],
     workers: int | None = None,
     on_runs: Callable[[int], None],
-) -> Generator[VerdictRow]:
-    """The rows of :func:`harness.verify.verify`, in its order, the same for any number of processes.
+) -> Generator[Row]:
+    """What ``judge`` yields, in its order, the same for any number of processes.
 
-    A process that dies loses nothing: its problem is judged again, by another. If several die on one problem, its
-    candidates get ``sandbox_error``.
+    A process that dies loses nothing: its problem is judged again, by another.
 
     Args:
         problems: taken lazily, a bounded number ahead.
-        judge: a ``functools.partial`` of :func:`harness.verify.verify`, for its options.
+        judge: goes to other processes by ``dill``.
+        lost: what is said of a problem on which several processes died, and why they did.
         workers: sandboxes at one time, in all; None for one a core. There are never more processes than cores.
         on_runs: called with how many more runs were made, now and then, on the caller's thread.
 
@@ -77,26 +76,26 @@ def verify_on_cores(
         return
     shares = [sandboxes // processes + (place < sandboxes % processes) for place in range(processes)]
     workplaces = [partial(_judging, open_engine, share, judge) for share in shares]
-    with closing(in_processes(itertools.chain(first, coming), workplaces, lost=_lost, on_told=on_runs)) as judged:
+    with closing(in_processes(itertools.chain(first, coming), workplaces, lost=lost, on_told=on_runs)) as judged:
         for rows in judged:
             yield from rows
 
 
 @contextmanager
-def _judging(open_engine: OpenEngine, workers: int, judge: Verify) -> Iterator[Work[Problem, Rows]]:
+def _judging[Row](open_engine: OpenEngine, workers: int, judge: Judge[Row]) -> Iterator[Work[Problem, list[Row]]]:
     with open_engine(workers=workers) as engine:
         yield partial(_rows, engine, judge)
 
 
-def _rows(engine: Executor, judge: Verify, problem: Problem, tell: Tell) -> Rows:
+def _rows[Row](engine: Executor, judge: Judge[Row], problem: Problem, tell: Tell) -> list[Row]:
     runs = _Runs(tell)
     rows = list(judge([problem], engine, on_run=runs.count))
     runs.tell()
     return rows
 
 
-def _lost(problem: Problem, why: str) -> Rows:
-    """What is said of a problem on which processes die."""
+def lost_rows(problem: Problem, why: str) -> list[VerdictRow]:
+    """The verdicts on candidates of a problem on which processes die: ``sandbox_error``."""
     return [
         VerdictRow(
             problem=problem.id,

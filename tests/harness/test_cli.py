@@ -96,6 +96,9 @@ def rows_of(text: str) -> list[dict[str, Any]]:
         (["verify", "PROGRAM", "-o", "absent/out.jsonl"], "absent/out.jsonl: No such file"),
         (["verify", "PROGRAM", "-o", "."], "."),
         (["verify", "PROGRAM", "-o", "PROGRAM"], "overwrite"),
+        (["verify", "PROGRAM", "--suites", "PROGRAM"], "--suites"),
+        (["verify", "PROGRAM", "--suites", "absent/suites.jsonl"], "absent/suites.jsonl: No such file"),
+        (["verify", "PROGRAM", "-o", "same", "--suites", "./same"], "--suites same: is where"),
         (["doctor", "extra"], "extra"),
     ],
 )
@@ -242,6 +245,26 @@ def test_verify_writes_rows_to_a_file_and_a_summary(tmp_path: Path, capfd: pytes
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_verify_keeps_suites_that_it_reads_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    wrong = {"id": "c", "source": "print(1)"}
+    path = judging(
+        stdin_row(oracles=[ECHO], candidates=[wrong], title="Echo"),
+        function_row(id="p2", oracles=["def f(x): return x"], candidates=[]),
+        folder=tmp_path,
+    )
+    suites = tmp_path / "suites.jsonl"
+    assert cli.main(["verify", path, "--suites", str(suites), "--json", "--inputs", "0"]) == 0
+    assert [row["candidate"] for row in rows_of(capfd.readouterr().out)] == ["c"]
+    echo, identity = rows_of(suites.read_text())
+    assert [(example["input"], example["output"]) for example in echo["examples"]] == [("1\n", "1\n"), ("2\n", "2\n")]
+    assert (echo["title"], echo["comparison"]["kind"], echo["candidates"]) == ("Echo", "tokens", [])
+    assert identity["examples"][0] == {"input": [1], "output": 1, "provenance": "example"}
+    again = judging(echo | {"candidates": [wrong]}, identity, folder=tmp_path)
+    assert cli.main(["verify", again, "--json", "--inputs", "0"]) == 0
+    [row] = rows_of(capfd.readouterr().out)
+    assert (row["verdict"], row["test_cases"]) == ("wrong_answer", 2)
+
+
 def test_verify_proposes_a_comparison_and_uses_it_when_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     up, down = "print(*range(3), sep='\\n')", "print(*range(2, -1, -1), sep='\\n')"
     row = stdin_row(oracles=[up, down], examples=[{"input": ""}], candidates=[{"id": "c", "source": down}])
@@ -347,11 +370,15 @@ def test_verify_leaves_the_old_file_alone_when_cut_off(
         stdin_row(id="stop", examples=[{"input": "stop"}]),
         folder=tmp_path,
     )
-    assert cli.main(["verify", path, "-o", str(output)]) == 130
+    suites = tmp_path / "suites.jsonl"
+    assert cli.main(["verify", path, "-o", str(output), "--suites", str(suites)]) == 130
     assert output.read_text() == "old"
+    assert not suites.exists()
+    assert [row["id"] for row in rows_of((tmp_path / "suites.jsonl.partial").read_text())][:2] == ["p0", "p1"]
     assert [row["problem"] for row in rows_of((tmp_path / "out.jsonl.partial").read_text())][:3] == ["p0", "p1", "p2"]
     [line] = capfd.readouterr().err.splitlines()
     assert "out.jsonl.partial" in line
+    assert "suites.jsonl.partial" in line
 
 
 def test_doctor(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

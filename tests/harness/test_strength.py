@@ -8,18 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.strength import Strength, small_suite, strength
+from harness.strength import Merit, Rating, Strength, small_suite, strength
 
 
 def test_a_rating_is_shares_of_unions() -> None:
-    rating = strength([{1, 2}, {2, 3}], 4, [{"a"}, set()], 3)
+    rating = strength([Merit({1, 2}, {0}), Merit({2, 3})], 4, 3)
     assert rating == Strength(0.75, 0.3333)
     assert rating.to_json() == {"branch_coverage": 0.75, "mutants_killed": 0.3333}
 
 
 def test_of_nothing_there_is_no_share() -> None:
-    assert strength([set()], 0, [], 0) == Strength(None, None)
-    assert strength([], 2, [], 2) == Strength(0.0, 0.0)
+    assert strength([Merit()], 0, 0) == Strength(None, None)
+    assert strength([], 2, 2) == Strength(0.0, 0.0)
+
+
+def test_a_few_test_cases_are_rated_by_their_own_merits() -> None:
+    rating = Rating(2, 2, {3: Merit({1}, {0}), 5: Merit({2})}).with_merits({9: Merit(mutants={1})})
+    assert rating.strength([3]) == Strength(0.5, 0.5)
+    assert rating.strength([5, 9, 10]) == Strength(0.5, 0.5)
+    assert rating.strength([3, 5, 9]) == Strength(1.0, 1.0)
 
 
 @pytest.mark.parametrize(

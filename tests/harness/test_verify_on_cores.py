@@ -21,8 +21,8 @@ from problem_rows import problem, stdin_row, write_rows
 from engine import Engine, SandboxUnavailable, cgroup
 from harness.problems import Problem
 from harness.verdicts import VerdictRow
-from harness.verify import verify
-from harness.verify_on_cores import FEWEST_PROBLEMS_A_PROCESS, verify_on_cores
+from harness.verify import judge, verify
+from harness.verify_on_cores import FEWEST_PROBLEMS_A_PROCESS, lost_rows, verify_on_cores
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
@@ -55,9 +55,14 @@ def problems(count: int, *sources: str) -> Iterator[Problem]:
 
 
 def judged(count: int, *sources: str, workers: int | None = None, open_engine: Any = Engine, **told: Any) -> Any:
-    judge = partial(verify, planned=0, seed=3)
+    judging = partial(verify, planned=0, seed=3)
     return verify_on_cores(
-        problems(count, *sources), open_engine, judge, workers=workers, on_runs=told.get("on_runs", lambda _: None)
+        problems(count, *sources),
+        open_engine,
+        judging,
+        lost=lost_rows,
+        workers=workers,
+        on_runs=told.get("on_runs", lambda _: None),
     )
 
 
@@ -92,6 +97,24 @@ def test_a_process_killed_in_the_middle_changes_no_row(expected: list[str]) -> N
 
     assert as_written(judged(ENOUGH, on_runs=kill_one)) == expected
     assert killed == 2
+
+
+def test_suites_come_from_the_processes_too() -> None:
+    def suites(workers: int) -> list[str]:
+        keep = partial(judge, planned=0, keeps_suites=True)
+        finished = verify_on_cores(
+            problems(ENOUGH),
+            Engine,
+            keep,
+            lost=lambda *_: pytest.fail("a problem was lost"),
+            workers=workers,
+            on_runs=lambda _: None,
+        )
+        return [json.dumps(judged.suite.to_json()) for judged in finished]
+
+    in_two = suites(CORES)
+    assert [json.loads(row)["id"] for row in in_two] == [f"p{index}" for index in range(ENOUGH)]
+    assert suites(1) == in_two
 
 
 def test_every_run_is_counted() -> None:
@@ -132,7 +155,12 @@ def deadly(problems: Any, engine: Any, *, on_run: Any) -> Iterator[VerdictRow]:
 def test_a_problem_that_kills_processes_is_a_fault_of_ours() -> None:
     rows = list(
         verify_on_cores(
-            problems(ENOUGH, DOUBLE, "print(42)"), SubprocessEngine, deadly, workers=2, on_runs=lambda _: None
+            problems(ENOUGH, DOUBLE, "print(42)"),
+            SubprocessEngine,
+            deadly,
+            lost=lost_rows,
+            workers=2,
+            on_runs=lambda _: None,
         )
     )
     verdicts = {row.problem: [] for row in rows}
