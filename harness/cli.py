@@ -128,7 +128,8 @@ def fuzz(
 
     Either name a problem file, or the programs in files of their own: semi-instruct fuzz --oracle right.py --candidate
     mine.py --example input.txt. What is shown was run in fresh sandboxes, and all oracles agree on it. Exit status 0 if
-    no difference was found; 1 if one was; 2 if what was given cannot be used, or the oracles agree on no input at all.
+    no difference was found; 1 if one was; 2 if what was given cannot be used, or the oracles agree on no input at all;
+    3 if a fault of ours left something unsearched.
     """
     asked = Asked(problems, problem, candidate or (), oracle or (), example or (), entry, format_file)
     return fuzz_command.execute(fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json))

@@ -12,6 +12,6 @@ class ExitStatus(IntEnum):
     BAD_INPUT = 2
     """Wrong usage or bad input; one line on stderr says what."""
     UNTRUSTED = 3
-    """The sandbox cannot be trusted here; one line on stderr says which wall, why, and the remedy."""
+    """The sandbox cannot be trusted here, or processes of ours died; stderr says which wall or what, and why."""
     INTERRUPTED = 130
     BROKEN_PIPE = 141

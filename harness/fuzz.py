@@ -60,6 +60,7 @@ class Finding:
         test_cases: those of them that the oracles agreed on.
         dropped_inputs: the others, by reason.
         detail: why there were not more, if something cut the search short.
+        fault: of ours, for which the candidate was not searched; empty if it was.
     """
 
     problem: Problem
@@ -70,6 +71,19 @@ class Finding:
     test_cases: int
     dropped_inputs: dict[str, int]
     detail: str
+    fault: str = ""
+
+    @classmethod
+    def unsearched(cls, problem: Problem, candidate: Candidate, fault: str) -> Finding:
+        """The finding of a search that a fault of ours prevented."""
+        return cls(problem, candidate, None, None, 0, 0, {}, "", fault)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """On the smallest input found, or on us; None if there is nothing to blame."""
+        if self.fault:
+            return Verdict.SANDBOX_ERROR
+        return self.difference.row.verdict if self.difference else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data, as ``fuzz --json`` writes it."""
@@ -77,14 +91,14 @@ class Finding:
         return {
             "problem": self.problem.id,
             "candidate": self.candidate.id,
-            "difference": row is not None,
-            "verdict": row.verdict.value if row else None,
+            "difference": None if self.fault else row is not None,
+            "verdict": self.verdict.value if self.verdict else None,
             "counterexample": row.counterexample.to_json() if row and row.counterexample else None,
             "found_by": self.found_on.provenance if self.found_on else None,
             "inputs": self.inputs,
             "test_cases": self.test_cases,
             "dropped_inputs": self.dropped_inputs,
-            "detail": "; ".join(filter(None, (row.detail if row else "", self.detail))),
+            "detail": "; ".join(filter(None, (row.detail if row else "", self.detail, self.fault))),
         }
 
 

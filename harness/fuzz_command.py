@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
 
-from engine import Engine, Outcome
+from engine import Engine
 from harness import fuzz_report
 from harness.errors import BadRequest, Interrupted
 from harness.exit_status import ExitStatus
 from harness.formats import Format, infer, text_of
-from harness.fuzz import Finding, Search, Settings
+from harness.fuzz import Finding, Settings
+from harness.fuzz_on_cores import News, fuzz_on_cores
 from harness.fuzz_request import Asked, Wanted, given_format, wanted
 from harness.progress import progress
 from harness.row_output import partial_path, row_output
@@ -63,15 +65,15 @@ class _Tally:
     candidates: int = 0
     differences: int = 0
     untested: int = 0  # candidates of problems on whose inputs the oracles never agreed
+    unsearched: int = 0  # candidates that a fault of ours prevented us from searching
     runs: int = 0
-    searching: Search | None = None
+    latest: News | None = None
 
     def line(self) -> str:
         done = f"{self.candidates} candidates searched, {self.differences} differ, {self.runs} sandboxes"
-        if self.searching is None:
+        if self.latest is None:
             return done
-        problem = one_line(self.searching.problem.id)
-        return f"{done}; {problem}: {self.searching.tried} inputs, {self.searching.valid} test cases"
+        return f"{done}; {one_line(self.latest.problem)}: {self.latest.tried} inputs, {self.latest.valid} test cases"
 
 
 def execute(options: Options) -> ExitStatus:
@@ -100,6 +102,8 @@ def execute(options: Options) -> ExitStatus:
         left = partial_path(options.output) if options.output else None
         rest = f": the rows so far are in {left}" if left and left.exists() else ""
         raise Interrupted(f"interrupted{rest}") from None
+    if tally.unsearched:
+        return ExitStatus.UNTRUSTED
     if tally.untested:
         return ExitStatus.BAD_INPUT
     return ExitStatus.FAILED if tally.differences else ExitStatus.DONE
@@ -111,18 +115,17 @@ def _search(options: Options, problems: Iterator[Wanted], settings: Settings, ta
     bar = sys.stderr.isatty() and not sys.stdout.isatty()
     with (
         row_output(options.output, options.as_json) as write,
-        Engine() as engine,
         progress(tally.line, lambda: tally.candidates, 0, bar) as refresh,
     ):
 
-        def on_run(outcome: Outcome) -> None:
-            del outcome
-            tally.runs += 1
+        def on_news(news: News) -> None:
+            tally.runs += news.runs
+            tally.latest = news
             refresh()
 
-        for each in chain([first], problems):
-            tally.searching = Search(each.problem, each.candidates, engine, settings, on_run)
-            for finding in tally.searching.findings():
+        # However the block is left, nothing of the work is left behind.
+        with closing(fuzz_on_cores(chain([first], problems), Engine, settings, on_news)) as findings:
+            for finding in findings:
                 _count(tally, finding)
                 write(finding.to_json())
                 if not options.as_json:
@@ -130,12 +133,15 @@ def _search(options: Options, problems: Iterator[Wanted], settings: Settings, ta
 
 
 def _count(tally: _Tally, finding: Finding) -> None:
+    name = one_line(f"{finding.problem.id} {finding.candidate.id}")
     tally.candidates += 1
     tally.differences += finding.difference is not None
-    if finding.difference is None and not finding.test_cases:
+    if finding.fault:
+        tally.unsearched += 1
+        print(f"{name}: not searched: {finding.fault}", file=sys.stderr)
+    elif finding.difference is None and not finding.test_cases:
         tally.untested += 1
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(finding.dropped_inputs.items()))
-        name = one_line(f"{finding.problem.id} {finding.candidate.id}")
         print(f"{name}: nothing tested: the oracles agree on no input ({reasons or 'none known'})", file=sys.stderr)
 
 

@@ -41,6 +41,8 @@ def report(finding: Finding, console: Console) -> None:
 
 def _headline(finding: Finding) -> str:
     name = one_line(f"{finding.problem.id} {finding.candidate.id}")
+    if finding.fault:
+        return f"{name}: not searched: {finding.fault}"
     tried = f"{finding.inputs} inputs tried, {finding.test_cases} of them test cases"
     if finding.difference is None:
         why = f"; {finding.detail}" if finding.detail else ""

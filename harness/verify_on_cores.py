@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing
 from functools import partial
 from typing import Protocol
 
 from engine import Outcome
+from harness.cores import OpenEngine, RunCounter, shared_out, with_engine
 from harness.problems import Problem
-from harness.processes import Tell, Work, in_processes
+from harness.processes import Tell, in_processes
 from harness.strength import UNRATED
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import Executor
@@ -21,8 +19,6 @@ from harness.verify import Executor
 # last, costs more than it gains. On 2 busy cores, 2 problems a process took 1.1 times as long as they all in one
 # process, 4 as long, 6 took 0.82 times.
 FEWEST_PROBLEMS_A_PROCESS = 4
-# How often a process says how many runs it made.
-NEWS_EVERY_S = 0.2
 
 
 class Judge[Row](Protocol):
@@ -34,16 +30,9 @@ class Judge[Row](Protocol):
         """Judge every candidate of every problem."""
 
 
-class OpenEngine(Protocol):
-    """``engine.Engine``, or what stands for it; goes to other processes by ``dill``."""
-
-    def __call__(self, *, workers: int) -> AbstractContextManager[Executor]:
-        """An engine of so many sandboxes."""
-
-
 def verify_on_cores[Row](
     problems: Iterable[Problem],
-    open_engine: OpenEngine,
+    open_engine: OpenEngine[Executor],
     judge: Judge[Row],
     *,
     lost: Callable[[Problem, str], list[Row]],
@@ -64,31 +53,20 @@ def verify_on_cores[Row](
     Raises:
         SandboxUnavailable: from an engine, once.
     """
-    cores = len(os.sched_getaffinity(0))
-    sandboxes = workers or cores
-    coming = iter(problems)
-    most = min(sandboxes, cores)
-    first = list(itertools.islice(coming, FEWEST_PROBLEMS_A_PROCESS * most)) if most > 1 else []
-    processes = len(first) // FEWEST_PROBLEMS_A_PROCESS
-    if processes < 2:
-        with open_engine(workers=sandboxes) as engine:
-            yield from judge(itertools.chain(first, coming), engine, on_run=lambda _: on_runs(1))
+    shares = shared_out(problems, FEWEST_PROBLEMS_A_PROCESS, workers)
+    if len(shares.sandboxes) == 1:
+        with open_engine(workers=shares.sandboxes[0]) as engine:
+            yield from judge(shares.items, engine, on_run=lambda _: on_runs(1))
         return
-    shares = [sandboxes // processes + (place < sandboxes % processes) for place in range(processes)]
-    workplaces = [partial(_judging, open_engine, share, judge) for share in shares]
-    with closing(in_processes(itertools.chain(first, coming), workplaces, lost=lost, on_told=on_runs)) as judged:
+    work = partial(_rows, judge)
+    workplaces = [partial(with_engine, open_engine, share, work) for share in shares.sandboxes]
+    with closing(in_processes(shares.items, workplaces, lost=lost, on_told=on_runs)) as judged:
         for rows in judged:
             yield from rows
 
 
-@contextmanager
-def _judging[Row](open_engine: OpenEngine, workers: int, judge: Judge[Row]) -> Iterator[Work[Problem, list[Row]]]:
-    with open_engine(workers=workers) as engine:
-        yield partial(_rows, engine, judge)
-
-
-def _rows[Row](engine: Executor, judge: Judge[Row], problem: Problem, tell: Tell) -> list[Row]:
-    runs = _Runs(tell)
+def _rows[Row](judge: Judge[Row], engine: Executor, problem: Problem, tell: Tell) -> list[Row]:
+    runs = RunCounter(tell)
     rows = list(judge([problem], engine, on_run=runs.count))
     runs.tell()
     return rows
@@ -112,24 +90,3 @@ def lost_rows(problem: Problem, why: str) -> list[VerdictRow]:
         )
         for candidate in problem.candidates
     ]
-
-
-class _Runs:
-    """Counts runs, and tells them now and then."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._untold = 0
-        self._told_at = time.monotonic()
-
-    def count(self, _: Outcome) -> None:
-        """One more."""
-        self._untold += 1
-        if time.monotonic() - self._told_at >= NEWS_EVERY_S:
-            self.tell()
-
-    def tell(self) -> None:
-        """Tell those not told yet."""
-        self._tell(self._untold)
-        self._untold = 0
-        self._told_at = time.monotonic()

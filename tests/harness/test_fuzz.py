@@ -166,6 +166,9 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) ->
     """A folder of files, and commands that use the engine of all tests."""
 
     class Shared:
+        def __init__(self, workers: int) -> None:
+            pass
+
         def __enter__(self) -> Engine:
             return engine
 
@@ -291,7 +294,7 @@ def test_ctrl_c_leaves_the_rows_so_far(
     def interrupted(_: Search) -> list[Finding]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.fuzz_command.Search.findings", interrupted)
+    monkeypatch.setattr("harness.fuzz.Search.findings", interrupted)
     assert fuzz("two.jsonl", "-o", "rows.jsonl") == 130
     assert "rows.jsonl.partial" in capsys.readouterr().err
     assert not (programs / "rows.jsonl").exists()
