@@ -71,7 +71,15 @@ def as_written(rows: Any) -> list[str]:
 
 
 def pool_processes(parent: int | None = None) -> list[psutil.Process]:
-    return [child for child in psutil.Process(parent).children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(parent).children() if "spawn_main" in " ".join(command_line(child))]
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Empty when the process has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # or a zombie, which is one of these
+        return []
 
 
 @pytest.fixture(scope="module")
