@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import sys
 import threading
 import traceback
 from collections import deque
@@ -311,6 +312,8 @@ def _portable(error: Exception) -> Exception:
 
 
 def _leave(*_: object) -> None:
+    # Where it is lost, as in a callback of the garbage collector, nothing is said of it; the parent does not wait long.
+    sys.unraisablehook = lambda _: None
     raise SystemExit
 
 
