@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -48,6 +49,10 @@ def work(item: Any, tell: Tell) -> Any:
     what, argument = item
     match what:
         case "nap":
+            time.sleep(argument)
+        case "nap in the garbage collector":
+            gc.callbacks.append(lambda *_: gc.callbacks.clear() or time.sleep(argument))
+            gc.collect()
             time.sleep(argument)
         case "tell":
             tell(argument)

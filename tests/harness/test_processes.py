@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -115,17 +116,25 @@ def test_workplaces_are_closed_when_all_is_done(tmp_path: Path) -> None:
 
 
 WORKS_LONG = """
-import os, pool_work
+import sys, pool_work
 from harness.processes import in_processes
-for result in in_processes([("nap", 0)] * 4 + [("nap", 1000)] * 2, [pool_work.workplace] * 2, lost=None):
+for result in in_processes([("nap", 0)] * 4 + [(sys.argv[1], 1000)] * 2, [pool_work.workplace] * 2, lost=None):
     print("working", flush=True)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_processes_end_with_their_parent(how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "work"),
+    [
+        (signal.SIGKILL, "nap"),
+        (signal.SIGTERM, "nap"),
+        (signal.SIGINT, "nap"),
+        (signal.SIGINT, "nap in the garbage collector"),
+    ],
+)
+def test_processes_end_with_their_parent(how: signal.Signals, work: str) -> None:
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
-    command = [sys.executable, "-c", WORKS_LONG]
+    command = [sys.executable, "-c", WORKS_LONG, work]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
     ) as parent:
@@ -135,6 +144,7 @@ def test_processes_end_with_their_parent(how: signal.Signals) -> None:
             assert parent.stdout.readline() == b"working\n"
         processes = psutil.Process(parent.pid).children(recursive=True)
         assert len(processes) >= 2
+        time.sleep(patient(0.5))  # so that they work
         if how is signal.SIGINT:
             os.killpg(parent.pid, how)  # as a terminal does
         else:
