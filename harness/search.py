@@ -29,7 +29,7 @@ ROUNDS_FOR_MUTANTS = 3  # the first of these
 INPUTS_A_ROUND = 100
 # Of a round, inputs that candidates are run on whatever a look says; and those of which a look has been wrong.
 _UNLOOKED = 1
-_UNLOOKED_OF_SUSPECTS = 12
+_UNLOOKED_OF_SUSPECTS = 25
 # A mutant that loops for ever is to cost little: so many CPU seconds, or times what the oracle takes for all inputs.
 _MUTANT_CPU_S = 0.5
 _MUTANT_MULTIPLE = 3

@@ -28,6 +28,7 @@ from harness.showing import plain_value
 from harness.shrinking import RUNS, Shrinker
 from harness.text_reduction import simpler
 from harness.verdicts import Verdict
+from harness.verify import verify
 
 
 class Replaying:
@@ -360,3 +361,13 @@ def test_what_calls_have_in_common(known: list[Any], fine: list[Any], not_fine: 
     assert domain is not None
     assert [each for each in fine if not belongs(domain, each)] == []
     assert [each for each in not_fine if belongs(domain, each)] == []
+
+
+def test_a_problem_may_have_a_name_that_utf_8_has_no_bytes_for(engine: Engine) -> None:
+    source = "n = int(input())\nassert n < 6, n\nprint(n)"
+    changes = {"examples": [{"input": "5\n"}, {"input": "70000\n"}], "candidates": [{"id": "c", "source": source}]}
+    one = problem(stdin_row(id="p\ud800", oracles=["print(int(input()))"], **changes))
+    [row] = verify([one], engine, shrink=True)
+    assert row.counterexample is not None
+    assert row.counterexample.input == "6\n"
+    assert row.detail == "exit code 1: AssertionError: 6"  # of the counterexample, not of what was met first
