@@ -11,7 +11,7 @@ from typing import Self
 class Cancellation:
     """Given to a run, it ends that run from any thread, at once and with all of its processes.
 
-    The outcome of a run that was cancelled is ``sandbox_error`` with the detail ``cancelled`` and says nothing about the
+    The outcome of a run that was cancelled is ``sandbox_error`` with the detail ``cancelled`` and says nothing of the
     program. A run that had ended before keeps its own outcome. Close it, or use it as a context, when the run is over.
     """
 
