@@ -36,8 +36,8 @@ class File(BaseModel):
     model_config = ConfigDict(strict=True)
 
     content: str
-    name: str = Field(
-        default="", description="a path relative to the run's folder; the first file is main.py without one"
+    name: str | None = Field(
+        default=None, description="a path relative to the run's folder; the first file is main.py without one"
     )
     encoding: Literal["utf8", "base64", "hex"] = "utf8"
 
@@ -65,8 +65,8 @@ class ExecuteRequest(BaseModel):
     language: str = Field(max_length=100)
     version: str = Field(max_length=256, description="a semver range; * for any")
     files: list[File] = Field(min_length=1)
-    stdin: str = ""
-    args: list[str] = Field(default_factory=list)
+    stdin: str | None = None
+    args: list[str] | None = None
     compile_timeout: Milliseconds = Field(
         default=_COMPILE_MS, description="milliseconds; Python has no stage of compilation"
     )
@@ -169,15 +169,15 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
         cpu_s = service.granted_seconds("run_cpu_time", body.run_cpu_time / 1000)
     memory = service.granted_bytes("run_memory_limit", body.run_memory_limit if body.run_memory_limit > 0 else None)
     contents = [_content(number, file) for number, file in enumerate(body.files)]
-    main, *others = (file.name for file in body.files)
+    main, *others = (file.name or "" for file in body.files)
     files = dict(zip(others, contents[1:], strict=True))
     if len(files) < len(others) or main in files:
         raise Unusable("files: expected a name of its own for each")
     return Work(
         program=Program(contents[0]),
         limits=Limits(cpu_time=cpu_s, wall_time=wall_s, memory=memory),
-        stdin=body.stdin.encode(),
-        luggage=luggage.pack(files, (), body.args, main or None),
+        stdin=(body.stdin or "").encode(),
+        luggage=luggage.pack(files, (), body.args or (), main or None),
     )
 
 
