@@ -16,7 +16,7 @@ from harness.errors import BadRequest
 from harness.exit_status import ExitStatus
 from harness.serve.settings import Settings
 
-_NEEDED = ("fastapi", "prometheus_client", "uvicorn")
+_NEEDED = ("fastapi", "httptools", "prometheus_client", "uvicorn")
 _SHORTEST_TOKEN = 16
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from engine import Engine, Limits, Program, SandboxUnavailable, Status
 from harness.serve.app import application
 from harness.serve.health import Health
+from harness.serve.http_protocol import BoundedHeadProtocol
 from harness.serve.metrics import Metrics
 from harness.serve.pool import Pool, Ticket
 from harness.serve.refusals import Refusal
@@ -61,6 +62,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         SandboxUnavailable: nothing is served without the walls.
     """
     log = LogWriter(sys.stderr)
+    logging.basicConfig(level=logging.WARNING, handlers=[_Remarks(log)], force=True)
     try:
         with listener, Engine(settings.workers, allow_degraded=settings.allow_degraded) as engine:
             _serve(settings, listener, engine, log)
@@ -108,10 +110,9 @@ def python_version(engine: Engine) -> str:
 
 
 def _configuration(app: ASGIApp) -> uvicorn.Config:
-    quiet = logging.getLogger("uvicorn")
-    quiet.setLevel(logging.ERROR)
     return uvicorn.Config(
         app,
+        http=BoundedHeadProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -121,6 +122,18 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_S,
         backlog=_BACKLOG,
     )
+
+
+class _Remarks(logging.Handler):
+    """Puts what libraries remark among our own lines; as they word it, without what they would fill in."""
+
+    def __init__(self, log: LogWriter) -> None:
+        super().__init__()
+        self._lines = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        self._lines.write("remark", logger=record.name, level=record.levelname, text=str(record.msg), error=error)
 
 
 class _Server(uvicorn.Server):

@@ -6,7 +6,8 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter
@@ -116,15 +117,16 @@ class _PooledEngine:
         def pass_on(done: Future[Done]) -> None:
             with self._lock:
                 self._open.discard(ticket)
-            if done.cancelled():
-                outcome.set_exception(_Stopped())
-            elif isinstance(error := done.exception(), Refusal):
-                outcome.set_result(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
-            elif error is not None:
-                outcome.set_exception(error)
-            else:
-                note(self._facts, done.result())
-                outcome.set_result(done.result().outcome)
+            with suppress(InvalidStateError):  # given up by who asked
+                if done.cancelled():
+                    outcome.set_exception(_Stopped())
+                elif isinstance(error := done.exception(), Refusal):
+                    outcome.set_result(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
+                elif error is not None:
+                    outcome.set_exception(error)
+                else:
+                    note(self._facts, done.result())
+                    outcome.set_result(done.result().outcome)
 
         ticket.future.add_done_callback(pass_on)
         return outcome
