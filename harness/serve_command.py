@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 import psutil
 
-from engine import InvalidProgram, Limits
+from engine import Engine, InvalidProgram, Limits
 from engine.limits import MIB
 from harness.errors import BadRequest
 from harness.exit_status import ExitStatus
+from harness.serve.listening import listen
 from harness.serve.settings import Settings
 
 _NEEDED = ("fastapi", "httptools", "prometheus_client", "uvicorn")
@@ -61,14 +63,18 @@ def execute(options: Options) -> ExitStatus:
         raise BadRequest(
             f"--host {options.host}: whoever reaches it could run programs; give --token-file FILE, or use 127.0.0.1"
         )
-    from harness.serve.server import listen, serve
-
     settings = _settings(options, host, token)
     try:
         listener = listen(settings)
     except (OSError, OverflowError) as error:
         raise BadRequest(f"cannot listen on {host}, port {options.port}: {error}") from None
-    serve(settings, listener)
+    with listener, ThreadPoolExecutor(max_workers=1) as starter:
+        # Sandboxes start while this process reads its libraries.
+        starting = starter.submit(Engine, settings.workers, allow_degraded=settings.allow_degraded)
+        from harness.serve.server import serve
+
+        with starting.result() as engine:
+            serve(settings, listener, engine)
     return ExitStatus.DONE
 
 

@@ -49,8 +49,7 @@ class Question:
     @classmethod
     def of(cls, case: Case, chance: Random) -> Question:
         """The case, in our words or, if they can say it all, in another's."""
-        plain = case.statuses == {Status.OK} and case.program.entry is None and isinstance(case.program.source, str)
-        if not plain or case.stdout is None or chance.random() > _PISTON_AND_FUSION:
+        if case.name != "honest" or chance.random() > _PISTON_AND_FUSION:  # only ours can say all limits
             return cls(case, "/v1/run", _own(case))
         if chance.random() < 0.5:
             return cls(case, "/run_code", _sandbox_fusion(case))

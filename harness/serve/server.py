@@ -18,6 +18,7 @@ from engine import Engine, Limits, Program, SandboxUnavailable, Status
 from harness.serve.app import application
 from harness.serve.health import Health
 from harness.serve.http_protocol import BoundedHeadProtocol
+from harness.serve.listening import BACKLOG
 from harness.serve.metrics import Metrics
 from harness.serve.pool import Pool, Ticket
 from harness.serve.refusals import Refusal
@@ -27,45 +28,25 @@ from harness.serve.settings import Settings
 from harness.serve.verification import Verifier
 from harness.serve.work import Done, Work
 
-_BACKLOG = 4096
 _KEEP_ALIVE_S = 30
 _PROBE_EVERY_S = 1.0
 _AFTER_DRAIN_S = 5
 _VERSION = Program("import platform\nprint(platform.python_version(), end='')")
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A socket on the address of the settings.
-
-    Raises:
-        OSError: somebody else has it, or it is no address of this machine.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-        listener.listen(_BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def serve(settings: Settings, listener: socket.socket) -> None:
+def serve(settings: Settings, listener: socket.socket, engine: Engine) -> None:
     """Serve until SIGTERM or SIGINT; then let what is under way end, for ``drain_s`` at most.
 
     Args:
-        listener: where to serve; closed at the end.
+        listener: where to serve; stays the caller's to close, as the engine does.
 
     Raises:
-        SandboxUnavailable: nothing is served without the walls.
+        SandboxUnavailable: the sandbox does not run a small program.
     """
     log = LogWriter(sys.stderr)
     logging.basicConfig(level=logging.WARNING, handlers=[_Remarks(log)], force=True)
     try:
-        with listener, Engine(settings.workers, allow_degraded=settings.allow_degraded) as engine:
-            _serve(settings, listener, engine, log)
+        _serve(settings, listener, engine, log)
     finally:
         log.close()
 
@@ -120,7 +101,7 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
     )
 
 
