@@ -133,7 +133,7 @@ def killed_and_started_again() -> list[Claim]:
     for _ in range(3):
         with Server() as server:
             for _ in range(_ALIVE):
-                server.in_background("/run_code", code(ENDLESS))
+                server.in_background("/run_code", code(ENDLESS, run_timeout=60))
             until(lambda server=server: server.load()["waiting"] > _ALIVE // 2)
             children, groups = server.descendants(), server.groups()
             server.end(signal.SIGKILL)

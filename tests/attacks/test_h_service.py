@@ -113,7 +113,7 @@ def test_h03_killed_with_a_hundred_runs_alive() -> None:
     before = Host.look()
     with Server("--workers", "2", "--queue", "200") as server:
         for _ in range(100):
-            server.in_background("/run_code", code(ENDLESS))
+            server.in_background("/run_code", code(ENDLESS, run_timeout=60))
         assert until(lambda: server.load()["waiting"] == 98, 20)
         children, groups = server.descendants(), server.groups()
         assert len([each for each in children if each.name() == "nsjail"]) == 2

@@ -49,7 +49,7 @@ def test_what_does_not_finish_in_time_is_refused_and_not_judged() -> None:
 def test_killed_in_mid_load_it_leaves_nothing_and_starts_again() -> None:
     with Server("--workers", "2") as server:
         for _ in range(20):
-            server.in_background("/run_code", code(ENDLESS))
+            server.in_background("/run_code", code(ENDLESS, run_timeout=60))
         assert until(lambda: server.load()["waiting"] >= 10)
         children, groups = server.descendants(), server.groups()
         assert children
