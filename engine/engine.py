@@ -129,6 +129,8 @@ class Engine:
         ran = vain = 0
         # Whatever ended all idle workers at once is no fault of the run: a fresh one comes after as many attempts.
         while ran < _ATTEMPTS and vain <= self.workers:
+            if cancellation is not None and cancellation.cancelled:
+                return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)
             try:
                 outcome = self._take().run(program, stdin, arguments, limits, conditions, cancellation)
                 self._give_back()

@@ -75,7 +75,7 @@ def _try(strategy: st.SearchStrategy[Case], examples: int, number: int, found: B
         answer = case.call(timeout=60)
         try:
             case.validate_response(answer, checks=list(_CHECKS))
-        except Exception as failure:  # collected, so that one does not hide the others
+        except (Exception, BaseExceptionGroup) as failure:  # collected, so that one does not hide the others
             found.failures.append(f"{case.method} {case.path} {answer.status_code}: {failure}"[:2000])
 
     check()
