@@ -115,7 +115,7 @@ class Asking:
 
     def __init__(self, url: str, body: Any, **more: Any) -> None:
         self._answer: httpx.Response | Exception | None = None
-        self.seconds = 0.0
+        self.ended_at = 0.0
         self._thread = threading.Thread(target=self._ask, args=(url, body), kwargs=more, daemon=True)
         self._thread.start()
 
@@ -126,12 +126,11 @@ class Asking:
         return self._answer
 
     def _ask(self, url: str, body: Any, **more: Any) -> None:
-        started = time.monotonic()
         try:
             self._answer = httpx.post(url, json=body, timeout=patient(60), verify=False, **more)
         except Exception as error:  # told to whoever asks for the answer
             self._answer = error
-        self.seconds = time.monotonic() - started
+        self.ended_at = time.monotonic()
 
 
 def until[T](look: Callable[[], T], seconds: float = 10.0) -> T:

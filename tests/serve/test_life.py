@@ -41,7 +41,7 @@ def test_what_does_not_finish_in_time_is_refused_and_not_judged() -> None:
         assert until(lambda: server.load()["waiting"] == 2)
         started = time.monotonic()
         assert server.end() == 0
-        assert time.monotonic() - started < patient(6)
+        assert time.monotonic() - started < patient(30)
         assert [each.answer().status_code for each in asked] == [504, 504, 503]
         assert all("retry-after" in each.answer().headers for each in asked)
 
