@@ -30,7 +30,8 @@ def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(sour
         assert engine.run(Program("print(2)")).stdout == b"2\n"
         assert list(engine._alive) == [worker]
         assert engine.discarded_workers == 0
-        programs = [each for each in psutil.Process().children(recursive=True) if each.uids().real != os.geteuid()]
+        below = psutil.Process(worker.pid).children(recursive=True)
+        programs = [each for each in below if each.uids().real != os.geteuid()]
         assert len(programs) <= 1  # the sandbox of the next run
 
 
