@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,4 +51,6 @@ def _environment() -> Environment:
     # Nothing is escaped: what comes out is read by a model, not by a browser.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters["python"] = repr
+    environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    environment.filters["arguments"] = lambda arguments: ", ".join(map(repr, arguments))
     return environment
