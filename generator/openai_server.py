@@ -178,5 +178,5 @@ def _wait_s(attempt: int, said: str | None) -> float:
             return min(_LONGEST_WAIT_S, max(0.0, float(said)))
     except ValueError:
         pass
-    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * (1 << attempt))
     return longest * (0.5 + random.random() / 2)  # noqa: S311  nothing secret is drawn

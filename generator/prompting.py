@@ -25,7 +25,7 @@ def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, 
     Args:
         name: of the file, without ``.md``.
         folder: where the files are; a copy of ours can be edited.
-        values: what is filled in.
+        values: what is filled in. A message that is then empty is left out.
 
     Raises:
         PromptUnusable: the file is missing, is no prompt, or wants a value that it is not given.
@@ -38,12 +38,23 @@ def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, 
     if len(parts) < 3:
         raise PromptUnusable(f"{path}: expected headings `# system`, `# user` or `# assistant`, each on its own line")
     try:
-        return tuple(
+        filled = [
             Message(role, _environment().from_string(text).render(values).strip())
             for role, text in zip(parts[1::2], parts[2::2], strict=True)
-        )
+        ]
     except TemplateError as error:
         raise PromptUnusable(f"{path}: {error}") from None
+    return _joined([message for message in filled if message.content])
+
+
+def _joined(said: list[Message]) -> tuple[Message, ...]:
+    """What one role says twice in a row is one message: some chat templates want them to take turns."""
+    joined: list[Message] = []
+    for message in said:
+        if joined and joined[-1].role == message.role:
+            message = Message(message.role, f"{joined.pop().content}\n\n{message.content}")
+        joined.append(message)
+    return tuple(joined)
 
 
 @cache

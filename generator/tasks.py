@@ -14,6 +14,8 @@ from generator.schemas import input_list
 # Longer text is cut where it is shown to a model.
 LONGEST_SHOWN = 600
 _MOST_EXAMPLES = 2
+_MOST_RIGHT = 5
+_MOST_WRONG = 3
 
 FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
 FOR_CODE = Sampling(temperature=0.7, max_tokens=512)
@@ -124,6 +126,8 @@ class Tasks:
             edge: ask for edge cases.
         """
         told = feedback or Feedback()
+        known_right = [example.input for example in natural.shown]
+        right = [*known_right, *(one for one in _short(told.valid) if one not in known_right)][:_MOST_RIGHT]
         asked = messages(
             "inputs",
             self.prompts,
@@ -131,9 +135,8 @@ class Tasks:
             entry=natural.entry,
             arity=natural.arity,
             count=count,
-            examples=[] if told.valid else [example.input for example in natural.shown],
-            valid=_short(told.valid)[:_MOST_EXAMPLES],
-            invalid=[wrong for wrong in told.invalid if len(str(wrong.input)) <= LONGEST_SHOWN],
+            right=right,
+            invalid=[wrong for wrong in told.invalid if len(str(wrong.input)) <= LONGEST_SHOWN][:_MOST_WRONG],
             mutants=told.mutants,
             edge=edge,
         )
