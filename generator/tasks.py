@@ -17,8 +17,8 @@ _MOST_EXAMPLES = 2
 _MOST_RIGHT = 5
 _MOST_WRONG = 3
 
-FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
-FOR_CODE = Sampling(temperature=0.7, max_tokens=512)
+FOR_INPUTS = Sampling(temperature=0.7, max_tokens=256)
+FOR_CODE = Sampling(temperature=0.7, max_tokens=448)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,8 @@ class Tasks:
 
     def pairs(self, natural: NaturalCode, count: int, seed: int) -> Request:
         """Ask for an instruction and code that can be read, so many times."""
-        return Request(self._about("pair", natural, examples=natural.shown[:1]), count, seed, FOR_CODE)
+        prompt = "pair" if natural.entry is None else "pair_of_function"
+        return Request(self._about(prompt, natural, examples=natural.shown[:1]), count, seed, FOR_CODE)
 
     def programs(self, natural: NaturalCode, count: int, seed: int) -> Request:
         """Ask for an input program and a validator, so many times."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from textwrap import dedent
 
 # At the start of a line; what stands after it names the language.
 _FENCE = re.compile(r"^[ \t]{0,3}(`{3,})[ \t]*([^`\n]*)$", re.MULTILINE)
@@ -77,4 +78,4 @@ def fenced(text: str) -> Fenced:
 
 
 def _block(fence: re.Match[str], content: str, is_closed: bool) -> Block:
-    return Block(fence[2].strip().lower(), content.rstrip() + "\n", is_closed)
+    return Block(fence[2].strip().lower(), dedent(content).rstrip() + "\n", is_closed)

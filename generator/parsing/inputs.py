@@ -9,7 +9,7 @@ from typing import Any
 from generator.model import Finish, Text
 from generator.parsing.fences import fenced
 from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.text import general_fault
+from generator.parsing.text import LONGEST, general_fault
 
 _OPENING = "[{"
 # Places in a text from which JSON is tried; a text of brackets alone would else take for ever.
@@ -41,9 +41,9 @@ def inputs_in(text: Text, arity: int | None) -> Parsed[InputList]:
         arity: how many arguments a function takes; None for texts of stdin.
     """
     fault = general_fault(text)
-    if fault not in (None, Fault.DEGENERATE):
+    if fault not in (None, Fault.DEGENERATE, Fault.TOO_LONG):
         return Parsed(fault=fault)
-    content = _data_of(text.content)
+    content = _data_of(text.content[:LONGEST])
     found = _first_json(content)
     if found is None:
         # Of a list that ends in endless repetition, what came before is as good as any other.

@@ -158,7 +158,24 @@ PARSERS: dict[str, Callable[[Text], Parsed[object]]] = {
     "instructions": instructions_in,
 }
 # 100,000 tokens of one character, and of what parsers have trouble with.
-ENDLESS = ["a", " ", "\n", "[", "{", '"', "\\", "`", "```\n", "```python\n", "(", "-", "9", "1.\n", '{"inputs":', "\x00"]
+ENDLESS = [
+    "a",
+    " ",
+    "\n",
+    "[",
+    "{",
+    '"',
+    "\\",
+    "`",
+    "```\n",
+    "```python\n",
+    "(",
+    "-",
+    "9",
+    "1.\n",
+    '{"inputs":',
+    "\x00",
+]
 
 
 FRONTS = {
