@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_every_prompt_file_has_a_task() -> None:
         for request in made.values():
             roles = [message.role for message in request.messages]
             assert roles[:2] == ["system", "user"]
-            assert all(one != other for one, other in zip(roles, roles[1:], strict=False))
+            assert all(one != other for one, other in pairwise(roles))
 
 
 def test_right_inputs_are_shown_as_the_answer_that_is_wanted() -> None:
