@@ -14,13 +14,18 @@ from generator.parsing.pairs import Pair, pair_in
 from generator.parsing.sources import is_documented
 from generator.tasks import Failure, NaturalCode, Tasks
 from harness.generation.meter import Meter, MeteredModel
+from harness.generation.natural import with_inputs
 from harness.generation.plan import Plan
+from harness.generation.trying import Sandbox, tried
+from harness.generation.typed import inputs_by_types
 from harness.problems import Candidate, Problem
 from harness.verdicts import REJECTIONS, Verdict, VerdictRow
 from harness.verify import Executor, Judged, judge
 
 # Rejected candidates that are given back in a round, those that passed most first.
 _REPAIRED = 2
+# Calls by the types that the model gave.
+_TYPED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Pairs:
         texts: samples and repairs that were asked for.
         doubles: pairs whose code an earlier one has too.
         pairs: those that were verified, repairs last.
+        typed: calls by the types that the model gave, and how many of them were valid.
         suite: the problem with the test cases that are kept.
     """
 
@@ -59,6 +65,7 @@ class Pairs:
     texts: int = 0
     doubles: int = 0
     pairs: list[VerifiedPair] = field(default_factory=list)
+    typed: tuple[int, int] = (0, 0)
     suite: Problem | None = None
 
 
@@ -93,6 +100,7 @@ class Pairing:
         """
         request = self._tasks.pairs(self._natural, self._plan.samples, self._seed("pairs"))
         fresh = self._sampled(request)
+        self._add_typed([pair.code for pair in fresh])
         self._verify(fresh, [None] * len(fresh), "sample")
         for turn in range(self._plan.repairs):
             if any(one.accepted for one in self._found.pairs):
@@ -105,6 +113,14 @@ class Pairing:
         self._found.texts += len(read)
         self._found.faults.update(one.fault.value for one in read if one.fault)
         return self._fresh([one.value for one in read if one.value])
+
+    def _add_typed(self, codes: list[str]) -> None:
+        """What the types say is an input like any other, if the natural code takes it."""
+        proposed = inputs_by_types(self._problem, codes, _TYPED, self._plan.seed)
+        if proposed:
+            result = tried(Sandbox(self._problem, self._engine, self._meter), proposed)
+            self._found.typed = (len(proposed), len(result.valid))
+            self._problem = with_inputs(self._problem, list(result.valid))
 
     def _repair(self, turn: int) -> None:
         failed = [one for one in self._found.pairs if one.row.verdict in REJECTIONS and one.row.counterexample]

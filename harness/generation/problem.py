@@ -35,6 +35,7 @@ class Generated:
             "texts": self.pairs.texts,
             "faults": dict(self.pairs.faults),
             "doubles": self.pairs.doubles,
+            "typed": self.pairs.typed,
             "pairs": [
                 {
                     "instruction": one.pair.instruction,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fake_engine import SubprocessEngine
+from hypothesis import given
 from problem_rows import function_row, problem, stdin_row
 
 from engine import Engine
@@ -18,6 +19,7 @@ from generator.model import Finish, Request, Text
 from harness.generation import Generated, Plan, generate
 from harness.generation.funnel import Funnel
 from harness.generation.meter import Meter
+from harness.generation.typed import inputs_by_types, strategy_by_types
 from harness.problems import Problem
 from harness.verdicts import Verdict
 
@@ -315,3 +317,36 @@ def test_what_was_refused_is_counted() -> None:
     one = made(stdin_problem(), Refusing(lambda _: []), Plan(samples=3))
     assert one.pairs.faults == {"refused": 3}
     assert one.inputs.rounds[0].fault == "refused"
+
+
+def test_types_that_the_model_gives_make_further_calls(engine: Engine) -> None:
+    natural = "def f(a,k):\n    return sorted(a)[:k]"
+    typed = "def f(numbers: list[int], count: int):\n    ordered = sorted(numbers)\n    return ordered[:count]\n"
+    wrong = "def f(numbers: list[int], count: int) -> list[int]:\n    return sorted(set(numbers))[:count]\n"
+    row = problem(function_row(oracles=[natural], examples=[{"input": [[2, 1], 1], "output": [1]}], candidates=[]))
+    model = Scripted(writer([], [pair(typed), pair(wrong)]))
+    [one] = generate([row], model, engine, Plan(0, samples=2, planned=0, repairs=0), Meter())
+    assert one.pairs.typed == (20, 20)
+    assert [each.row.verdict for each in one.pairs.pairs] == [Verdict.ACCEPTED, Verdict.WRONG_ANSWER]
+    strategy = strategy_by_types(row, [natural, typed])
+    assert strategy is not None
+
+    @given(strategy)
+    def each_has_the_types(arguments: tuple[Any, ...]) -> None:
+        numbers, count = arguments
+        assert type(count) is int
+        assert all(type(number) is int for number in numbers)
+
+    each_has_the_types()
+
+
+def test_types_of_the_natural_codes_own_are_left_to_the_harness() -> None:
+    row = problem(function_row(oracles=["def f(n: int):\n    return n"]))
+    assert inputs_by_types(row, ["def f(word: str):\n    return word"], 5, 0) == []
+    assert inputs_by_types(problem(stdin_row()), ["def f(word: str):\n    return word"], 5, 0) == []
+    untyped = problem(function_row(oracles=["def f(n):\n    return n"]))
+    assert inputs_by_types(untyped, ["not python", "def f(n):\n    return n"], 5, 0) == []
+    first = inputs_by_types(untyped, ["def f(n: str):\n    return n"], 5, 7)
+    assert len(first) == 5
+    assert all(isinstance(word, str) for [word] in first)
+    assert inputs_by_types(untyped, ["def f(n: str):\n    return n"], 5, 7) == first
