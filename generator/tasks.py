@@ -18,7 +18,7 @@ _MOST_RIGHT = 5
 _MOST_WRONG = 3
 
 FOR_INPUTS = Sampling(temperature=0.7, max_tokens=256)
-FOR_CODE = Sampling(temperature=0.7, max_tokens=320)
+FOR_CODE = Sampling(temperature=0.5, max_tokens=320)
 
 
 @dataclass(frozen=True, slots=True)
