@@ -2,8 +2,8 @@
 
     python examples/generation_tasks.py ../shared/data/condefects_dev.jsonl tasks.jsonl 40
 
-The natural code of a task is the shortest of its correct programs; tasks whose shortest has more than 800 characters are
-passed over, being too long for small models. The first so many of the others are taken.
+The natural code of a task is the shortest of its correct programs; tasks whose shortest has more than 800 characters
+are passed over, being too long for small models. The first so many of the others are taken.
 """
 
 from __future__ import annotations
