@@ -150,6 +150,9 @@ def generate(
         Path | None, typer.Option("-o", "--output", metavar="PAIRS.jsonl", help="Write a row a problem here.")
     ] = None,
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="Pairs to ask for, each problem.")] = Plan().samples,
+    at_once: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Pairs to ask for at a time, and no more once one is accepted.")
+    ] = Plan().at_once,
     inputs: Annotated[int, typer.Option(metavar="N", min=0, help="Inputs to ask for, in one list.")] = Plan().inputs,
     feedback: Annotated[
         int, typer.Option(metavar="N", min=0, help="Rounds in which the model is told what became of its inputs.")
@@ -176,7 +179,7 @@ def generate(
     The natural code of a problem is its first oracle. Without --model all is taken from the cache, and nothing is asked
     of anybody. Exit status 0 when all is done, however little is accepted; 2 if there were bad rows.
     """
-    plan = Plan(inputs, feedback, edge_cases, programs, samples, repairs, planned, budget, seed)
+    plan = Plan(inputs, feedback, edge_cases, programs, samples, at_once, repairs, planned, budget, seed)
     options = generate_command.Options(
         problems, model, cache, output, plan, limit, lanes, workers, prompts, show, as_json
     )

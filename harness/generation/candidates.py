@@ -22,8 +22,8 @@ from harness.problems import Candidate, Problem
 from harness.verdicts import REJECTIONS, Verdict, VerdictRow
 from harness.verify import Executor, Judged, judge
 
-# Rejected candidates that are given back in a round, those that passed most first.
-_REPAIRED = 2
+# Rejected candidates that are given back in a round: those that passed most.
+_REPAIRED = 1
 # Calls by the types that the model gave.
 _TYPED = 20
 
@@ -98,15 +98,22 @@ class Pairing:
         Raises:
             GeneratorError: see ``MeteredModel.ask``.
         """
-        request = self._tasks.pairs(self._natural, self._plan.samples, self._seed("pairs"))
-        fresh = self._sampled(request)
-        self._add_typed([pair.code for pair in fresh])
-        self._verify(fresh, [None] * len(fresh), "sample")
+        for first in range(0, self._plan.samples, self._plan.at_once):
+            self._sample(first, min(self._plan.at_once, self._plan.samples - first))
+            if any(one.accepted for one in self._found.pairs):
+                break
         for turn in range(self._plan.repairs):
             if any(one.accepted for one in self._found.pairs):
                 break
             self._repair(turn)
         return self._found
+
+    def _sample(self, first: int, count: int) -> None:
+        task = f"pairs from {first}" if first else "pairs"
+        fresh = self._sampled(self._tasks.pairs(self._natural, count, self._seed(task)))
+        if not first:
+            self._add_typed([pair.code for pair in fresh])
+        self._verify(fresh, [None] * len(fresh), f"sample{first}-" if first else "sample")
 
     def _sampled(self, request: Request) -> list[Pair]:
         read = [pair_in(text, self._wanted(request)) for text in self._model.ask(request)]

@@ -15,7 +15,8 @@ class Plan:
         feedback: rounds in which the model is told what became of its inputs.
         edge_cases: a further list of inputs, of edge cases.
         programs: input programs with their validators.
-        samples: pairs of instruction and code.
+        samples: pairs of instruction and code, at most.
+        at_once: samples to ask for at a time; once one is accepted, no more are asked for.
         repairs: rounds in which rejected candidates are given back with a counterexample, as long as none is accepted.
         planned: inputs that the harness itself plans (``harness.planned_inputs``).
         budget: CPU seconds for the verification of a problem, about; None for no such end.
@@ -27,6 +28,7 @@ class Plan:
     edge_cases: int = 0
     programs: int = 0
     samples: int = 8
+    at_once: int = 8
     repairs: int = 1
     planned: int = 40
     budget: float | None = 20.0

@@ -182,7 +182,18 @@ def test_repairs_go_on_for_as_many_rounds_as_planned_and_no_longer_than_needed()
     assert repairs(0) == 0
     assert repairs(3, CLEAN) == 1
     assert repairs(1, MORE_WRONG) == 1
-    assert repairs(2, MORE_WRONG, CLEAN, CLEAN) == 3  # in the second round both that failed are given back
+    assert repairs(2, MORE_WRONG, CLEAN) == 2
+
+
+def test_no_more_samples_are_asked_for_once_one_is_accepted() -> None:
+    batches = iter([[WRONG, MORE_WRONG], [CLEAN, WRONG], ["never asked for"]])
+    model = Scripted(lambda _: [pair(code) for code in next(batches)])
+    one = made(stdin_problem(), model, Plan(0, samples=6, at_once=2, planned=0))
+    assert [request.count for request in model.asked] == [2, 2]
+    assert model.asked[0].seed != model.asked[1].seed
+    assert (one.pairs.texts, one.pairs.doubles) == (4, 1)
+    assert len({each.row.candidate for each in one.pairs.pairs}) == 3
+    assert [each.accepted for each in one.pairs.pairs] == [False, False, True]
 
 
 def test_functions_are_called_with_the_models_arguments(engine: Engine) -> None:
