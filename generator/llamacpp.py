@@ -19,6 +19,8 @@ from generator.model import Finish, Request, Text
 TOGETHER = 8
 # Tokens that the prompt and the texts of a request may have in all.
 CONTEXT = 16_384
+# Characters of a text in a list of inputs.
+LONGEST_STRING = 120
 
 
 class LlamaCpp:
@@ -113,8 +115,21 @@ def _asked(request: Request, count: int, before: int) -> dict[str, Any]:
         "cache_prompt": False,
     }
     if request.schema is not None:
-        asked["response_format"] = {"type": "json_schema", "json_schema": {"schema": request.schema}}
+        asked["response_format"] = {"type": "json_schema", "json_schema": {"schema": _bounded(request.schema)}}
     return asked
+
+
+def _bounded(schema: Any) -> Any:
+    """The schema with an end to every text: small models repeat themselves until they are cut off.
+
+    llama.cpp counts an escape as a character; other makers of grammars refuse escapes where there is a bound.
+    """
+    if isinstance(schema, list):
+        return [_bounded(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    bounded = {name: _bounded(item) for name, item in schema.items()}
+    return {"maxLength": LONGEST_STRING, **bounded} if schema.get("type") == "string" else bounded
 
 
 def _texts(answer: Any, count: int) -> list[Text]:

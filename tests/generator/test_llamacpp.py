@@ -12,6 +12,7 @@ import pytest
 from generator.errors import ModelUnusable
 from generator.llamacpp import LlamaCpp
 from generator.model import Finish, Message, Request, Text
+from generator.schemas import input_list
 
 
 class Server:
@@ -98,3 +99,11 @@ def test_the_name_tells_weights_apart(file: Path) -> None:
 def test_a_missing_file_is_named(file: Path) -> None:
     with pytest.raises(ModelUnusable, match=r"gone\.gguf.*make model"):
         LlamaCpp(file.with_name("gone.gguf"))
+
+
+def test_texts_in_lists_have_an_end(file: Path) -> None:
+    schema = input_list(2, None)
+    LlamaCpp(file, lanes=1).generate([Request((Message("user", "x"),), schema=schema)])
+    sent = servers().asked[0]["response_format"]["json_schema"]["schema"]
+    assert sent["properties"]["inputs"]["items"] == {"type": "string", "maxLength": 120}
+    assert schema == input_list(2, None)
