@@ -1,7 +1,7 @@
-"""What real models wrote is read as a person would read it.
+"""What real models wrote is read today as it was when it was recorded and looked over."""
 
 ``data/real_outputs.jsonl`` has texts of Qwen2.5-Coder-0.5B (4-bit) for the bundled corpus, under several prompts, good
-and bad: what was asked about, the raw text, and what a person says of it.
+and bad: what was asked about, the raw text, and what was found in it when it was recorded.
 """
 
 from __future__ import annotations
