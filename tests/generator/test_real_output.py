@@ -1,4 +1,4 @@
-"""What real models wrote is read today as it was when it was recorded and looked over."""
+"""What real models wrote is read today as it was when it was recorded and looked over.
 
 ``data/real_outputs.jsonl`` has texts of Qwen2.5-Coder-0.5B (4-bit) for the bundled corpus, under several prompts, good
 and bad: what was asked about, the raw text, and what was found in it when it was recorded.
