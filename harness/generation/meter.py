@@ -20,7 +20,6 @@ class Meter:
         texts, tokens: that the model wrote, or the cache had.
         running_s: seconds of all sandboxes, added up.
         runs: programs run.
-        both_s: seconds in which the model wrote and at least one program ran.
     """
 
     started: float = field(default_factory=time.monotonic)
