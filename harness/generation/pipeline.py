@@ -16,7 +16,7 @@ from harness.problems import Problem
 from harness.verify import Executor
 
 # Problems in progress beside those that the model is busy with: their programs run, or they wait for the model.
-_BESIDE = 2
+_BESIDE = 4
 # Problems that are finished and wait for one before them, for each in progress.
 _AHEAD = 2
 

@@ -256,7 +256,7 @@ def test_results_come_in_order_and_little_is_taken_ahead() -> None:
     with SubprocessEngine() as engine:
         coming = generate(problems(), model, engine, Plan(inputs=1, feedback=0, samples=0), Meter())
         assert next(coming).problem.id == "p0"
-        assert len(taken) <= 10
+        assert len(taken) <= 14
         assert [one.problem.id for one in coming] == [f"p{number}" for number in range(1, 30)]
     assert model.most_at_once == 2
 
