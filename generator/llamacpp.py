@@ -38,9 +38,9 @@ class LlamaCpp:
     """
 
     def __init__(self, path: Path, lanes: int | None = None, context: int = CONTEXT) -> None:
-        library = _library()
         if not path.is_file():
             raise ModelUnusable(f"{path}: there is no such file: `make model` gets one, or name another")
+        library = _library()
         self.name = f"gguf:{path.stem}:{_digest(path)}"
         self.lanes = lanes or len(os.sched_getaffinity(0))
         self._free: SimpleQueue[Any] = SimpleQueue()

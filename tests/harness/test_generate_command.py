@@ -100,7 +100,7 @@ def test_rows_and_json_are_for_programs(folder: Path, tmp_path: Path, capsys: py
     [
         ([], "--model: name a model"),
         (["--model", "magic"], "expected llamacpp:FILE.gguf"),
-        (["--model", "llamacpp:/no/such.gguf"], "gguf"),
+        (["--model", "llamacpp:/no/such.gguf"], "/no/such.gguf: there is no such file"),
         (["--cache", "{folder}/texts.sqlite", "--seed", "5"], "the cache has no text of known"),
         (["--cache", "{folder}/empty.sqlite"], "has texts of 0 models"),
         (["--cache", "{folder}/problems.jsonl"], "problems.jsonl"),
