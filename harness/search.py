@@ -27,9 +27,8 @@ MUTANTS = 40
 ROUNDS = 8  # in search of inputs that candidates fail on
 ROUNDS_FOR_MUTANTS = 3  # the first of these
 INPUTS_A_ROUND = 100
-# Of a round, inputs that candidates are run on whatever a look says; and those of which a look has been wrong.
-_UNLOOKED = 1
-_UNLOOKED_OF_SUSPECTS = 25
+# Of a round, inputs for a candidate that a look was wrong about.
+_UNLOOKED = 25
 # A mutant that loops for ever is to cost little: so many CPU seconds, or times what the oracle takes for all inputs.
 _MUTANT_CPU_S = 0.5
 _MUTANT_MULTIPLE = 3
@@ -134,10 +133,8 @@ def search(
         if made is None:
             break
         hopeful = [candidate for candidate in hopeful if not has_failed(candidate)]
-        wanted = {candidate: _spread(len(made.cases), _UNLOOKED_OF_SUSPECTS) for candidate in suspects & {*hopeful}}
-        looked_at = [candidate for candidate in hopeful if candidate not in wanted]
-        wanted |= {candidate: _spread(len(made.cases), _UNLOOKED) for candidate in looked_at}
-        caught = yield from _caught(problem, looked_at, made)
+        wanted = {candidate: _spread(len(made.cases), _UNLOOKED) for candidate in suspects & {*hopeful}}
+        caught = yield from _caught(problem, [each for each in hopeful if each not in wanted], made)
         suspects |= caught.keys()
         wanted |= {candidate: {place} for candidate, place in caught.items()}
         for place, test_input in enumerate(made.inputs):
