@@ -27,7 +27,11 @@ def test_an_unknown_name_says_what_was_expected(name: str) -> None:
         ("openai", "openai:m@http://127.0.0.1:1/v1", "openai"),
     ],
 )
-def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, module: str, name: str, extra: str) -> None:
+def test_a_missing_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, name: str, extra: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.gguf").touch()
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=rf"pip install 'semi-instruct\[{extra}\]'"):
         model_named(name)
