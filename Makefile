@@ -30,7 +30,7 @@ PIP := -m pip --disable-pip-version-check --quiet --no-input
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
 	@echo
-	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --no-shrink -o $(VENV)/demo-verdicts.jsonl
+	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --budget 3 --no-shrink -o $(VENV)/demo-verdicts.jsonl
 	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
 
 # A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.
