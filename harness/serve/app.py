@@ -22,6 +22,7 @@ _ABOUT = (
     "Piston's, and our own. What a program does wrong is an outcome and answered with 200; 5xx are ours."
 )
 _PISTON = "/api/v2/"
+_MOST_FAULTS = 20
 
 
 def application(service: Service, verifier: verification.Verifier, log: LogWriter) -> ASGIApp:
@@ -56,12 +57,20 @@ async def _misshapen(request: Request, error: Exception) -> Response:
     """What does not fit the schema; without the values, which are the client's own."""
     assert isinstance(error, RequestValidationError)
     facts_of(request).why = "Misshapen"
-    faults = [{"loc": list(each["loc"]), "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    faults = [
+        {"loc": [_cut(part) for part in each["loc"]], "msg": each["msg"], "type": each["type"]}
+        for each in error.errors()[:_MOST_FAULTS]
+    ]
     if request.url.path.startswith(_PISTON):
         first = faults[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
         return plain_answer({"message": f"{where}: {first['msg']}"}, 400)
     return plain_answer({"detail": faults}, 422)
+
+
+def _cut(part: str | int) -> str | int:
+    """A part of a path through the body; where it is a key, the client chose it."""
+    return part[:80] if isinstance(part, str) else part
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

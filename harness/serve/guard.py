@@ -24,6 +24,7 @@ OPEN_PATHS = frozenset({"/", "/docs", "/healthz"})
 """What needs no token: two pages without a secret in them, and whether the service is alive."""
 
 _RETRY_S = 1
+_MOST_UNASKED = 1 << 16  # bytes of a body that nothing is done with
 
 
 class Forbidden(Refusal):
@@ -104,7 +105,7 @@ class Guard:
         """Raises: Refusal."""
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._settings.token is None and not is_loopback(_without_port(host)):
+        if self._settings.token is None and not is_loopback(_without_port(host).lower()):
             raise Forbidden(f"this service answers on loopback only, not as {host[:80]!r}")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
@@ -127,11 +128,10 @@ class Guard:
         Raises:
             Refusal: it is too large, too slow, or too much with all others; ClientGone if it never comes whole.
         """
+        most = self._settings.body_bytes if scope["method"] == "POST" else _MOST_UNASKED
         declared = Headers(scope=scope).get("content-length", "")
-        length = int(declared) if declared.isdecimal() and len(declared) < 20 else None
-        if length is not None:
-            self._check_size(length)
-            reserve(length)
+        if declared.isdecimal():
+            _check_size(int(declared[:20]), most)
         body = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_time_s):
@@ -140,18 +140,18 @@ class Guard:
                     if message["type"] == "http.disconnect":
                         raise ClientGone("the client has gone away")
                     chunk = message.get("body", b"")
-                    if length is None:
-                        self._check_size(len(body) + len(chunk))
-                        reserve(len(chunk))
+                    _check_size(len(body) + len(chunk), most)
+                    reserve(len(chunk))
                     body += chunk
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
             raise TooSlow(f"the body did not come within {self._settings.body_time_s:g} s") from None
 
-    def _check_size(self, size: int) -> None:
-        if size > self._settings.body_bytes:
-            raise TooLarge(f"a request may have {self._settings.body_bytes} bytes")
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise TooLarge(f"a request of this kind may have {most} bytes")
 
 
 def _handing_on(body: bytes, receive: Receive) -> Receive:

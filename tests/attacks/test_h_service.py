@@ -83,6 +83,18 @@ def test_h01_the_client_goes_away(server: Server) -> None:
     assert {line.get("status") for line in server.log() if line.get("why") == "ClientGone"} == {499}
 
 
+def test_h01_a_client_that_asks_twice_and_goes_away(server: Server) -> None:
+    """What it sent too early must not hide that it is gone."""
+    _wait_until_idle(server)
+    with _connect(server) as connection:
+        connection.sendall(_raw("/run_code", json.dumps(code(ENDLESS, run_timeout=60)).encode()))
+        assert until(lambda: server.load()["running"] == 1)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    started = time.monotonic()
+    _wait_until_idle(server)
+    assert time.monotonic() - started < patient(15)
+
+
 def test_h02_ten_times_too_much(server: Server) -> None:
     """Who gets no place is told so at once and when to come back; waiting is not counted as running."""
     _wait_until_idle(server)
@@ -227,16 +239,48 @@ def test_h07_a_body_is_refused_before_it_is_sent(server: Server) -> None:
         for _ in range(17):
             connection.sendall(b"10000\r\n" + b" " * (1 << 16) + b"\r\n")
         assert _status(connection) == 413
+    with _connect(server) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 70000\r\n\r\n")
+        assert _status(connection) == 413
+
+
+_LINE = b"X-Filler: " + b"x" * (1 << 16) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"", _LINE),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", _LINE),
+        (b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"x" * (1 << 16)),
+        (b"Transfer-Encoding: chunked\r\n\r\n2;x=", b"x" * (1 << 16)),
+    ],
+    ids=["headers", "trailers", "one trailer", "a chunk extension"],
+)
+def test_h07_nothing_beside_a_body_is_endless(server: Server, begin: bytes, more: bytes) -> None:
     before = psutil.Process(server.process.pid).memory_info().rss
     with _connect(server) as connection:
-        connection.sendall(head)
-        assert until(lambda: _takes_no_more(connection)), "endless headers are read for ever"
+        connection.sendall(b"POST /run_code HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + begin)
+        assert until(lambda: _takes_no_more(connection, more)), "it is read for ever"
     assert psutil.Process(server.process.pid).memory_info().rss - before < 32 << 20
 
 
-def _takes_no_more(connection: socket.socket) -> bool:
+def test_h07_faults_without_number(server: Server) -> None:
+    """A body in which everything is wrong is refused at once, in few words."""
+    for path, field in (("/run_code", "files"), ("/api/v2/execute", "args"), ("/v1/run", "fetch_files")):
+        wrong: Any = {f"{number}": 0 for number in range(100_000)} if field == "files" else [0] * 100_000
+        started = time.monotonic()
+        answer = server.post(path, {field: wrong})
+        assert (answer.status_code, len(answer.content) < 1000) == (400, True), path
+        assert time.monotonic() - started < patient(2)
+    answer = server.post("/v1/run", {"k" * 1000 + f"{number}": 0 for number in range(900)})
+    assert answer.status_code == 422
+    assert len(answer.content) < 10_000
+
+
+def _takes_no_more(connection: socket.socket, more: bytes) -> bool:
     try:
-        connection.sendall(b"X-Filler: " + b"x" * (1 << 16) + b"\r\n")
+        connection.sendall(more)
     except OSError:
         return True
     return False
