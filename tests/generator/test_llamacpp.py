@@ -54,7 +54,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def servers() -> Any:
-    return sys.modules["xllamacpp"].Server  # type: ignore[attr-defined]
+    return sys.modules["xllamacpp"].Server  # type: ignore[attr-defined]  # the module is a made-up one
 
 
 def test_each_lane_has_one_thread_and_no_memory_of_other_prompts(file: Path) -> None:
