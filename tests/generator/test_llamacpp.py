@@ -68,7 +68,8 @@ def test_each_lane_has_one_thread_and_no_memory_of_other_prompts(file: Path) -> 
 
 
 def test_many_texts_come_in_batches_with_seeds_of_their_own(file: Path) -> None:
-    [texts] = LlamaCpp(file, lanes=1).generate([Request((Message("user", "x"),), 11, seed=5, schema={"type": "integer"})])
+    request = Request((Message("user", "x"),), 11, seed=5, schema={"type": "integer"})
+    [texts] = LlamaCpp(file, lanes=1).generate([request])
     assert [(asked["n"], asked["seed"]) for asked in servers().asked] == [(8, 5), (3, 13)]
     assert texts[0] == Text("text 5.0", Finish.STOP, 8)
     assert texts[9] == Text("text 13.1", Finish.LENGTH, 9)
