@@ -1,0 +1,144 @@
+"""``semi-instruct build``: a corpus in, a dataset and a report out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine import Engine
+from harness.dataset.benchmarks import HUMAN_EVAL
+from harness.dataset.corpora import AUTO, Corpus
+from harness.dataset.corpora.mapped import read_mapping
+from harness.dataset.funnel import shown
+from harness.dataset.pipeline import Inputs, Made, build_dataset
+from harness.dataset.proposing import Generator
+from harness.dataset.settings import MODES, Mode, Settings
+from harness.dataset.stage import Build
+from harness.dataset.state import State
+from harness.errors import BadRequest, Interrupted
+from harness.exit_status import ExitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for.
+
+    Attributes:
+        folder: the build's.
+        layout, columns: see ``harness.dataset.corpora``.
+        benchmarks: ``NAME=FILE`` each.
+        workers: sandboxes, or None for one a core.
+
+    The others are as in ``harness.dataset.settings.Settings``.
+
+    Raises:
+        BadRequest: options that cannot be meant.
+    """
+
+    corpus: Path
+    folder: Path
+    mode: Mode = "natural"
+    seed: int = 0
+    resume: bool = False
+    layout: str = AUTO
+    columns: Path | None = None
+    licence: str = ""
+    strict: bool = False
+    decontaminate: bool = True
+    benchmarks: Sequence[str] = ()
+    budget: float = 20.0
+    planned: int = 200
+    near: float = 0.8
+    least_cases: int = 3
+    least_killed: float = 0.5
+    pairs_a_task: int = 0
+    limit: int = 0
+    samples: int = 4
+    repairs: int = 0
+    least_round_trip: float = 0.0
+    workers: int | None = None
+    model: str | None = None
+    generator: Generator | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise BadRequest(f"--mode {self.mode}: expected {', '.join(MODES)}")
+        if self.mode != "natural" and self.generator is None:
+            raise BadRequest(
+                f"--mode {self.mode}: needs a generator, and none is built in yet; --mode natural needs none"
+            )
+        for option, value in (("--near", self.near), ("--least-killed", self.least_killed)):
+            if not 0 <= value <= 1:
+                raise BadRequest(f"{option} {value:g}: expected a share from 0 to 1")
+        if not self.budget > 0:
+            raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
+
+    @property
+    def benchmark_files(self) -> Mapping[str, Path]:
+        """Files of benchmarks, by name.
+
+        Raises:
+            BadRequest: not written as ``NAME=FILE``, or no such file.
+        """
+        files: dict[str, Path] = {}
+        for given in self.benchmarks:
+            name, found, path = given.partition("=")
+            if not found or not name.isidentifier() or not Path(path).is_file():
+                raise BadRequest(f"--benchmark {given}: expected NAME=FILE, a file that is there")
+            files[name.lower()] = Path(path)
+        return files
+
+
+def execute(options: Options) -> ExitStatus:
+    """Build and report. Returns the exit status.
+
+    Raises:
+        BadRequest, BadFile, BadRow, OutputUnusable, InUse, SandboxUnavailable: nothing, or no more, can be done.
+        Interrupted: by Ctrl-C.
+    """
+    mapping = read_mapping(options.columns) if options.columns else None
+    corpus = Corpus(options.corpus, options.layout, mapping)
+    files = options.benchmark_files
+    with State(options.folder, _settings(options, corpus, files), options.resume) as state:
+        build = Build(state, state.settings, Engine, options.generator, options.workers)
+        benchmarks = files if options.decontaminate else None
+        try:
+            made = build_dataset(build, Inputs(corpus, benchmarks, options.strict), options.folder)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted: --resume goes on with what is in {options.folder}") from None
+    _report(made, options.folder)
+    return ExitStatus.DONE
+
+
+def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path]) -> Settings:
+    benchmarks = tuple(sorted({HUMAN_EVAL, *files})) if options.decontaminate else ()
+    return Settings(
+        mode=options.mode,
+        seed=options.seed,
+        corpus=options.corpus.name,
+        corpus_bytes=options.corpus.stat().st_size if options.corpus.is_file() else 0,
+        layout=corpus.layout,
+        columns=options.columns.read_text("utf-8") if options.columns else "",
+        licence=options.licence,
+        generator=options.generator.name if options.generator else "",
+        budget=options.budget,
+        planned=options.planned,
+        benchmarks=benchmarks,
+        near=options.near,
+        least_cases=options.least_cases,
+        least_killed=options.least_killed,
+        pairs_a_task=options.pairs_a_task,
+        limit=options.limit,
+        samples=options.samples,
+        repairs=options.repairs,
+        least_round_trip=options.least_round_trip,
+    )
+
+
+def _report(made: Made, folder: Path) -> None:
+    print("\n".join(shown(made.steps)))
+    if made.bad_rows:
+        print(f"{made.bad_rows} bad rows, named in the report", file=sys.stderr)
+    print(f"{made.pairs} pairs in {folder / 'dataset'}; report: {made.report}")
