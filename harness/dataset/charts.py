@@ -10,12 +10,14 @@ _LABEL, _WIDTH, _VALUE = 150, 640, 120
 
 
 def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar") -> str:
-    """Horizontal bars.
+    """Horizontal bars; a word where there are none.
 
     Args:
         rows: label, number, and what stands beside the bar.
         kind: class of the bars, for their colour.
     """
+    if not rows:
+        return '<p class="soft">None.</p>'
     most = max((number for _, number, _ in rows), default=0) or 1
     height = len(rows) * (_BAR + _GAP)
     room = _WIDTH - _LABEL - _VALUE
@@ -41,12 +43,12 @@ def histogram(values: Sequence[float], title: str, low: float = 0.0, high: float
     for value in values:
         place = int((value - low) / (high - low) * columns) if high > low else 0
         counts[min(max(place, 0), columns - 1)] += 1
-    width, height, foot = 320, 120, 34
+    width, height, foot = 320, 132, 34
     most = max(counts, default=0) or 1
     step = width / columns
     parts = [f'<svg viewBox="0 0 {width} {height + foot}" role="img" class="chart small">']
     for place, count in enumerate(counts):
-        tall = height * count / most if count else 0.0
+        tall = (height - 16) * count / most if count else 0.0
         from_, to = low + place * (high - low) / columns, low + (place + 1) * (high - low) / columns
         parts.append(
             f'<rect x="{place * step + 1:.1f}" y="{height - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}" '
@@ -55,5 +57,7 @@ def histogram(values: Sequence[float], title: str, low: float = 0.0, high: float
     parts.append(f'<line x1="0" y1="{height}" x2="{width}" y2="{height}" class="axis"/>')
     parts.append(f'<text x="0" y="{height + 14}" class="value">{low:g}</text>')
     parts.append(f'<text x="{width}" y="{height + 14}" text-anchor="end" class="value">{high:g}</text>')
+    if most > 1:
+        parts.append(f'<text x="0" y="11" class="value">{most}</text>')
     parts.append(f'<text x="{width / 2}" y="{height + 28}" text-anchor="middle">{escape(title)}</text>')
     return "".join([*parts, "</svg>"])

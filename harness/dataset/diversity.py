@@ -12,6 +12,7 @@ from harness.dataset.benchmarks import Benchmark
 from harness.dataset.codes import shingles, words_of_code, words_of_prose
 from harness.dataset.contamination import copied
 from harness.dataset.duplicates import Duplicate, Duplicates
+from harness.dataset.instructions import FROM_EXAMPLES
 from harness.dataset.pairs import PEOPLE, Pair
 from harness.dataset.retention import RETAIN, Retained
 from harness.dataset.stage import Build
@@ -43,7 +44,11 @@ def diversify(build: Build, benchmarks: Sequence[Benchmark]) -> None:
                 return copy or _told(like, "code")
         if pair.instruction in asked:
             return None
-        like = instructions.first_like(_instruction(pair), place, pair.id)
+        # What only shows examples is mostly the same words.
+        shows_examples = pair.instruction_by == FROM_EXAMPLES
+        words = pair.instruction.split() if shows_examples else _instruction(pair)
+        find = instructions.same if shows_examples else instructions.first_like
+        like = find(words, place, pair.id)
         # Several codes may answer one instruction; several tasks may not have it.
         if like is not None and like.place != place:
             return _told(like, "instruction")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -53,6 +54,7 @@ def deduplicate(build: Build) -> None:
     build.each(DEDUPLICATE, SCREEN, work)
 
 
+@dataclass(frozen=True, slots=True)
 class Duplicate:
     """Who is like one, and how.
 
@@ -61,10 +63,9 @@ class Duplicate:
         place, code: of the first one.
     """
 
-    def __init__(self, reason: str, place: int, code: str) -> None:
-        self.reason = reason
-        self.place = place
-        self.code = code
+    reason: str
+    place: int
+    code: str
 
 
 class Duplicates:
@@ -82,11 +83,16 @@ class Duplicates:
         self._near = near
         self._shingles_at = shingles_at
 
-    def first_like(self, words: list[str], place: int, code: str) -> Duplicate | None:
-        """The first that is a duplicate of this one; None if there is none: then this one is noted."""
+    def same(self, words: list[str], place: int, code: str) -> Duplicate | None:
+        """The first that is word for word this one; None if there is none: then this one is noted."""
         same = self._state.first_with(self._kind, digest(words), place, code)
+        return None if same is None else Duplicate("exact_duplicate", *same)
+
+    def first_like(self, words: list[str], place: int, code: str) -> Duplicate | None:
+        """The first that is a duplicate of this one, exact or near; None if there is none: then this one is noted."""
+        same = self.same(words, place, code)
         if same is not None:
-            return Duplicate("exact_duplicate", *same)
+            return same
         own = shingles(words)
         keys = band_keys(own)
         for other_place, other in self._state.in_bands(self._kind, keys, _MOST_COMPARED)[: 4 * _MOST_COMPARED]:

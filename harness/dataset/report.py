@@ -125,12 +125,12 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
             histogram(figures.cases, "test cases a pair", 0, _round_up(figures.cases)),
         ],
         "diversity": [
-            histogram(nearest, f"similarity to the nearest other pair ({len(nearest)} compared)"),
+            histogram(nearest, f"similarity to the nearest ({len(nearest)} compared)"),
             histogram(figures.a_task, "pairs a task", 0, _round_up(figures.a_task)),
             histogram(figures.lengths, "lines of code", 0, _round_up(figures.lengths)),
         ],
         "counterexamples": [(pair, _cut(pair.counterexample or {})) for pair in failures],
-        "spent": [(stage, wall, runs) for stage, (wall, runs) in spent.items()],
+        "spent": _in_order(spent, steps),
         "bad_rows": build.state.bad_rows(_BAD_ROWS_LISTED),
         "bad_row_count": build.state.count_bad_rows(),
         "benchmarks": build.state.fact(BENCHMARKS, {}),
@@ -139,6 +139,13 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
         ],
         "licences": sorted(figures.licences.items()),
     }
+
+
+def _in_order(spent: dict[str, tuple[float, int]], steps: list[Step]) -> list[tuple[str, float, int]]:
+    """What stages took, in the order of the funnel; repairs and the like behind."""
+    places = {step.stage: place for place, step in enumerate(steps)}
+    ordered = sorted(spent, key=lambda stage: (places.get(stage, len(places)), stage))
+    return [(stage, *spent[stage]) for stage in ordered]
 
 
 def _nearest(sample: list[frozenset[str]]) -> list[float]:

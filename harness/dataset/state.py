@@ -209,7 +209,7 @@ class State:
     def done(self, stage: str) -> Iterator[int]:
         """Places of the items that a stage has had, in order."""
         yield from self._paged(
-            "SELECT place FROM results WHERE stage = ?2 AND place > ?1 ORDER BY place LIMIT ?3", (stage,)
+            "SELECT place FROM results WHERE place > ? AND stage = ? ORDER BY place LIMIT ?", (stage,)
         )
 
     def last_done(self, stage: str) -> int:

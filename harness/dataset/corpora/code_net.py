@@ -18,6 +18,7 @@ from harness.problems import Example
 LICENCE = "CDLA-Permissive-2.0"
 # A problem has up to tens of thousands of accepted submissions; these are the first by number.
 MOST_CODES = 64
+_BLOCK = re.compile(r"</?(?:p|h\d|br|li|ul|ol|div|pre|tr|table)\b[^>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -91,7 +92,7 @@ def _source(file: Path) -> str | None:
 
 def _statement(file: Path) -> str | None:
     try:
-        text = html.unescape(_TAG.sub("", file.read_text("utf-8")))
+        text = html.unescape(_TAG.sub("", _BLOCK.sub("\n", file.read_text("utf-8"))))
     except (OSError, UnicodeDecodeError):
         return None
     lines = [line.strip() for line in text.splitlines()]
