@@ -26,11 +26,17 @@ class NaturalWork(msgspec.Struct, frozen=True):
 
 
 def judge_natural(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
-    """Judge the natural codes of a task.
+    """Judge the natural codes of a task; their pairs are in the order of the codes.
 
     One alone is executed. Of two, one is judged by the other, and neither is believed if they differ. Of more, two
     judge the others; where those two ever disagreed, some of the others that were accepted judge the two in turn.
     """
+    places = {code.id: place for place, code in enumerate(work.task.codes)}
+    done = _judged(engine, work, tell)
+    return msgspec.structs.replace(done, pairs=tuple(sorted(done.pairs, key=lambda pair: places[pair.code])))
+
+
+def _judged(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
     task, codes = work.task, work.task.codes
     if len(codes) <= 1:
         return _alone(engine, work, tell)

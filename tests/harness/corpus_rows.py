@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fake_engine import SubprocessEngine
 
+from engine import Engine
 from harness.cores import OpenEngine
 from harness.dataset.corpora import Corpus
 from harness.dataset.pipeline import Inputs, Made, build_dataset
@@ -130,6 +132,16 @@ def built(
     with State(folder, asked, resume) as state:
         build = Build(state, asked, engine, generator, 1, quiet=True, on_progress=on_progress)
         return build_dataset(build, Inputs(Corpus(corpus), benchmarks, strict), folder)
+
+
+def sharing(engine: Engine) -> OpenEngine[Any]:
+    """What opens an engine that is open already: to start one costs more than these small builds."""
+
+    @contextmanager
+    def opened(*, workers: int) -> Iterator[Engine]:
+        yield engine
+
+    return opened
 
 
 def pairs(folder: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from corpus_rows import DOUBLE, built, drops, pairs, settings, task_row, write_corpus
+from corpus_rows import DOUBLE, built, drops, pairs, settings, sharing, task_row, write_corpus
 from fake_engine import SubprocessEngine
 from pyarrow import parquet
 
@@ -44,12 +44,12 @@ def corpus(tmp_path: Path, *codes: str, **more: Any) -> Path:
     return write_corpus(tmp_path / "c.jsonl", task_row("t", *codes, **more))
 
 
-def replayed(folder: Path) -> list[tuple[str, Verdict]]:
-    with ProblemFile(folder / "dataset" / "problems.jsonl") as file, SubprocessEngine() as engine:
+def replayed(walls: Engine, folder: Path) -> list[tuple[str, Verdict]]:
+    with ProblemFile(folder / "dataset" / "problems.jsonl") as file:
         rows = list(file.rows())
         problems = [row for row in rows if isinstance(row, Problem)]
         assert len(problems) == len(rows)
-        return [(row.candidate, row.verdict) for row in verify(problems, engine)]
+        return [(row.candidate, row.verdict) for row in verify(problems, walls)]
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,15 @@ def test_a_natural_code_is_borne_out_by_the_others(tmp_path: Path, codes: list[s
 def doubtful(number: int, place: int, *right: str) -> dict[str, Any]:
     """A task of multiplication, with a wrong code among the right ones that its examples do not catch."""
     codes = list(right)
-    codes.insert(place, "n = int(input())\nprint(n * 2 if n != 0 else 5)")
+    codes.insert(place, "n = int(input())\nprint(n * 2 if n % 7 != 3 else 5)")
     examples = {f"{n}\n": f"{number * n}\n" for n in (1, 5, 30)}
     return task_row(f"t{number}", *(code.replace("2", str(number)) for code in codes), examples=examples)
 
 
-def test_a_wrong_natural_code_is_found_wherever_it_stands(tmp_path: Path) -> None:
+def test_a_wrong_natural_code_is_found_wherever_it_stands(walls: Engine, tmp_path: Path) -> None:
     right = ("print(int(input()) * 2)", "import sys\nvalue = int(sys.stdin.read())\nprint(2 * value)", TIMES)
     rows = [doubtful(2 + place, place, *right) for place in range(4)]
-    made = built(write_corpus(tmp_path / "c.jsonl", *rows), tmp_path / "b", planned=60, engine=Engine, near=1.0)
+    made = built(write_corpus(tmp_path / "c.jsonl", *rows), tmp_path / "b", planned=60, engine=sharing(walls), near=1.0)
     wrong = {f"t{2 + place}/{place}" for place in range(4)}
     assert set(evidence(tmp_path / "b")) == {f"t{2 + each}/{place}" for each in range(4) for place in range(4)} - wrong
     assert drops(made) == {"wrong_answer": 4}
@@ -91,9 +91,9 @@ def test_a_wrong_natural_code_is_found_wherever_it_stands(tmp_path: Path) -> Non
     }
 
 
-def test_two_that_differ_are_both_in_doubt(tmp_path: Path) -> None:
+def test_two_that_differ_are_both_in_doubt(walls: Engine, tmp_path: Path) -> None:
     path = write_corpus(tmp_path / "c.jsonl", doubtful(2, 1, DOUBLE))
-    made = built(path, tmp_path / "b", planned=60, engine=Engine)
+    made = built(path, tmp_path / "b", planned=60, engine=sharing(walls))
     assert evidence(tmp_path / "b") == {}
     assert drops(made) == {"wrong_answer": 1, "no_oracle": 1}
 
@@ -103,17 +103,17 @@ def exported_cases(folder: Path) -> list[dict[str, Any]]:
 
 
 def function_task() -> dict[str, Any]:
-    codes = ("def f(x, y=1): return [x, {1: y}]", "def f(x, y=1):\n    a = [x]\n    a.append({1: y})\n    return a")
-    examples = [{"input": [1], "output": [1, {"$dict": [[1, 1]]}]}, {"input": ["é", 10**30]}]
+    codes = ("def f(x, y=1): return [x, y]", "def f(x, y=1):\n    a = [x]\n    a.append(y)\n    return a")
+    examples = [{"input": [1], "output": [1, 1]}, {"input": ["é", 10**30]}]
     return task_row("f", *codes) | {"kind": "function", "entry": "f", "examples": examples, "title": "Both in a list"}
 
 
-def test_the_export_stands_by_itself(tmp_path: Path) -> None:
+def test_the_export_stands_by_itself(walls: Engine, tmp_path: Path) -> None:
     path = write_corpus(tmp_path / "c.jsonl", task_row("t", DOUBLE, ADD, SHIFT, SUM), function_task())
-    made = built(path, tmp_path / "b")
+    made = built(path, tmp_path / "b", engine=sharing(walls))
     found = pairs(tmp_path / "b")
     assert made.pairs == len(found) == 5
-    assert sorted(replayed(tmp_path / "b")) == sorted((pair["id"], Verdict.ACCEPTED) for pair in found)
+    assert sorted(replayed(walls, tmp_path / "b")) == sorted((pair["id"], Verdict.ACCEPTED) for pair in found)
     for name, rows in (("pairs", found), ("test_cases", exported_cases(tmp_path / "b"))):
         assert parquet.read_table(tmp_path / "b" / "dataset" / "data" / f"{name}.parquet").to_pylist() == rows
     first = found[0]
@@ -123,7 +123,7 @@ def test_the_export_stands_by_itself(tmp_path: Path) -> None:
     assert (first["file"], first["line"], first["corpus"], first["verdict"]) == ("c.jsonl", 1, "problems", "accepted")
     values = [row for row in exported_cases(tmp_path / "b") if row["problem"] == "f"]
     many = "1" + "0" * 30
-    assert (values[1]["input"], values[1]["expected"]) == (f'["é", {many}]', f'["é", {{"$dict": [[1, {many}]]}}]')
+    assert (values[1]["input"], values[1]["expected"]) == (f'["é", {many}]', f'["é", {many}]')
     assert json.loads(values[0]["comparison"])["kind"] == "value"
 
 
@@ -138,13 +138,13 @@ def test_datasets_opens_it(tmp_path: Path) -> None:
     assert cases["train"].num_rows == len(exported_cases(tmp_path / "b"))
 
 
-def test_pairs_are_retained_by_threshold_rank_and_limit(tmp_path: Path) -> None:
+def test_pairs_are_retained_by_threshold_rank_and_limit(walls: Engine, tmp_path: Path) -> None:
     path = write_corpus(tmp_path / "c.jsonl", task_row("a", DOUBLE, ADD, SHIFT), task_row("b", TIMES, title="B"))
     assert drops(built(path, tmp_path / "few", least_cases=4)) == {"few_test_cases": 4}
     assert drops(built(path, tmp_path / "each", pairs_a_task=1)) == {"enough_of_the_task": 2}
     made = built(path, tmp_path / "limit", limit=2)
     assert (made.pairs, drops(made)) == (2, {"over_the_limit": 2})
-    assert len(replayed(tmp_path / "limit")) == 2
+    assert len(replayed(walls, tmp_path / "limit")) == 2
 
 
 def pair(**changes: Any) -> Pair:
@@ -183,13 +183,13 @@ def test_bad_rows_are_reported_with_their_lines_and_strict_stops(tmp_path: Path)
         built(path, tmp_path / "strict", strict=True)
 
 
-def test_the_report_is_one_page_that_loads_nothing(tmp_path: Path) -> None:
+def test_the_report_is_one_page_that_loads_nothing(walls: Engine, tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     row = doubtful(2, 0, f"{DOUBLE}# {hostile}", SHIFT, TIMES) | {"title": hostile}
-    made = built(write_corpus(tmp_path / "c.jsonl", row), tmp_path / "b", planned=60, engine=Engine)
+    made = built(write_corpus(tmp_path / "c.jsonl", row), tmp_path / "b", planned=60, engine=sharing(walls))
     page = made.report.read_text()
     assert hostile not in page
-    assert "n != 0" in page[page.index("counterexamples") :]
+    assert "n % 7 != 3" in page[page.index("counterexamples") :]
     assert page.count("<svg") >= 8
     assert "http" not in page
     assert "<link" not in page
