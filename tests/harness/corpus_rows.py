@@ -109,7 +109,7 @@ def write_corpus(path: Path, *rows: dict[str, Any] | str) -> Path:
 
 def settings(corpus: Path, mode: Mode = "natural", **changes: Any) -> Settings:
     """Settings that judge by examples alone."""
-    usual: dict[str, Any] = {"planned": 0, "budget": 5.0, "least_cases": 1, "least_killed": 0.0}
+    usual: dict[str, Any] = {"planned": 0, "budget": 1.5, "least_cases": 1, "least_killed": 0.0}
     return Settings(mode, 0, corpus.name, corpus.stat().st_size, "auto", **(usual | changes))
 
 
