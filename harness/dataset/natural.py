@@ -14,8 +14,9 @@ from harness.processes import Tell
 from harness.verdicts import Verdict
 from harness.verify import Executor
 
-# Natural codes that together say what is expected. More make invalid inputs rarer and runs dearer.
-ORACLES = 2
+# Natural codes that together say what is expected, at most, and no more than half of them. More make invalid inputs
+# rarer and runs dearer.
+ORACLES = 3
 
 
 class NaturalWork(msgspec.Struct, frozen=True):
@@ -28,8 +29,8 @@ class NaturalWork(msgspec.Struct, frozen=True):
 def judge_natural(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
     """Judge the natural codes of a task; their pairs are in the order of the codes.
 
-    One alone is executed. Of two, one is judged by the other, and neither is believed if they differ. Of more, two
-    judge the others; where those two ever disagreed, some of the others that were accepted judge the two in turn.
+    One alone is executed. Of two, one is judged by the other, and neither is believed if they differ. Of more, some
+    judge the others; where those ever disagreed, some of the others that were accepted judge them in turn.
     """
     places = {code.id: place for place, code in enumerate(work.task.codes)}
     done = _judged(engine, work, tell)
@@ -40,7 +41,8 @@ def _judged(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
     task, codes = work.task, work.task.codes
     if len(codes) <= 1:
         return _alone(engine, work, tell)
-    oracles, others = (codes[:1], codes[1:]) if len(codes) == 2 else (codes[:ORACLES], codes[ORACLES:])
+    count = min(ORACLES, (len(codes) + 1) // 2)
+    oracles, others = codes[:count], codes[count:]
     first = _verdicts(engine, work, oracles, others, tell)
     evidence = Evidence.CONSENSUS if len(oracles) > 1 else Evidence.ORACLE
     done = _as_judged(task, others, oracles, first, evidence)

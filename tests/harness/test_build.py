@@ -79,11 +79,11 @@ def doubtful(number: int, place: int, *right: str) -> dict[str, Any]:
 
 def test_a_wrong_natural_code_is_found_wherever_it_stands(walls: Engine, tmp_path: Path) -> None:
     right = ("print(int(input()) * 2)", "import sys\nvalue = int(sys.stdin.read())\nprint(2 * value)", TIMES)
-    rows = [doubtful(2 + place, place, *right) for place in range(4)]
+    rows = [doubtful(2 + place, place, *right) for place in (0, 3)]
     made = built(write_corpus(tmp_path / "c.jsonl", *rows), tmp_path / "b", planned=60, engine=sharing(walls), near=1.0)
-    wrong = {f"t{2 + place}/{place}" for place in range(4)}
-    assert set(evidence(tmp_path / "b")) == {f"t{2 + each}/{place}" for each in range(4) for place in range(4)} - wrong
-    assert drops(made) == {"wrong_answer": 4}
+    wrong = {f"t{2 + place}/{place}" for place in (0, 3)}
+    assert set(evidence(tmp_path / "b")) == {f"t{2 + each}/{place}" for each in (0, 3) for place in range(4)} - wrong
+    assert drops(made) == {"wrong_answer": 2}
     shown = [row for row in exported_cases(tmp_path / "b") if row["role"] == "counterexample"]
     assert {name for row in shown for name in row["candidates"]} == wrong
     assert {(row["input"].strip(), row["expected"].strip(), row["actual"].strip()) for row in shown} == {
