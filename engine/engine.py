@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from engine import cgroup, probe, runtime, worker
+from engine.cancellation import Cancellation
 from engine.determinism import Conditions, Determinism
 from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
 from engine.inside import values
@@ -63,6 +64,7 @@ class Engine:
         self._alive: set[worker.Worker] = set()
         self._taken: dict[int, worker.Worker] = {}  # by the thread that drives it
         self._starting = 0
+        self._discarded = 0
         self._closing = threading.Lock()
         self._closers: list[threading.Thread] = []
         self._closed = False
@@ -83,6 +85,11 @@ class Engine:
         """The walls that stand around every run."""
         return self._plan.isolation
 
+    @property
+    def discarded_workers(self) -> int:
+        """How many workers were given up so far: they died, hung, or a run on them was interrupted."""
+        return self._discarded
+
     def run(
         self,
         program: Program,
@@ -92,6 +99,7 @@ class Engine:
         *,
         determinism: str = Determinism.FIXED,
         clock: float | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Outcome:
         """Run a program and wait for its outcome.
 
@@ -103,6 +111,7 @@ class Engine:
             determinism: ``"fixed"`` or ``"varied"``, see :class:`Determinism`.
             clock: seconds since the epoch at which the program's clock starts; it then advances with the program's cpu
                 time and with what it sleeps. None is the real clock (of a varied run, a random time).
+            cancellation: by which another thread can end the run; it stays the caller's to close.
 
         Returns:
             The outcome. What a program does wrong is in it, never an exception; so is a failure of the sandbox that
@@ -120,8 +129,10 @@ class Engine:
         ran = vain = 0
         # Whatever ended all idle workers at once is no fault of the run: a fresh one comes after as many attempts.
         while ran < _ATTEMPTS and vain <= self.workers:
+            if cancellation is not None and cancellation.cancelled:
+                return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)
             try:
-                outcome = self._take().run(program, stdin, arguments, limits, conditions)
+                outcome = self._take().run(program, stdin, arguments, limits, conditions, cancellation)
                 self._give_back()
             except SandboxUnavailable as error:
                 return Outcome(Status.SANDBOX_ERROR, detail=str(error), isolation=self.isolation)
@@ -316,6 +327,7 @@ class Engine:
             if taken in self._idle:
                 self._idle.remove(taken)
             self._alive.discard(taken)
+            self._discarded += 1
             closer = threading.Thread(target=taken.close, name="semi-instruct-closer")
             self._closers = [each for each in self._closers if each.is_alive()] + [closer]
             closer.start()

@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 
 from engine import cgroup, diagnosis, identity, jail, notify, policy
+from engine.cancellation import Cancellation
 from engine.determinism import Conditions
 from engine.errors import SandboxUnavailable
 from engine.inside import values
@@ -254,7 +255,13 @@ class Worker:
         return self._process.pid if self._process is not None else 0
 
     def run(
-        self, program: Program, stdin: bytes, arguments: bytes, limits: Limits, conditions: Conditions = _FIXED
+        self,
+        program: Program,
+        stdin: bytes,
+        arguments: bytes,
+        limits: Limits,
+        conditions: Conditions = _FIXED,
+        cancellation: Cancellation | None = None,
     ) -> Outcome:
         """Run one program in a sandbox of its own.
 
@@ -262,7 +269,7 @@ class Worker:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
         """
         try:
-            return _Run(self, program, limits, conditions).conduct(stdin, arguments)
+            return _Run(self, program, limits, conditions, cancellation).conduct(stdin, arguments)
         except OSError as error:  # this process is out of descriptors or memory
             raise WorkerDied(str(error)) from error
 
@@ -329,8 +336,16 @@ class _Run:
         largest: resident bytes of its largest process.
     """
 
-    def __init__(self, worker: Worker, program: Program, limits: Limits, conditions: Conditions) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        program: Program,
+        limits: Limits,
+        conditions: Conditions,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self._worker = worker
+        self._cancellation = cancellation
         self._group = worker._group
         self._control = worker._control
         self._program = program
@@ -442,6 +457,8 @@ class _Run:
         control = self._control.fileno()
         for descriptor in (control, self._child.listener):
             poller.register(descriptor, select.POLLIN)
+        if self._cancellation is not None:
+            poller.register(self._cancellation, select.POLLIN)
         # Most programs end within this time. To be woken for their output before they do would cost more than it gives;
         # a program that fills its pipe waits for as long.
         streams_from: float | None = started + _UNWATCHED_SECONDS
@@ -475,6 +492,10 @@ class _Run:
                     return
                 if descriptor == self._child.listener:
                     self._forbid(poller, events)
+                elif self._cancellation is not None and descriptor == self._cancellation.fileno():
+                    poller.unregister(descriptor)
+                    if self._verdict is None:
+                        self._kill(Status.SANDBOX_ERROR, "cancelled")
                 else:
                     stream = by_descriptor[descriptor]
                     if not stream.take():

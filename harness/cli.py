@@ -15,12 +15,21 @@ from typing import Annotated
 import typer
 
 from engine import Determinism, EngineError, SandboxUnavailable
-from harness import build_command, doctor_command, fuzz_command, run_command, verify_command
+from harness import (
+    build_command,
+    doctor_command,
+    fuzz_command,
+    generate_command,
+    run_command,
+    serve_command,
+    verify_command,
+)
 from harness.dataset.settings import MODES
 from harness.errors import BadRequest, HarnessError, Interrupted
 from harness.exit_status import ExitStatus
 from harness.fuzz import INPUTS
 from harness.fuzz_request import Asked
+from harness.generation.plan import Plan
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.showing import one_line
 from harness.stated_comparison import read_option
@@ -193,6 +202,86 @@ def build(
             workers=workers,
         )
     )
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on; only loopback needs no token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 for any that is free.")] = 8080,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Holds the token that every client must show.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+    queue: Annotated[int, typer.Option(metavar="N", min=1, help="Runs that may wait for one.")] = 1024,
+    queue_time: Annotated[float, typer.Option(metavar="S", min=0.1, help="How long one may wait, seconds.")] = 300.0,
+    max_time: Annotated[float, typer.Option(metavar="S", min=1, max=86_400, help="The longest run, seconds.")] = 300.0,
+    max_memory: Annotated[
+        int | None, typer.Option(metavar="MIB", min=16, help="The most memory of a run; a worker's share if not given.")
+    ] = None,
+    max_body: Annotated[int, typer.Option(metavar="MIB", min=1, help="The largest request.")] = 32,
+    drain: Annotated[float, typer.Option(metavar="S", min=0, help="Time that runs have to end on SIGTERM.")] = 30.0,
+    allow_degraded: Annotated[
+        bool, typer.Option("--allow-degraded", help="Serve without control groups where there are none.")
+    ] = False,
+) -> int:
+    """Run programs for others, over HTTP: in SandboxFusion's words, in Piston's, and in our own.
+
+    Needs the extra: pip install 'semi-instruct[serve]'. A page at / shows what is going on, /docs what can be asked.
+    """
+    options = serve_command.Options(
+        host, port, token_file, workers, queue, queue_time, max_time, max_memory, max_body, drain, allow_degraded
+    )
+    return serve_command.execute(options)
+
+
+@app.command()
+def generate(
+    problems: Annotated[Path, typer.Argument(metavar="PROBLEMS.jsonl", help="One problem a line, as for verify.")],
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="llamacpp:FILE.gguf, transformers:HUB_ID_OR_FOLDER or openai:MODEL@URL."),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep what the model writes here, and take it from here.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PAIRS.jsonl", help="Write a row a problem here.")
+    ] = None,
+    samples: Annotated[int, typer.Option(metavar="N", min=0, help="Pairs to ask for, each problem.")] = Plan().samples,
+    at_once: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Pairs to ask for at a time, and no more once one is accepted.")
+    ] = Plan().at_once,
+    inputs: Annotated[int, typer.Option(metavar="N", min=0, help="Inputs to ask for, in one list.")] = Plan().inputs,
+    feedback: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Rounds in which the model is told what became of its inputs.")
+    ] = Plan().feedback,
+    edge_cases: Annotated[int, typer.Option(metavar="N", min=0, help="Edge cases to ask for.")] = 0,
+    programs: Annotated[int, typer.Option(metavar="N", min=0, help="Input programs to ask for.")] = 0,
+    repairs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Rounds of repair while nothing is accepted.")
+    ] = Plan().repairs,
+    budget: Annotated[float, typer.Option(metavar="S", help="CPU seconds of verification a problem, about.")] = 20.0,
+    planned: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Inputs that the harness plans itself.")
+    ] = Plan().planned,
+    seed: Annotated[int, typer.Option(metavar="N", help="For the model and all that is chosen at random.")] = 0,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Problems to take, at most.")] = None,
+    lanes: Annotated[int | None, typer.Option(metavar="N", min=1, help="Requests to the model at a time.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+    prompts: Annotated[Path | None, typer.Option(metavar="DIR", help="Prompt files of your own.")] = None,
+    show: Annotated[int, typer.Option(metavar="N", min=0, help="Accepted pairs to print.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print funnel and rates as JSON, alone.")] = False,
+) -> int:
+    """Have a model write inputs, instructions and code for natural codes, and verify what it writes.
+
+    The natural code of a problem is its first oracle. Without --model all is taken from the cache, and nothing is asked
+    of anybody. Exit status 0 when all is done, however little is accepted; 2 if there were bad rows.
+    """
+    plan = Plan(inputs, feedback, edge_cases, programs, samples, at_once, repairs, planned, budget, seed)
+    options = generate_command.Options(
+        problems, model, cache, output, plan, limit, lanes, workers, prompts, show, as_json
+    )
+    return generate_command.execute(options)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from harness.oracles import Drop, TestCase, answer_of, settle
 from harness.problems import Candidate, Problem
 from harness.scorecard import Scorecard
 from harness.strength import UNRATED
+from harness.time_rule import TOO_LARGE_FOR_IT, candidate_limits, confirming
 from harness.verdicts import Verdict, VerdictRow
 
 # What programs that take too much of something end with.
@@ -57,6 +58,7 @@ class Judge:
         self._oracles = [problem.program(source) for source in problem.oracles]
         self._settled: dict[bytes | str, TestCase | Drop] = {}
         self._exhausting: set[bytes | str] = set()
+        self._slowest_s: dict[bytes | str, float] = {}
 
     def difference(
         self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None
@@ -74,12 +76,25 @@ class Judge:
             return None
         if outcome is None:
             # On this input the oracles were taken by the engine, so what it refuses is the candidate.
-            outcome = self._start(self._problem.program(candidate.source), test_input, Status.COMPILE_ERROR).result()
-            self._count(outcome)
+            outcome = self._outcome(candidate, test_input)
+        if test_input.beyond and outcome.status in TOO_LARGE_FOR_IT:
+            return None
         card = Scorecard(self._problem, candidate)
         card.record(case, outcome)
         row = card.row([case.index], UNRATED, {}, "")
         return None if row.verdict is Verdict.ACCEPTED else Difference(case, outcome, row)
+
+    def _outcome(self, candidate: Candidate, test_input: TestInput) -> Outcome:
+        """What the candidate does, in time as ``harness.time_rule`` has it."""
+        program = self._problem.program(candidate.source)
+        limits = candidate_limits(self._problem.limits, self._slowest_s[key_of(test_input)])
+        outcome = Outcome(Status.TIME_LIMIT)
+        for each in (limits, confirming(limits)):
+            if outcome.status is Status.TIME_LIMIT:
+                # On this input the oracles were taken by the engine, so what it refuses is the candidate.
+                outcome = self._start(program, test_input, Status.COMPILE_ERROR, each).result()
+                self._count(outcome)
+        return outcome
 
     def settled(self, test_input: TestInput) -> TestCase | Drop:
         """What the oracles make of an input.
@@ -89,12 +104,14 @@ class Judge:
         """
         key = key_of(test_input)
         if key not in self._settled:
-            started = [self._start(program, test_input, Status.SANDBOX_ERROR) for program in self._oracles]
+            limits = self._problem.limits
+            started = [self._start(program, test_input, Status.SANDBOX_ERROR, limits) for program in self._oracles]
             outcomes = [future.result() for future in started]
             for outcome in outcomes:
                 self._count(outcome)
             if any(outcome.status in EXHAUSTED for outcome in outcomes):
                 self._exhausting.add(key)
+            self._slowest_s[key] = max(outcome.cpu_time_s for outcome in outcomes)
             answers = [answer_of(self._problem, outcome) for outcome in outcomes]
             case = settle(0, test_input, answers, self._problem.how_compared)
             self._settled[key] = self._known_answers.sifted(case)
@@ -104,9 +121,9 @@ class Judge:
         """Whether an oracle is known to have used up a limit on an input."""
         return key_of(test_input) in self._exhausting
 
-    def _start(self, program: Program, test_input: TestInput, if_refused: Status) -> Future[Outcome]:
+    def _start(self, program: Program, test_input: TestInput, if_refused: Status, limits: Limits) -> Future[Outcome]:
         try:
-            return self._engine.submit(program, stdin=test_input.stdin, args=test_input.args or (), limits=self.limits)
+            return self._engine.submit(program, stdin=test_input.stdin, args=test_input.args or (), limits=limits)
         except InvalidProgram as error:
             refused: Future[Outcome] = Future()
             refused.set_result(Outcome(if_refused, detail=f"the engine refused the run: {error}"))
@@ -117,11 +134,6 @@ class Judge:
             self._on_run(outcome)
         if outcome.status is Status.SANDBOX_ERROR:
             raise RunFailed(f"{self._problem.id}: a program could not be run: {outcome.detail}")
-
-    @property
-    def limits(self) -> Limits:
-        """The limits of every run."""
-        return self._problem.limits
 
 
 def key_of(test_input: TestInput) -> bytes | str:

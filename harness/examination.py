@@ -18,6 +18,7 @@ from harness.oracle_record import OracleRecord
 from harness.oracles import TestCase
 from harness.planned_inputs import PLANNED_INPUTS, PlannedInputs
 from harness.problems import Problem
+from harness.scorecard import Failure
 from harness.search import INPUTS_A_ROUND, ROUNDS, Proposal
 from harness.searching import Searching
 from harness.sources import ALL_SOURCES, Sources
@@ -111,10 +112,10 @@ class Examination:
         strength = findings.strength if findings else UNRATED
         return verdict_rows(self._judging.cards, self._record, self._work, self._own, strength)
 
-    def failing_inputs(self) -> list[TestInput | None]:
-        """For each of :meth:`rows` the input of its counterexample; None where it has none."""
+    def failures(self) -> list[Failure | None]:
+        """What each of :meth:`rows` shows as its counterexample; None where it has none."""
         cases = self._record.test_cases()
-        return [card.failing_input(cases) for card in self._judging.cards]
+        return [card.shown_failure(cases) for card in self._judging.cards]
 
     def suite(self) -> Problem:
         """The problem with the few test cases that are kept, when all is done."""
@@ -164,7 +165,7 @@ class Examination:
 
         before = self._work.spent
         if self._work.budget is not None and self._probes_s >= PROBES_PART * self._work.budget:
-            self._work.is_over_budget = True
+            self._work.note_over_budget()
             seen([False] * len(probes))
         else:
             self._hearing.look(probes, seen)
@@ -210,9 +211,8 @@ class Examination:
             self._has_means_to_search = False
             return False
         if not self._searching.has_begun:
-            cards = enumerate(self._judging.cards)
-            unfailed = [number for number, card in cards if not card.has_failed and self._judging.has_means(number)]
-            self._searching.begin(unfailed, self._inputs_a_round(len(unfailed)))
+            unfailed = self._judging.worth_a_search()
+            self._searching.begin(unfailed, self._judging.has_failed, self._inputs_a_round(len(unfailed)))
         self._searching.line_up()
         return self._work.is_waiting
 

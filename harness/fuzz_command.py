@@ -90,6 +90,8 @@ def execute(options: Options) -> ExitStatus:
     if options.show_format:
         print(_format_text(_only_one(problems, "--show-format"), formats), end="")
         return ExitStatus.DONE
+    if options.asked.problems is None and not options.asked.candidates:
+        raise BadRequest("nothing to search: name the program in question, --candidate FILE")
     if given is not None:
         only = _only_one(problems, "--format")
         if only.problem.kind == "function":

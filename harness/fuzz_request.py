@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import BadRequest, BadRow
-from harness.formats import CannotDraw, Format, format_from_text
+from harness.formats import BadFormat, CannotDraw, Format, format_from_text
 from harness.formats.choosers import Profile, SeededChooser
 from harness.formats.drawing import draw
 from harness.problem_file import ProblemFile
@@ -94,10 +94,14 @@ def given_format(asked: Asked) -> Format | None:
     """The format in the file that the options name.
 
     Raises:
-        BadRequest: it cannot be read.
-        BadFormat: it is none.
+        BadRequest: it cannot be read, or is none.
     """
-    return None if asked.format is None else format_from_text(_text(asked.format))
+    if asked.format is None:
+        return None
+    try:
+        return format_from_text(_text(asked.format))
+    except BadFormat as error:
+        raise BadRequest(f"{asked.format}: {error}") from None
 
 
 def _of_files(asked: Asked, formats: Sequence[Format] | None) -> Problem:

@@ -10,14 +10,13 @@ from harness.checker import Finding, Judgement, check, checker_of, judgement_of,
 from harness.oracles import TestCase, answer_of
 from harness.problems import Problem
 from harness.scorecard import Scorecard
-from harness.time_rule import candidate_limits, confirming
+from harness.time_rule import TOO_LARGE_FOR_IT, candidate_limits, confirming
 from harness.work import Run, Work
 
 # A candidate that takes more than so many times its share of the budget, an oracle's share being as large, is judged on
-# fewer test cases. So one that wastes time costs a problem little, and the other candidates not a test case.
+# fewer test cases. So one that wastes time costs a problem little, and the other candidates not a test case. To sleep
+# wastes time, too (``Scorecard.taken_s``).
 SHARES = 4.0
-# On an input beyond what the examples show these say nothing: the task may have no input as large.
-_TOO_LARGE_FOR_IT = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT})
 
 
 class Judging:
@@ -50,8 +49,20 @@ class Judging:
             self._work.line_up(partial(self._first_run, case, limits, usual_s, number))
 
     def has_means(self, number: int) -> bool:
-        """Whether a candidate has not used up the CPU seconds that are its own."""
-        return self._allowance is None or self.cards[number].seconds < self._allowance
+        """Whether a candidate has not used up the time that is its own."""
+        return self._allowance is None or self.cards[number].taken_s < self._allowance
+
+    def has_failed(self, number: int) -> bool:
+        """Whether a run of a candidate so far was not accepted."""
+        return self.cards[number].has_failed
+
+    def worth_a_search(self) -> list[int]:
+        """The candidates, by place, that have not failed and have means; it is noted that those without get none."""
+        unfailed = [number for number, card in enumerate(self.cards) if not card.has_failed]
+        for number in unfailed:
+            if not self.has_means(number):
+                self.cards[number].leave_unsearched()
+        return [number for number in unfailed if self.has_means(number)]
 
     def _first_run(self, case: TestCase, limits: Limits, usual_s: float, number: int) -> Run | None:
         card = self.cards[number]
@@ -64,7 +75,7 @@ class Judging:
 
         def done(outcome: Outcome) -> None:
             self._work.spent += min(usual_s, outcome.cpu_time_s)
-            if case.input.beyond and outcome.status in _TOO_LARGE_FOR_IT:
+            if case.input.beyond and outcome.status in TOO_LARGE_FOR_IT:
                 card.excuse(case, outcome)
             elif outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
                 card.charge(outcome)

@@ -95,7 +95,7 @@ def looks(
         most_charged_s: for each run, see ``harness.asking.Ask``.
     """
     lookers = [_Looker(program, inputs, endings) for program in programs]
-    limits = replace(limits, wall_time=limits.wall_seconds + _PATIENCE_S)
+    limits = _patient(limits)
     while busy := [(looker, message) for looker in lookers if (message := looker.next_message())]:
         outcomes = yield [
             Ask(looker.program, message, limits, most_charged_s=most_charged_s) for looker, message in busy
@@ -116,11 +116,12 @@ def glimpses(
     """Each input with what the program seems to do with it, in order and lazily; None where nothing is known.
 
     Args:
-        limits: of the run of a sandbox, whether it is given one input or many.
+        limits: as for :func:`looks`.
         on_run: called with the outcome of each run of a sandbox.
         endings: see :func:`looks`.
     """
     looker, told = _Looker(program, inputs, endings), 0
+    limits = _patient(limits)
     while message := looker.next_message():
         outcome = engine.submit(looker.program, stdin=message, limits=limits).result()
         looker.read(outcome)
@@ -129,6 +130,10 @@ def glimpses(
         yield from zip(inputs[told : len(looker.seen)], looker.seen[told:], strict=True)
         told = len(looker.seen)
     yield from zip(inputs[told:], looker.seen[told:], strict=True)
+
+
+def _patient(limits: Limits) -> Limits:
+    return replace(limits, wall_time=limits.wall_seconds + _PATIENCE_S)
 
 
 class _Looker:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from engine import Outcome
-from harness.difference import RunFailed
-from harness.inputs import TestInput
+from harness.difference import Difference, RunFailed
 from harness.many_calls import Submits
 from harness.problems import Problem
+from harness.scorecard import Failure
 from harness.shrinking import Shrinker
 from harness.verdicts import Verdict, VerdictRow
 
@@ -22,7 +22,7 @@ def with_minimal_counterexamples(
     engine: Submits,
     problem: Problem,
     rows: Sequence[VerdictRow],
-    failing: Sequence[TestInput | None],
+    failures: Sequence[Failure | None],
     seed: int,
     on_run: Callable[[Outcome], None] | None,
 ) -> list[VerdictRow]:
@@ -32,19 +32,28 @@ def with_minimal_counterexamples(
     again, or that a checker judged, stays as it is.
 
     Args:
-        rows, failing: of the problem's candidates; see ``harness.examination.Examination``.
+        rows, failures: of the problem's candidates; see ``harness.examination.Examination``.
     """
     if problem.language != "python" or problem.how_compared.kind == "checker":
         return list(rows)
     shrinker = Shrinker(engine, problem, seed, on_run=on_run)
     shown = []
-    for candidate, row, known in zip(problem.candidates, rows, failing, strict=True):
+    for candidate, row, failure in zip(problem.candidates, rows, failures, strict=True):
         found = None
-        if known is not None and row.verdict in _SHRUNK:
+        if failure is not None and row.verdict in _SHRUNK:
             with suppress(RunFailed):  # the counterexample that is there is as true, and larger
-                found = shrinker.shrink(candidate, known)
-        if found is not None and found.row.counterexample is not None:
-            provenance = row.counterexample.provenance if row.counterexample else ""
-            row = replace(row, counterexample=replace(found.row.counterexample, provenance=provenance))
-        shown.append(row)
+                found = shrinker.shrink(candidate, failure.input)
+        shown.append(row if failure is None or found is None else _shown_on(row, failure, found))
     return shown
+
+
+def _shown_on(row: VerdictRow, failure: Failure, found: Difference) -> VerdictRow:
+    """The row, with another counterexample and what is to be said of it."""
+    if row.counterexample is None or found.row.counterexample is None:
+        return row
+    remarks = row.detail.removeprefix(failure.detail).removeprefix("; ")
+    return replace(
+        row,
+        counterexample=replace(found.row.counterexample, provenance=row.counterexample.provenance),
+        detail="; ".join(filter(None, (found.row.detail, remarks))),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from harness.disagreements import Disagreements
@@ -99,8 +100,8 @@ class OracleRecord:
         failed = sorted(self._checker_failures.keys() & self.settled().keys())
         return f"on the oracles' answers to input {failed[0] + 1} {self._checker_failures[failed[0]]}" if failed else ""
 
-    def about_oracles(self) -> str:
-        """What is to be said of single oracles."""
-        counted = [self._shown[index] for index in self.settled()]
+    def about_oracles(self, but: AbstractSet[int]) -> str:
+        """What is to be said of single oracles, by inputs but these."""
+        counted = [self._shown[index] for index in self.settled() if index not in but]
         varying = sorted(frozenset[int]().union(*(shown.nondeterministic for shown in counted)))
         return "; ".join(remarks([shown.dissent for shown in counted], varying, len(self.problem.oracles)))

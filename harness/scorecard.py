@@ -20,11 +20,20 @@ from harness.verdicts import REJECTIONS, Counterexample, Verdict, VerdictRow, fa
 EXHAUSTIONS_ALLOWED = 3
 # Bytes of a test case that a card may hold whole.
 LARGEST_HELD = 1 << 20
+# Of the time that a program sleeps, or waits for a core: what it counts for beside CPU time.
+_IDLE_PART = 0.1
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
 
 
 @dataclass(frozen=True, slots=True)
-class _Failure:
+class Failure:
+    """How a candidate failed on a test case.
+
+    Attributes:
+        case: the index of the test case, which has this input.
+        detail: what a row says of it.
+    """
+
     case: int
     verdict: Verdict
     counterexample: Counterexample | None
@@ -39,28 +48,35 @@ class Scorecard:
 
     problem: Problem
     candidate: Candidate
-    seconds: float = 0.0
-    _further: int = 0  # cases that came when it had used up its CPU seconds
+    seconds: float = 0.0  # of CPU
+    taken_s: float = 0.0  # of CPU, and a part of those it was idle
+    _is_unsearched: bool = False
+    _further: int = 0  # cases that came when it had used up its time
     _skipped: set[int] = field(default_factory=set)  # cases it was not run on, to save time
     _excused: set[int] = field(default_factory=set)  # cases that are none for it
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
     _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
     _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
-    _first_excused: _Failure | None = None
-    _first_failure: _Failure | None = None
-    _first_fault_of_ours: _Failure | None = None
+    _first_excused: Failure | None = None
+    _first_failure: Failure | None = None
+    _first_fault_of_ours: Failure | None = None
 
     def excuse(self, case: TestCase, outcome: Outcome) -> None:
         """Count a run that is not held against it: for this candidate the input is no test case."""
-        self.seconds += outcome.cpu_time_s
+        self.charge(outcome)
         self._excused.add(case.index)
         failure = self._judge(case, outcome, None)
         if failure is not None:
             self._first_excused = _earlier(self._first_excused, failure)
 
     def charge(self, outcome: Outcome) -> None:
-        """Count a run that decides nothing, as another one has to confirm it."""
+        """Count the time of a run; no more than that where it decides nothing, as another one has to confirm it."""
         self.seconds += outcome.cpu_time_s
+        self.taken_s += outcome.cpu_time_s + _IDLE_PART * max(0.0, outcome.wall_time_s - outcome.cpu_time_s)
+
+    def leave_unsearched(self) -> None:
+        """Note that no inputs were looked for that it fails on, as it has used up its time."""
+        self._is_unsearched = True
 
     def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None = None) -> None:
         """Judge one run.
@@ -68,7 +84,7 @@ class Scorecard:
         Args:
             judgement: what a checker says of the answer; None where the comparison decides.
         """
-        self.seconds += outcome.cpu_time_s
+        self.charge(outcome)
         failure = self._judge(case, outcome, judgement)
         verdict = failure.verdict if failure else Verdict.ACCEPTED
         self._verdicts[case.index] = verdict
@@ -88,7 +104,7 @@ class Scorecard:
         return case > self._last_that_counts()
 
     def is_thinned_out(self, case: int) -> bool:
-        """Note that it has used up its CPU seconds; whether it is not to be run on this test case therefore.
+        """Note that it has used up its time; whether it is not to be run on this test case therefore.
 
         It still is on one in two, then one in four, and so on: who wastes time on the inputs he knows is judged on
         others all the same. When it has failed it is run no more.
@@ -105,10 +121,10 @@ class Scorecard:
         """Whether a run so far was not accepted."""
         return self._first_failure is not None or self._first_fault_of_ours is not None
 
-    def failing_input(self, cases: Sequence[int]) -> TestInput | None:
-        """The input that its row's counterexample shows, if that has one; ``cases`` as for :meth:`row`."""
+    def shown_failure(self, cases: Sequence[int]) -> Failure | None:
+        """What its row shows as a counterexample, if it has one; ``cases`` as for :meth:`row`."""
         failure = self._first_failure_within(cases[-1]) if cases else None
-        return failure.input if failure is not None and failure.counterexample is not None else None
+        return failure if failure is not None and failure.counterexample is not None else None
 
     def failing_case(self, cases: Sequence[int]) -> TestCase | None:
         """The first test case it fails, if it fails one that can be held; ``cases`` as for :meth:`row`."""
@@ -152,7 +168,7 @@ class Scorecard:
             expect=self.candidate.expected_verdicts,
         )
 
-    def _first_failure_within(self, last: int) -> _Failure | None:
+    def _first_failure_within(self, last: int) -> Failure | None:
         # What the sandbox did wrong is no verdict while the candidate has failed by itself on another test case.
         for failure in (self._first_failure, self._first_fault_of_ours):
             if failure is not None and failure.case <= last:
@@ -169,16 +185,17 @@ class Scorecard:
         return min(ends)
 
     def _not_run(self, count: int) -> str:
+        too_slow = "it takes more than its share of the budget"
         if not count:
-            return ""
+            return f"no inputs searched for, as {too_slow}" if self._is_unsearched else ""
         why = f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
         if self._final:
             why = "it does not compile"
         elif self._skipped:
-            why = "it takes more than its share of the budget"
+            why = too_slow
         return f"{count} test cases not run, as {why}"
 
-    def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> _Failure | None:
+    def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> Failure | None:
         answer = answer_of(self.problem, outcome)
         if answer is not None:
             if judgement is None:
@@ -194,7 +211,7 @@ class Scorecard:
         blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
         counterexample = self._counterexample(case, outcome) if blames_input else None
         whole = case if case.size <= LARGEST_HELD else None
-        return _Failure(case.index, verdict, counterexample, detail, case.input, whole)
+        return Failure(case.index, verdict, counterexample, detail, case.input, whole)
 
     def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:
         expected, provenance = case.expected.content, case.input.provenance
@@ -210,5 +227,5 @@ def _not_counted(excused: int) -> str:
     return f"{excused} inputs beyond the examples not counted, as limits were hit on them" if excused else ""
 
 
-def _earlier(known: _Failure | None, new: _Failure) -> _Failure:
+def _earlier(known: Failure | None, new: Failure) -> Failure:
     return new if known is None or new.case < known.case else known

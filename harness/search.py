@@ -2,7 +2,7 @@
 
 Programs are only looked at here (``harness.many_calls``): many inputs in one sandbox, a sandbox a program. What a look
 finds is proposed as an input, and becomes a test case as any other does, by runs of its own in fresh sandboxes. A
-program that behaves otherwise when it is looked at spoils nothing but its own search.
+candidate that behaves otherwise when it is looked at gets some of the inputs in fresh sandboxes instead.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ MUTANTS = 40
 ROUNDS = 8  # in search of inputs that candidates fail on
 ROUNDS_FOR_MUTANTS = 3  # the first of these
 INPUTS_A_ROUND = 100
+# Of a round, inputs for a candidate that a look was wrong about.
+_UNLOOKED = 25
 # A mutant that loops for ever is to cost little: so many CPU seconds, or times what the oracle takes for all inputs.
 _MUTANT_CPU_S = 0.5
 _MUTANT_MULTIPLE = 3
@@ -107,6 +109,7 @@ def search(
     seed: int,
     cases: Sequence[TestCase],
     unfailed: Sequence[int],
+    has_failed: Callable[[int], bool],
     inputs: int,
     further: Callable[[int], Sequence[TestInput]],
     propose: Callable[[Proposal], None],
@@ -117,20 +120,33 @@ def search(
         seed: for the choice of mutants.
         cases: the test cases so far, at least one; not the large ones.
         unfailed: places of the candidates that have passed all of them.
+        has_failed: whether one of these has failed since, all proposals before the last runs asked for having been run.
         inputs: how many new ones to take a round.
         further: gives so many new inputs, or fewer when there are no more.
         propose: called with each input that is found.
     """
     rounds = _Rounds(problem, inputs, further)
-    hopeful = set(unfailed)
+    hopeful = sorted(unfailed)
+    suspects: set[int] = set()  # that have seemed to fail, and had not
     for number in range(ROUNDS):
         made = (yield from rounds.get(number)) if hopeful else None
         if made is None:
             break
-        for candidate, place in (yield from _caught(problem, sorted(hopeful), made)).items():
-            hopeful.discard(candidate)
-            propose(Proposal(replace(made.inputs[place], provenance="search"), frozenset({candidate})))
+        hopeful = [candidate for candidate in hopeful if not has_failed(candidate)]
+        wanted = {candidate: _spread(len(made.cases), _UNLOOKED) for candidate in suspects & {*hopeful}}
+        caught = yield from _caught(problem, [each for each in hopeful if each not in wanted], made)
+        suspects |= caught.keys()
+        wanted |= {candidate: {place} for candidate, place in caught.items()}
+        for place, test_input in enumerate(made.inputs):
+            those = frozenset(candidate for candidate, places in wanted.items() if place in places)
+            if those:
+                propose(Proposal(replace(test_input, provenance="search"), those))
     return (yield from _rated(problem, seed, cases, rounds, propose))
+
+
+def _spread(count: int, most: int) -> set[int]:
+    """At most so many places of so many, as far from each other as can be, the last among them."""
+    return {count - 1 - part * count // most for part in range(most)} if count else set()
 
 
 def _rated(

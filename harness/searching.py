@@ -56,14 +56,14 @@ class Searching:
         """Whether it has begun and not ended."""
         return self._steps is not None and not self._steps.is_over
 
-    def begin(self, unfailed: Sequence[int], inputs: int) -> None:
+    def begin(self, unfailed: Sequence[int], has_failed: Callable[[int], bool], inputs: int) -> None:
         """Begin, with the test cases kept.
 
         Args:
-            unfailed, inputs: see ``harness.search.search``.
+            unfailed, has_failed, inputs: see ``harness.search.search``.
         """
         cases = sorted(self._cases, key=lambda case: case.index)
-        steps = search(self.problem, self.seed, cases, unfailed, inputs, self.further, self.propose)
+        steps = search(self.problem, self.seed, cases, unfailed, has_failed, inputs, self.further, self.propose)
         self._steps = Conversation(steps, self._end)
 
     def line_up(self) -> None:

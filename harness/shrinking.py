@@ -3,7 +3,8 @@
 First a pool of small inputs is looked through, many in one sandbox; the smallest that fails, run again in sandboxes of
 its own, is a good place to start. From there Hypothesis shrinks, or, where an input is not known to be made of choices,
 one thing after the other is taken away. Nothing is taken for a counterexample without fresh sandboxes, and inputs keep
-to what is known of valid ones. The work is bounded in runs; nothing depends on time.
+to what is known of valid ones. The work is bounded in runs; nothing depends on time but how much of the pool a slow
+program sees.
 """
 
 from __future__ import annotations

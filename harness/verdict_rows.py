@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from harness.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED, OracleRecord
+from harness.oracles import Drop
 from harness.scorecard import Scorecard
 from harness.strength import UNRATED, Strength
 from harness.verdicts import Verdict, VerdictRow
@@ -30,8 +31,8 @@ def verdict_rows(
     """
     settled = record.settled()
     cases = record.test_cases()
-    remark = _why_cut_short(record, work, len(settled))
-    about_oracles, about_checker = record.about_oracles(), record.about_checker()
+    remark = _why_cut_short(record, work, len(settled.keys() - own.keys()))
+    about_oracles, about_checker = record.about_oracles(own.keys()), record.about_checker()
     if work.fault is not None:
         rows = [_unjudged(card, Verdict.SANDBOX_ERROR, remark) for card in cards]
     elif not cases and about_checker:
@@ -45,9 +46,17 @@ def verdict_rows(
             card.row([case for case in cases if number in own.get(case, {number})], strength, {}, detail)
             for number, card in enumerate(cards)
         ]
-    dropped = {drop.value: count for drop, count in Counter(filter(None, settled.values())).items()}
     proposed = record.proposal()
-    return [replace(row, dropped_inputs=dropped, proposed_comparison=proposed) for row in rows]
+    return [
+        replace(row, dropped_inputs=_dropped(settled, own, number), proposed_comparison=proposed)
+        for number, row in enumerate(rows)
+    ]
+
+
+def _dropped(settled: Mapping[int, Drop | None], own: Mapping[int, AbstractSet[int]], number: int) -> dict[str, int]:
+    """By reason, how many of the inputs that a candidate was to be run on are no test cases."""
+    drops = [drop for index, drop in settled.items() if drop is not None and number in own.get(index, {number})]
+    return {drop.value: count for drop, count in Counter(drops).items()}
 
 
 def _why_cut_short(record: OracleRecord, work: Work, inputs: int) -> str:

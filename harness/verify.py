@@ -116,8 +116,7 @@ def judge(
         rows = examination.rows()
         if not shrink or examination.is_over_budget:
             return rows
-        failing = examination.failing_inputs()
-        return with_minimal_counterexamples(engine, examination.problem, rows, failing, seed, on_run)
+        return with_minimal_counterexamples(engine, examination.problem, rows, examination.failures(), seed, on_run)
 
     def judged(examination: Examination) -> Judged:
         return Judged(rows_of(examination), examination.suite() if keeps_suites else None)

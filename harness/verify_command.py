@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from rich.console import Console
@@ -63,7 +64,7 @@ class Options:
         for option, path in (("-o", self.output), ("--suites", self.suites)):
             if path is not None and _would_overwrite(path, self.problems):
                 raise BadRequest(f"{option} {path}: would overwrite the problems")
-        if self.output is not None and self.suites is not None and _same_place(self.output, self.suites):
+        if self.output is not None and self.suites is not None and _share_a_file(self.output, self.suites):
             raise BadRequest(f"--suites {self.suites}: is where the verdicts go")
 
     @property
@@ -80,6 +81,10 @@ class Options:
 
 def _would_overwrite(path: Path, kept: Path) -> bool:
     return any(_same_place(written, kept) for written in (path, partial_path(path)) if written.is_file())
+
+
+def _share_a_file(path: Path, other: Path) -> bool:
+    return any(_same_place(*pair) for pair in product((path, partial_path(path)), (other, partial_path(other))))
 
 
 def _same_place(path: Path, other: Path) -> bool:

@@ -88,6 +88,10 @@ class Work:
         self.is_over_budget |= is_spent
         return is_spent
 
+    def note_over_budget(self) -> None:
+        """Say of the verdicts that the budget has put an end to something."""
+        self.is_over_budget = True
+
     def forget_all_but(self, part: float) -> None:
         """Count what was spent so far as no more than this part of the budget."""
         if self.budget is not None:

@@ -99,6 +99,7 @@ def rows_of(text: str) -> list[dict[str, Any]]:
         (["verify", "PROGRAM", "--suites", "PROGRAM"], "--suites"),
         (["verify", "PROGRAM", "--suites", "absent/suites.jsonl"], "absent/suites.jsonl: No such file"),
         (["verify", "PROGRAM", "-o", "same", "--suites", "./same"], "--suites same: is where"),
+        (["verify", "PROGRAM", "-o", "same", "--suites", "same.partial"], "--suites same.partial: is where"),
         (["doctor", "extra"], "extra"),
     ],
 )

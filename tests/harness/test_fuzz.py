@@ -10,7 +10,7 @@ import pytest
 from fake_engine import ScriptedEngine, printed
 from problem_rows import function_row, problem, stdin_row, write_rows
 
-from engine import Engine, Limits, Outcome, Program, Status
+from engine import Engine, Outcome, Program, Status
 from harness import cli
 from harness.difference import key_of
 from harness.fuzz import Finding, Search, Settings
@@ -83,6 +83,21 @@ def test_oracles_that_take_all_the_time_there_is_end_the_search(engine: Engine) 
     [finding] = search(engine, row | {"examples": [{"input": [1]}, {"input": [20]}]}, inputs=400)
     assert finding.detail == "oracles hit limits on 3 inputs running"
     assert finding.test_cases > 20
+
+
+def test_time_is_measured_against_the_oracles_and_a_limit_is_confirmed() -> None:
+    def script(program: Program, *_: Any) -> Outcome:
+        if "run_repeatedly" in program.source_bytes.decode() or program.source == SORTED:
+            return printed("1", cpu=1.0) if program.source == SORTED else Outcome(Status.NONZERO_EXIT)
+        return Outcome(Status.TIME_LIMIT, cpu_time_s=9.0) if program.source == "slow" else printed("1")
+
+    one = problem(sorting("slow", "right", time_limit_s=0.1))
+    with ScriptedEngine(script, workers=1) as engine:
+        slow, right = Search(one, one.candidates, engine, Settings(inputs=20)).findings()
+        limits = [limit for limit, (source, *_) in zip(engine.limits, engine.asked, strict=True) if source == "slow"]
+    assert (slow.verdict, right.verdict) == (Verdict.TIME_LIMIT, None)
+    assert {limit.cpu_time for limit in limits} == {4.0}  # times what the oracle takes
+    assert [limit.wall_time is None for limit in limits[:2]] == [True, False]
 
 
 def test_a_program_that_keeps_state_is_not_accused(engine: Engine) -> None:
@@ -267,7 +282,8 @@ WRONG = [
     (("two.jsonl", "--show-format"), "name it with --problem"),
     (("two.jsonl", "--problem", "p2", "--show-format"), "a function has arguments"),
     (("checked.jsonl",), "p1: its answers are judged by a checker program"),
-    (("two.jsonl", "--problem", "p1", "--format", "in.txt"), "line 1"),
+    (("two.jsonl", "--problem", "p1", "--format", "in.txt"), "in.txt: line 1"),
+    (("--oracle", "right.py", "--example", "in.txt"), "name the program in question"),
     (("two.jsonl", "--problem", "p1", "--budget", "0"), "--budget"),
     (("two.jsonl", "--problem", "p1", "-o", "two.jsonl"), "would overwrite"),
     (("--oracle", "f.py", "--candidate", "g.py", "--entry", "f", "--example", "bad.json"), "expected the arguments"),
@@ -319,4 +335,4 @@ def test_the_search_and_the_shrinking_are_bounded_in_runs() -> None:
         [finding] = Search(one, one.candidates, engine, Settings(inputs=60)).findings()
         assert finding.difference is not None
         assert len(engine.asked) < 500
-        assert set(engine.limits) <= {one.limits, Limits(cpu_time=2.0, memory=one.limits.memory)}
+        assert {limits.cpu_time for limits in engine.limits} == {one.limits.cpu_time, 2.0}

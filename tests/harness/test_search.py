@@ -97,3 +97,23 @@ def test_steps_go_on_when_all_they_asked_for_is_answered() -> None:
     assert conversation.next_asks() == []
     assert ended == [["a", "b", "c"]]
     assert conversation.is_over
+
+
+SELDOM_WRONG = "def f(x):\n    return 1 if x > 1000 else (x % 37 == 30) + 0\n"
+SPOILING = """
+import os, sys
+def f(x):
+    if "run_repeatedly" in sys._getframe(1).f_code.co_name + repr(sys._getframe(2).f_code):
+        os._exit(0)
+    return 1 if x > 1000 else (x % 37 == 30) + 0
+"""
+
+
+def test_who_spoils_a_look_gets_inputs_in_fresh_sandboxes(engine: Engine) -> None:
+    plain, spoiling, right = rows(engine, SELDOM_WRONG, SPOILING, SPOILING.replace("(x % 37 == 30) + ", ""))
+    assert plain.verdict is Verdict.WRONG_ANSWER
+    assert spoiling.verdict is Verdict.WRONG_ANSWER
+    assert spoiling.counterexample is not None
+    assert spoiling.counterexample.provenance == "search"
+    assert (right.verdict, right.passed) == (Verdict.ACCEPTED, right.test_cases)
+    assert right.test_cases > spoiling.passed

@@ -28,6 +28,7 @@ from harness.showing import plain_value
 from harness.shrinking import RUNS, Shrinker
 from harness.text_reduction import simpler
 from harness.verdicts import Verdict
+from harness.verify import verify
 
 
 class Replaying:
@@ -306,7 +307,7 @@ def test_one_more_run_may_take_all_the_time_there_is() -> None:
     one = rows_of_two()
     with scripted(Outcome(Status.TIME_LIMIT)) as engine:
         found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
-        assert engine.of("wrong") == 2
+        assert engine.of("wrong") == 2 * 2  # each is confirmed
     assert found is not None
     assert found.row.verdict is Verdict.TIME_LIMIT
 
@@ -360,3 +361,13 @@ def test_what_calls_have_in_common(known: list[Any], fine: list[Any], not_fine: 
     assert domain is not None
     assert [each for each in fine if not belongs(domain, each)] == []
     assert [each for each in not_fine if belongs(domain, each)] == []
+
+
+def test_a_problem_may_have_a_name_that_utf_8_has_no_bytes_for(engine: Engine) -> None:
+    source = "n = int(input())\nassert n < 6, n\nprint(n)"
+    changes = {"examples": [{"input": "5\n"}, {"input": "70000\n"}], "candidates": [{"id": "c", "source": source}]}
+    one = problem(stdin_row(id="p\ud800", oracles=["print(int(input()))"], **changes))
+    [row] = verify([one], engine, shrink=True)
+    assert row.counterexample is not None
+    assert row.counterexample.input == "6\n"
+    assert row.detail == "exit code 1: AssertionError: 6"  # of the counterexample, not of what was met first

@@ -343,6 +343,17 @@ def test_a_candidate_cannot_spend_the_budget_of_the_hidden_cases() -> None:
     assert (honest.verdict, honest.passed) == (Verdict.ACCEPTED, 8)
 
 
+def test_one_that_sleeps_is_judged_on_fewer_test_cases_too() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        return printed(stdin.decode(), cpu=0.01, wall_time_s=8.0 if program.source == "sleeps" else 0.02)
+
+    row = stdin_row(examples=numbers(200), candidates=candidates("sleeps", "right"))
+    sleeps, right = judge(row, script=script, budget=20.0, workers=1)
+    assert (sleeps.verdict, right.verdict, right.passed) == (Verdict.ACCEPTED, Verdict.ACCEPTED, 200)
+    assert sleeps.passed < 60
+    assert "test cases not run, as it takes more than its share of the budget" in sleeps.detail
+
+
 def test_one_that_wastes_time_is_judged_on_fewer_test_cases_but_not_on_those_it_knows_alone() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         if program.source == "slow":

@@ -1,0 +1,1 @@
+"""``make bench-serve``: the service under load, held against its own document, killed and started again."""

@@ -1,0 +1,67 @@
+"""Prompt files: Markdown with a part a role, filled in with Jinja2."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, TemplateError
+
+from generator.errors import PromptUnusable
+from generator.model import Message
+
+FOLDER = Path(__file__).parent / "prompts"
+
+# Before anything is filled in: what is filled in may look like a heading too.
+_HEADING = re.compile(r"^# (system|user|assistant)\n", re.MULTILINE)
+
+
+def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, ...]:
+    """The messages of a prompt file.
+
+    Args:
+        name: of the file, without ``.md``.
+        folder: where the files are; a copy of ours can be edited.
+        values: what is filled in. A message that is then empty is left out.
+
+    Raises:
+        PromptUnusable: the file is missing, is no prompt, or wants a value that it is not given.
+    """
+    path = folder / f"{name}.md"
+    try:
+        parts = _HEADING.split(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptUnusable(f"{path}: {error}") from None
+    if len(parts) < 3:
+        raise PromptUnusable(f"{path}: expected headings `# system`, `# user` or `# assistant`, each on its own line")
+    try:
+        filled = [
+            Message(role, _environment().from_string(text).render(values).strip())
+            for role, text in zip(parts[1::2], parts[2::2], strict=True)
+        ]
+    except TemplateError as error:
+        raise PromptUnusable(f"{path}: {error}") from None
+    return _joined([message for message in filled if message.content])
+
+
+def _joined(said: list[Message]) -> tuple[Message, ...]:
+    """What one role says twice in a row is one message: some chat templates want them to take turns."""
+    joined: list[Message] = []
+    for message in said:
+        if joined and joined[-1].role == message.role:
+            message = Message(message.role, f"{joined.pop().content}\n\n{message.content}")
+        joined.append(message)
+    return tuple(joined)
+
+
+@cache
+def _environment() -> Environment:
+    # Nothing is escaped: what comes out is read by a model, not by a browser.
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    environment.filters["python"] = repr
+    environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
+    environment.filters["arguments"] = lambda arguments: ", ".join(map(repr, arguments))
+    return environment

@@ -1,0 +1,46 @@
+"""JSON schemas for what models are to write as data.
+
+No lengths and no patterns of texts: some makers of grammars then refuse every escape, ``\\n`` among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def input_list(count: int, calls: Sequence[Sequence[Any]] | None) -> dict[str, Any]:
+    """``{"inputs": [...]}`` with so many items.
+
+    Args:
+        calls: known arguments of a function, whose types the new ones have; None for texts of stdin.
+    """
+    item = {"type": "string"} if calls is None else _arguments(calls)
+    inputs = {"type": "array", "items": item, "minItems": count, "maxItems": count}
+    return {"type": "object", "properties": {"inputs": inputs}, "required": ["inputs"], "additionalProperties": False}
+
+
+def _arguments(calls: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    arities = {len(call) for call in calls}
+    if len(arities) != 1:
+        return {"type": "array"}
+    shapes = [_like(list(column)) for column in zip(*calls, strict=True)]
+    return {"type": "array", "prefixItems": shapes, "minItems": len(shapes), "maxItems": len(shapes)}
+
+
+def _like(values: list[Any]) -> dict[str, Any]:
+    """The schema of values like these; of anything, where they are of several kinds."""
+    if all(isinstance(value, bool) for value in values):
+        return {"type": "boolean"}
+    if any(isinstance(value, bool) for value in values):
+        return {}
+    if all(isinstance(value, int) for value in values):
+        return {"type": "integer"}
+    if all(isinstance(value, int | float) for value in values):
+        return {"type": "number"}
+    if all(isinstance(value, str) for value in values):
+        return {"type": "string"}
+    if all(isinstance(value, list) for value in values):
+        inner = [item for value in values for item in value]
+        return {"type": "array", "items": _like(inner)} if inner else {"type": "array"}
+    return {}

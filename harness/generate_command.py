@@ -1,0 +1,148 @@
+"""``semi-instruct generate``: a file of problems in, verified pairs out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+
+from engine import Engine
+from generator.cache import Cache, CachedModel
+from generator.choosing import model_named
+from generator.errors import GeneratorError
+from generator.model import Model
+from generator.prompting import FOLDER
+from generator.tasks import Tasks
+from harness.errors import BadRequest, BadRow
+from harness.exit_status import ExitStatus
+from harness.generation.funnel import Funnel
+from harness.generation.meter import Meter
+from harness.generation.pipeline import generate
+from harness.generation.plan import Plan
+from harness.generation.problem import Generated
+from harness.generation.report import best_pair, report, show_pair
+from harness.problem_file import ProblemFile
+from harness.problems import Problem
+from harness.progress import progress
+from harness.row_output import row_output
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for.
+
+    Attributes:
+        model: its name (``generator.choosing``), or None to take what the cache has.
+        cache: the file of the cache, or None for none.
+        output: the file for the rows, or None for none.
+        limit: problems to take, at most; None for all.
+        lanes: requests to the model at a time; None for what suits it.
+        workers: sandboxes, or None for one a core.
+        prompts: the folder of the prompt files; None for ours.
+        show: accepted pairs to print.
+        as_json: the funnel and the rates as JSON alone.
+    """
+
+    problems: Path
+    model: str | None
+    cache: Path | None
+    output: Path | None
+    plan: Plan
+    limit: int | None = None
+    lanes: int | None = None
+    workers: int | None = None
+    prompts: Path | None = None
+    show: int = 3
+    as_json: bool = False
+
+
+def execute(options: Options) -> ExitStatus:
+    """Generate, verify and report. Returns the exit status.
+
+    Raises:
+        BadRequest: neither a model nor a cache that has texts of one.
+        BadFile: the problems cannot be opened.
+        OutputUnusable: the output cannot be written.
+        SandboxUnavailable: nothing is run without the walls.
+    """
+    try:
+        return _execute(options)
+    except GeneratorError as error:
+        raise BadRequest(str(error)) from None
+
+
+def _execute(options: Options) -> ExitStatus:
+    console = Console(markup=False, highlight=False, emoji=False)
+    funnel = Funnel()
+    shown: list[Generated] = []
+    with ExitStack() as stack:
+        file = stack.enter_context(ProblemFile(options.problems))
+        write = stack.enter_context(row_output(options.output, to_stdout=False))
+        model = stack.enter_context(closing(_model(options, stack)))
+        engine = stack.enter_context(Engine(options.workers))
+        good = _GoodRows(file)
+        meter = Meter()
+
+        def state() -> str:
+            return f"{funnel.natural_codes} natural codes, {meter.texts} texts, {funnel.accepted} pairs accepted"
+
+        refresh = stack.enter_context(progress(state, lambda: file.position, file.size, sys.stderr.isatty()))
+        problems = islice(good, options.limit)
+        for one in generate(problems, model, engine, options.plan, meter, Tasks(options.prompts or FOLDER)):
+            funnel.count(one)
+            write(one.to_json())
+            if len(shown) < options.show and best_pair(one) is not None:
+                shown.append(one)
+            refresh()
+        rates = meter.rates(model.lanes, engine.workers)
+    if options.as_json:
+        print(json.dumps({"model": model.name, "funnel": funnel.to_json(), "rates": rates}))
+    else:
+        _tell(model, funnel, rates, shown, console)
+    return ExitStatus.BAD_INPUT if good.bad else ExitStatus.DONE
+
+
+def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Generated], console: Console) -> None:
+    console.print(f"model: {model.name}", soft_wrap=True)
+    report(funnel, rates, console)
+    for one in shown:
+        pair = best_pair(one)
+        if pair is not None:
+            show_pair(one, pair, console)
+
+
+def _model(options: Options, stack: ExitStack) -> Model:
+    model = model_named(options.model, options.lanes) if options.model is not None else None
+    if options.cache is None:
+        if model is None:
+            raise BadRequest("--model: name a model, or with --cache a file that has its texts")
+        return model
+    cache = stack.enter_context(Cache(options.cache))
+    if model is not None:
+        return CachedModel(cache, model)
+    known = cache.models()
+    if len(known) != 1:
+        raise BadRequest(f"--cache {options.cache}: has texts of {len(known)} models: say which with --model")
+    return CachedModel(cache, None, known[0])
+
+
+class _GoodRows:
+    """The problems of a file. Bad rows are told on stderr and counted."""
+
+    def __init__(self, file: ProblemFile) -> None:
+        self._file = file
+        self.bad = 0
+
+    def __iter__(self) -> Iterator[Problem]:
+        for row in self._file.rows():
+            if isinstance(row, BadRow):
+                self.bad += 1
+                print(row, file=sys.stderr, flush=True)
+            else:
+                yield row

@@ -1,0 +1,67 @@
+"""One problem, from its natural code to verified pairs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from generator.tasks import Tasks
+from harness.generation.candidates import Pairing, Pairs
+from harness.generation.meter import Meter, MeteredModel
+from harness.generation.natural import natural_code, with_inputs
+from harness.generation.plan import Plan
+from harness.generation.proposing import Proposed, Proposing
+from harness.generation.trying import Sandbox
+from harness.problems import Problem
+from harness.verify import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What a model proposed for a problem, and what was found of it."""
+
+    problem: Problem
+    inputs: Proposed
+    pairs: Pairs
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON data: a row of what ``generate`` writes."""
+        suite = self.pairs.suite
+        return {
+            "id": self.problem.id,
+            "natural_code": self.problem.oracles[0],
+            "inputs": self.inputs.valid,
+            "rounds": [asdict(one) for one in self.inputs.rounds],
+            "texts": self.pairs.texts,
+            "faults": dict(self.pairs.faults),
+            "doubles": self.pairs.doubles,
+            "typed": self.pairs.typed,
+            "pairs": [
+                {
+                    "instruction": one.pair.instruction,
+                    "code": one.pair.code,
+                    "repaired": one.repaired,
+                    "documented": one.documented,
+                    "verdict": one.row.to_json(),
+                }
+                for one in self.pairs.pairs
+            ],
+            "suite": suite.to_json() if suite is not None else None,
+        }
+
+
+def generate_for(
+    problem: Problem, model: MeteredModel, engine: Executor, meter: Meter, tasks: Tasks, plan: Plan
+) -> Generated:
+    """Inputs first, then pairs that are verified on them too.
+
+    Raises:
+        GeneratorError: the model cannot be reached, or the cache has no answer.
+    """
+    natural = natural_code(problem)
+    inputs = Proposing(natural, Sandbox(problem, engine, meter), model, tasks, plan).propose()
+    pairs = Pairs()
+    if plan.samples:
+        known = with_inputs(problem, inputs.valid)
+        pairs = Pairing(natural, known, engine, model, meter, tasks, plan).pair()
+    return Generated(problem, inputs, pairs)

@@ -1,0 +1,134 @@
+"""The inputs of a problem: proposed by a model, tried on the natural code, and asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine import Limits
+from generator.model import Request
+from generator.parsing.code import Wanted
+from generator.parsing.inputs import inputs_in
+from generator.parsing.programs import GENERATE, VALID, programs_in
+from generator.tasks import Feedback, NaturalCode, Tasks
+from harness.generation.meter import MeteredModel
+from harness.generation.plan import Plan
+from harness.generation.trying import Sandbox, Tried, living_mutants, tried
+
+_SEEDS = 8
+_PROGRAM_LIMITS = Limits(cpu_time=2.0)
+
+
+@dataclass(slots=True)
+class Round:
+    """One list that was asked for.
+
+    Attributes:
+        task: ``inputs``, ``feedback``, ``edge_cases`` or ``programs``.
+        fault: what was wrong with the text, or None.
+        parsed: whether anything could be used.
+        whole: whether all of it could be used.
+        proposed, valid: inputs, each counted once.
+        why_invalid: the natural code's own errors.
+    """
+
+    task: str
+    fault: str | None = None
+    parsed: bool = False
+    whole: bool = False
+    proposed: int = 0
+    valid: int = 0
+    why_invalid: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Proposed:
+    """All that a model proposed for a problem.
+
+    Attributes:
+        valid: inputs, in the order they came, each once.
+        rounds: what was asked.
+    """
+
+    valid: list[Any] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+
+
+class Proposing:
+    """Asks for the inputs of one problem."""
+
+    def __init__(self, natural: NaturalCode, sandbox: Sandbox, model: MeteredModel, tasks: Tasks, plan: Plan) -> None:
+        self._natural = natural
+        self._sandbox = sandbox
+        self._model = model
+        self._tasks = tasks
+        self._plan = plan
+        self._found = Proposed()
+
+    def propose(self) -> Proposed:
+        """Ask for all that the plan says.
+
+        Raises:
+            GeneratorError: see ``MeteredModel.ask``.
+        """
+        if self._plan.inputs:
+            self._concrete()
+        if self._plan.edge_cases:
+            request = self._tasks.inputs(self._natural, self._plan.edge_cases, self._seed("edge cases"), edge=True)
+            self._list("edge_cases", request)
+        for number in range(self._plan.programs):
+            self._program(number)
+        return self._found
+
+    def _concrete(self) -> None:
+        wanted = self._plan.inputs
+        last = self._list("inputs", self._tasks.inputs(self._natural, wanted, self._seed("inputs")))
+        for turn in range(self._plan.feedback):
+            missing = wanted - len(self._found.valid)
+            mutants = living_mutants(self._sandbox, last, self._plan.seed) if last.valid else ()
+            if missing <= 0 and not mutants:
+                return
+            feedback = Feedback(tuple(self._found.valid), last.invalid, mutants)
+            count = missing if missing > 0 else len(mutants)
+            last = self._list(
+                "feedback", self._tasks.inputs(self._natural, count, self._seed(f"feedback {turn}"), feedback)
+            )
+
+    def _list(self, task: str, request: Request) -> Tried:
+        [text] = self._model.ask(request)
+        read = inputs_in(text, self._natural.arity)
+        listed = read.value.inputs if read.value else ()
+        return self._try(task, read.fault, listed)
+
+    def _program(self, number: int) -> None:
+        request = self._tasks.programs(self._natural, 1, self._seed(f"programs {number}"))
+        [text] = self._model.ask(request)
+        read = programs_in(text, Wanted(request.messages, not_these=(self._natural.source,)))
+        self._try("programs", read.fault, self._made_by(read.value) if read.value else ())
+
+    def _made_by(self, source: str) -> Sequence[Any]:
+        """The inputs that an input program makes and its validator takes."""
+        calls = [[self._plan.seed * _SEEDS + number] for number in range(_SEEDS)]
+        outcomes = self._sandbox.call(source, GENERATE, calls, _PROGRAM_LIMITS)
+        made = [one.value for one in outcomes if not isinstance(one, str) and one.returned]
+        usable = [one for one in made if isinstance(one, str if self._natural.entry is None else list)]
+        judged = self._sandbox.call(source, VALID, [[one] for one in usable], _PROGRAM_LIMITS)
+        return [
+            one
+            for one, outcome in zip(usable, judged, strict=True)
+            if not isinstance(outcome, str) and outcome.value is True
+        ]
+
+    def _try(self, task: str, fault: str | None, listed: Sequence[Any]) -> Tried:
+        fresh = [one for one in listed if one not in self._found.valid]
+        result = tried(self._sandbox, fresh)
+        self._found.valid += result.valid
+        errors = [one.error for one in result.invalid]
+        self._found.rounds.append(
+            Round(task, fault, bool(listed), bool(listed) and fault is None, len(fresh), len(result.valid), errors)
+        )
+        return result
+
+    def _seed(self, task: str) -> int:
+        return self._plan.seed_for(self._sandbox.problem.id, task)

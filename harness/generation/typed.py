@@ -1,0 +1,51 @@
+"""Calls of a function by the types that a model gave its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import msgspec
+from hypothesis.strategies import SearchStrategy
+
+from engine.inside.values import ValueRefused, encode
+from harness.arguments import Domain, domain_of, generated_calls
+from harness.arguments.relations import Arguments
+from harness.arguments.signature import signature_of
+from harness.arguments.strategies import calls
+from harness.problems import Problem
+
+
+def domain_by_types(problem: Problem, codes: Iterable[str]) -> Domain | None:
+    """What the first typed code says of the arguments; None where none does, or where the problem says it itself."""
+    entry = problem.entry or ""
+    known = signature_of(problem.oracles, entry)
+    if problem.kind != "function" or (known is not None and known.says_something):
+        return None
+    for code in codes:
+        signature = signature_of((code,), entry)
+        if signature is not None and any(parameter.hint is not None for parameter in signature.parameters):
+            return domain_of(msgspec.structs.replace(problem, oracles=(code,), examples=()))
+    return None
+
+
+def strategy_by_types(problem: Problem, codes: Iterable[str]) -> SearchStrategy[Arguments] | None:
+    """The same as a Hypothesis strategy, which shrinks."""
+    domain = domain_by_types(problem, codes)
+    return None if domain is None else calls(domain)
+
+
+def inputs_by_types(problem: Problem, codes: Iterable[str], count: int, seed: int) -> list[Any]:
+    """So many calls, simple ones first, as lists of arguments in tagged JSON; the same ones for the same seed."""
+    domain = domain_by_types(problem, codes)
+    if domain is None:
+        return []
+    return [tree for call in islice(generated_calls(domain, seed), count) if (tree := _as_tree(call.arguments))]
+
+
+def _as_tree(arguments: Arguments) -> list[Any] | None:
+    try:
+        return [encode(argument) for argument in arguments]
+    except ValueRefused:
+        return None

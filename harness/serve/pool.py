@@ -1,0 +1,249 @@
+"""The workers and those who wait for them: fair, bounded, and able to let go of what nobody waits for."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Protocol
+
+from engine import Cancellation, EngineClosed, Limits, Outcome, Program, Status
+from harness.serve.fair_queue import FairQueue, Full
+from harness.serve.luggage import carried, unpacked
+from harness.serve.refusals import Overloaded, Unavailable
+from harness.serve.work import Done, Work
+
+_LONGEST_RETRY_S = 60
+_WEIGHT_OF_LATEST = 0.1
+_FIRST_GUESS_S = 0.1
+
+
+class Runner(Protocol):
+    """What is asked of an engine."""
+
+    @property
+    def workers(self) -> int:
+        """How many runs it does at one time."""
+
+    def run(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = ...,
+        *,
+        determinism: str = ...,
+        clock: float | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Outcome:
+        """Run a program."""
+
+
+class Ticket:
+    """A run that waits, runs or has ended. Its ``future`` holds what came of it: ``Done``, or a ``Refusal``."""
+
+    def __init__(self, pool: Pool, work: Work, client: str) -> None:
+        self.future: Future[Done] = Future()
+        self.luggage = work.luggage
+        self.run = carried(work)
+        self.client = client
+        self.asked_at = time.monotonic()
+        self.cancellation: Cancellation | None = None  # while it runs
+        self.given_up = False
+        self._pool = pool
+
+    def withdraw(self) -> bool:
+        """Give up the place in the queue; whether it still had one. What runs is left running."""
+        return self._pool.withdraw(self)
+
+    def cancel(self) -> None:
+        """Nobody waits for it: take it out of the queue, or end it. Too late is fine."""
+        self._pool.cancel(self)
+
+
+class Pool:
+    """Does runs on an engine, as many at a time as it has workers, the clients in turns.
+
+    Args:
+        engine: stays the caller's to close, after the pool.
+        bound: how many runs may wait.
+        on_done: told of every run that has ended, on the thread that did it.
+    """
+
+    def __init__(self, engine: Runner, bound: int, on_done: Callable[[Ticket, Done], None]) -> None:
+        self._engine = engine
+        self._on_done = on_done
+        self._changed = threading.Condition()
+        self._queue: FairQueue[Ticket] = FairQueue(bound)
+        self._running: set[Ticket] = set()
+        self._draining = self._closed = False
+        self._mean_s = _FIRST_GUESS_S
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"semi-instruct-{number}") for number in range(engine.workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def workers(self) -> int:
+        """How many runs are done at one time."""
+        return len(self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """How many runs wait."""
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        """How many runs are under way."""
+        return len(self._running)
+
+    @property
+    def draining(self) -> bool:
+        """Whether new runs are refused because the service is ending."""
+        return self._draining
+
+    @property
+    def retry_after_s(self) -> int:
+        """Seconds until a place is likely to be free: what waits now, at the pace of late."""
+        expected = self._mean_s * (len(self._queue) + 1) / len(self._threads)
+        return min(max(math.ceil(expected), 1), _LONGEST_RETRY_S)
+
+    def submit(self, work: Work, client: str, *, bounded: bool = True) -> Ticket:
+        """Let a run wait for its turn.
+
+        Args:
+            client: whose turn it is to be.
+            bounded: whether it needs a place among those that may wait. Not for what has one already: later runs of a
+                batch, of which only a few are handed in at a time.
+
+        Raises:
+            Overloaded: no place. It may also come later, in the ticket's future: see ``FairQueue``.
+            Unavailable: the service is ending.
+            Unusable: luggage that its limits do not allow.
+        """
+        ticket = Ticket(self, work, client)
+        with self._changed:
+            if self._draining:
+                raise Unavailable("the service is ending: ask again, or another one", 1)
+            try:
+                ousted = self._queue.put(client, ticket, bounded=bounded)
+            except Full:
+                raise self._overloaded() from None
+            self._changed.notify()
+        if ousted is not None:
+            _settle(ousted.future, self._overloaded())
+        return ticket
+
+    def withdraw(self, ticket: Ticket) -> bool:
+        """See ``Ticket.withdraw``."""
+        with self._changed:
+            return self._queue.remove(ticket.client, ticket)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """See ``Ticket.cancel``."""
+        with self._changed:
+            ticket.given_up = True
+            self._queue.remove(ticket.client, ticket)
+            if ticket.cancellation is not None:
+                ticket.cancellation.cancel()
+        ticket.future.cancel()
+
+    def drain(self) -> None:
+        """Take nothing new. What waits and runs goes on."""
+        with self._changed:
+            self._draining = True
+
+    def stop(self) -> None:
+        """Take nothing new, refuse what waits, end what runs."""
+        refused = []
+        with self._changed:
+            self._draining = True
+            while (ticket := self._queue.take()) is not None:
+                refused.append(ticket)
+            for ticket in self._running:
+                ticket.given_up = True
+                if ticket.cancellation is not None:
+                    ticket.cancellation.cancel()
+        for ticket in refused:
+            _settle(ticket.future, Unavailable("the service has ended; nothing was run", 1))
+
+    def close(self) -> None:
+        """``stop``, and wait until nothing runs any more."""
+        self.stop()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while (ticket := self._next()) is not None:
+            try:
+                done = self._do(ticket)
+            except BaseException as error:  # whatever it is, the next run is none the worse for it
+                _settle(ticket.future, error)
+            else:
+                self._on_done(ticket, done)
+                _settle(ticket.future, done)
+            finally:
+                with self._changed:
+                    self._running.discard(ticket)
+
+    def _next(self) -> Ticket | None:
+        with self._changed:
+            while (ticket := self._queue.take()) is None:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            self._running.add(ticket)
+            return ticket
+
+    def _do(self, ticket: Ticket) -> Done:
+        started = time.monotonic()
+        queue_s = started - ticket.asked_at
+        try:
+            with Cancellation() as cancellation:
+                with self._changed:
+                    ticket.cancellation = cancellation
+                    if ticket.given_up:
+                        cancellation.cancel()
+                outcome = self._run(ticket.run, cancellation)
+                with self._changed:
+                    ticket.cancellation = None
+        except EngineClosed:
+            raise Unavailable("the service is ending: ask again, or another one", 1) from None
+        except OSError as error:  # out of descriptors or memory
+            outcome = Outcome(Status.SANDBOX_ERROR, detail=str(error))
+        self._mean_s += _WEIGHT_OF_LATEST * (time.monotonic() - started - self._mean_s)
+        if ticket.given_up and outcome.status is Status.SANDBOX_ERROR:
+            raise Unavailable("the run was ended before its time", 1)
+        return replace(unpacked(outcome, ticket.luggage), queue_s=queue_s)
+
+    def _run(self, run: Work, cancellation: Cancellation) -> Outcome:
+        return self._engine.run(
+            run.program,
+            run.stdin,
+            run.args,
+            run.limits,
+            determinism=run.determinism,
+            clock=run.clock,
+            cancellation=cancellation,
+        )
+
+    def _overloaded(self) -> Overloaded:
+        wait = self.retry_after_s
+        return Overloaded(f"{len(self._queue)} runs wait, as many as may: ask again in {wait} s", wait)
+
+
+def _settle(future: Future[Done], result: Done | BaseException) -> None:
+    with suppress(InvalidStateError):  # cancelled: nobody waits
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -1,0 +1,109 @@
+"""How the service is: for people, for Prometheus, and for whoever decides whether to send it work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from importlib import resources
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from harness.serve.answers import plain_answer
+from harness.serve.documented import Detail, failures
+from harness.serve.service import Service
+
+_HTML = "text/html; charset=utf-8"
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_METRICS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Load(BaseModel):
+    """What is under way."""
+
+    workers: int
+    running: int
+    waiting: int
+    queue: int = Field(description="how many may wait")
+    runs: dict[str, int] = Field(description="runs that have ended, by status")
+
+
+class HealthResponse(BaseModel):
+    """Which walls stand, and what is under way."""
+
+    status: Literal["ok", "degraded", "failing", "draining"]
+    reason: str
+    walls: dict[str, bool]
+    languages: dict[str, str] = Field(description="versions")
+    load: Load
+
+
+class AliveResponse(BaseModel):
+    """Whether it makes sense to send runs here."""
+
+    status: Literal["ok", "degraded", "failing", "draining"]
+
+
+def router(service: Service) -> APIRouter:
+    """The routes that tell."""
+    routes = APIRouter(tags=["Status"])
+    guarded = failures(401, 403, 408, 413, 429)
+    unwell = {"description": "no runs can be done here now"}
+
+    @routes.get(
+        "/v1/health",
+        response_model=HealthResponse,
+        responses={**guarded, 503: {**unwell, "model": HealthResponse | Detail}},
+    )
+    async def health() -> Response:
+        """Which walls stand around every run, and how busy the service is. 503 while no runs can be done."""
+        condition = service.health.condition(service.pool.draining)
+        body = {
+            "status": condition.status,
+            "reason": condition.reason,
+            "walls": condition.walls,
+            "languages": {"python": service.python_version},
+            "load": {
+                "workers": service.pool.workers,
+                "running": service.pool.running,
+                "waiting": service.pool.waiting,
+                "queue": service.settings.queue,
+                "runs": service.metrics.runs_by_status(),
+            },
+        }
+        return plain_answer(body, 200 if condition.serves else 503)
+
+    @routes.get(
+        "/healthz",
+        response_model=AliveResponse,
+        responses={**guarded, 503: {**unwell, "model": AliveResponse | Detail}},
+    )
+    async def alive() -> Response:
+        """Whether runs can be done. Needs no token, and tells nothing else."""
+        condition = service.health.condition(service.pool.draining)
+        return plain_answer({"status": condition.status}, 200 if condition.serves else 503)
+
+    text = {"description": "figures", "content": {"text/plain": {"schema": {"type": "string"}}}}
+
+    @routes.get("/metrics", response_class=Response, responses={**guarded, 200: text})
+    async def metrics() -> Response:
+        """Figures for Prometheus."""
+        return Response(service.metrics.text(), media_type=_METRICS)
+
+    for path, name in (("/", "page.html"), ("/docs", "documentation.html")):
+        routes.add_api_route(path, _page(name), include_in_schema=False, response_class=Response)
+    return routes
+
+
+def _page(name: str) -> Callable[[], Coroutine[Any, Any, Response]]:
+    async def page() -> Response:
+        content = resources.files("harness.serve").joinpath(name).read_bytes()
+        return Response(content, headers=_PAGE_HEADERS, media_type=_HTML)
+
+    return page

@@ -1,0 +1,60 @@
+"""Request bodies as JSON that means one thing only, and is text through and through."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from harness.serve.refusals import BadRequest
+
+_LEVELS = 4  # as deep as schemas name fields: runs, each, its files, each
+MOST_ENTRIES = 20_000
+"""Of a request's own lists and objects, together: each is looked at on the thread that serves everybody."""
+
+_MAY_BE_A_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse(body: bytes) -> Any:
+    """The data in a body.
+
+    Raises:
+        BadRequest: it is no JSON in UTF-8, is nested too deeply, an object has a key twice, a number is out of range,
+            a string holds half of a surrogate pair (which cannot be sent on), or it has too many entries.
+    """
+    try:
+        text = body.decode("utf-8")
+        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        if _MAY_BE_A_SURROGATE.search(body):
+            json.dumps(data, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise BadRequest("the body holds half of a surrogate pair, which is no text") from None
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not UTF-8") from None
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+    if (found := _entries(data, _LEVELS)) > MOST_ENTRIES:
+        raise BadRequest(f"the body has {found} entries: expected at most {MOST_ENTRIES}, not counting what is in args")
+    return data
+
+
+def _entries(data: Any, levels: int) -> int:
+    """How many entries the first levels have; what a function is given may be as large as it likes."""
+    if not levels or not isinstance(data, dict | list):
+        return 0
+    inner = data if isinstance(data, list) else [value for key, value in data.items() if key != "args"]
+    args = data.get("args") if isinstance(data, dict) else None
+    return len(data) + (len(args) if isinstance(args, list) else 0) + sum(_entries(each, levels - 1) for each in inner)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return data
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,228 @@
+"""``/v1/verify``: a problem and its candidates in, verdicts out. Its runs wait for their turn like everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from engine import Determinism, Limits, Outcome, Program, Status
+from engine.limits import MIB
+from harness.errors import BadRow
+from harness.planned_inputs import PLANNED_INPUTS
+from harness.problems import Problem, parse_row
+from harness.serve.answers import plain_answer
+from harness.serve.documented import GUARDED, failures
+from harness.serve.facts import Facts
+from harness.serve.pool import Pool, Ticket
+from harness.serve.refusals import ClientGone, Overloaded, Refusal, Unavailable, Unusable
+from harness.serve.service import Service, facts_of, note
+from harness.serve.strict_route import StrictRoute
+from harness.serve.waiting import gone
+from harness.serve.work import Done, Work
+from harness.verify import verify
+
+_WAITING_FOR_EACH = 8
+_MOST_CANDIDATES = 256
+_MOST_INPUTS = 1000
+
+
+class VerifyRequest(BaseModel):
+    """A problem as ``semi-instruct verify`` reads it from a line of its file, and how it is to be judged."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "problem": {
+                        "id": "double",
+                        "kind": "stdin",
+                        "oracles": ["print(int(input()) * 2)"],
+                        "examples": [{"input": "21\n"}, {"input": "-4\n"}],
+                        "candidates": [
+                            {"id": "right", "source": "n = int(input())\nprint(n + n)"},
+                            {"id": "wrong", "source": "print(abs(int(input())) * 2)"},
+                        ],
+                    },
+                    "inputs": 0,
+                }
+            ]
+        },
+    )
+
+    problem: dict[str, Any] = Field(description="see examples/README.md")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="for whatever is chosen at random")
+    budget_s: float = Field(default=20.0, gt=0, le=86_400, description="CPU seconds, about")
+    inputs: int = Field(default=PLANNED_INPUTS, ge=0, le=_MOST_INPUTS, description="inputs to plan beside the examples")
+    shrink: bool = Field(default=False, description="whether counterexamples are made minimal")
+
+
+class VerifyResponse(BaseModel):
+    """A verdict a candidate, in their order."""
+
+    verdicts: list[dict[str, Any]]
+    runs: int = Field(description="how many it took")
+
+
+class _Stopped(Exception):
+    """Nobody waits for the verdicts any more."""
+
+
+class _PooledEngine:
+    """Does the runs of one verification in the pool, for its client: all that ``harness.verify`` asks of an engine.
+
+    Its runs need no place in the bounded queue: there are never more than a few of them for each worker, and the number
+    of verifications is bounded.
+    """
+
+    def __init__(self, pool: Pool, facts: Facts) -> None:
+        self._pool = pool
+        self._facts = facts
+        self._lock = threading.Lock()
+        self._open: set[Ticket] = set()
+        self._stopped = False
+
+    @property
+    def workers(self) -> int:
+        return self._pool.workers
+
+    def submit(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = Limits(),  # noqa: B008  frozen
+        *,
+        determinism: str = Determinism.FIXED,
+    ) -> Future[Outcome]:
+        with self._lock:
+            if self._stopped:
+                raise _Stopped
+            work = Work(program, limits, stdin, tuple(args), determinism)
+            ticket = self._pool.submit(work, self._facts.client, bounded=False)
+            self._open.add(ticket)
+        outcome: Future[Outcome] = Future()
+
+        def pass_on(done: Future[Done]) -> None:
+            with self._lock:
+                self._open.discard(ticket)
+            with suppress(InvalidStateError):  # given up by who asked
+                if done.cancelled():
+                    outcome.set_exception(_Stopped())
+                elif isinstance(error := done.exception(), Refusal):
+                    outcome.set_result(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
+                elif error is not None:
+                    outcome.set_exception(error)
+                else:
+                    note(self._facts, done.result())
+                    outcome.set_result(done.result().outcome)
+
+        ticket.future.add_done_callback(pass_on)
+        return outcome
+
+    def stop(self) -> None:
+        """End what is under way; nothing new begins."""
+        with self._lock:
+            self._stopped = True
+            doomed = list(self._open)
+        for ticket in doomed:
+            ticket.cancel()
+
+
+class Verifier:
+    """Judges problems, a bounded number at a time, on threads of its own."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._most_open = service.settings.verifications * (1 + _WAITING_FOR_EACH)
+        self._threads = ThreadPoolExecutor(service.settings.verifications, thread_name_prefix="semi-instruct-verify")
+        self._engines: set[_PooledEngine] = set()
+
+    async def verdicts(self, body: VerifyRequest, problem: Problem, request: Request) -> list[dict[str, Any]]:
+        """The rows of a problem.
+
+        Raises:
+            Overloaded: as many problems wait as may.
+            ClientGone: the client went away; what was under way has been ended.
+            Unavailable: the service is ending.
+        """
+        if self._service.pool.draining:
+            raise Unavailable("the service is ending: ask again, or another one", 1)
+        if len(self._engines) >= self._most_open:
+            raise Overloaded("as many problems wait to be judged as may", self._service.pool.retry_after_s)
+        engine = _PooledEngine(self._service.pool, facts_of(request))
+        self._engines.add(engine)
+        rows = asyncio.wrap_future(self._threads.submit(_rows, engine, problem, body))
+        leaving = asyncio.ensure_future(gone(request))
+        either: set[asyncio.Future[Any]] = {rows, leaving}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not rows.done():
+                raise ClientGone("the client has gone away")
+            return rows.result()
+        except _Stopped:
+            raise Unavailable("the service is ending; nothing was judged", 1) from None
+        finally:
+            leaving.cancel()
+            rows.cancel()
+            engine.stop()
+            self._engines.discard(engine)
+
+    def close(self) -> None:
+        """End what is under way, and wait for the threads."""
+        for engine in list(self._engines):
+            engine.stop()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def router(service: Service, verifier: Verifier) -> APIRouter:
+    """The route that judges."""
+    routes = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["Semi-Instruct"])
+
+    @routes.post(
+        "/verify",
+        response_model=VerifyResponse,
+        responses=failures(*GUARDED, 422, 429, 503),
+        summary="Judge candidates",
+    )
+    async def judge(body: VerifyRequest, request: Request) -> Response:
+        """Judge every candidate of a problem against its oracles, as ``semi-instruct verify`` does."""
+        problem = problem_of(body, service)
+        rows = await verifier.verdicts(body, problem, request)
+        return plain_answer({"verdicts": rows, "runs": facts_of(request).runs})
+
+    return routes
+
+
+def problem_of(body: VerifyRequest, service: Service) -> Problem:
+    """The problem, checked like a line of a problem file.
+
+    Raises:
+        Unusable: a field that is wrong, or limits and sizes beyond what is granted.
+    """
+    try:
+        problem = parse_row(json.dumps(body.problem), "problem", 1)
+    except BadRow as error:
+        raise Unusable(f"problem.{error.field}: {error.reason}") from None
+    if len(problem.candidates) > _MOST_CANDIDATES:
+        raise Unusable(f"problem.candidates: expected at most {_MOST_CANDIDATES}, found {len(problem.candidates)}")
+    service.granted_seconds("problem.time_limit_s", problem.cpu_time_s)
+    service.granted_bytes("problem.memory_limit_mib", problem.memory_limit_mib * MIB)
+    service.granted_seconds("budget_s", body.budget_s)
+    return problem
+
+
+def _rows(engine: _PooledEngine, problem: Problem, body: VerifyRequest) -> list[dict[str, Any]]:
+    rows = verify([problem], engine, seed=body.seed, budget=body.budget_s, planned=body.inputs, shrink=body.shrink)
+    return [row.to_json() for row in rows]
