@@ -1,6 +1,6 @@
 """``make bench-planted``: who of candidates planted on purpose is retained by ``semi-instruct build``.
 
-    python -m benchmarks.planted [DATA] [--tasks N] [--wrong N] [--budget S] [--seed N] [-o FILE]
+    python -m benchmarks.planted [DATA] [--tasks N] [--wrong N] [--budget S] [--seed N] [--folder DIR] [-o FILE]
 
 A generator stands in for a model: for each task of ConDefects it "proposes" programs of which it is known whether they
 are right. Wrong are faulty programs that contestants handed in, chosen at random; right are correct programs that are
@@ -29,7 +29,7 @@ from engine import Engine
 from harness.dataset.corpora import Corpus
 from harness.dataset.pairs import Pair
 from harness.dataset.pipeline import Inputs, build_dataset
-from harness.dataset.proposing import Ask, Failure, Proposal
+from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
 from harness.dataset.retention import why_not
 from harness.dataset.settings import Settings
 from harness.dataset.stage import Build
@@ -46,16 +46,17 @@ class Planting:
     """A generator that proposes what is planted; what is planted for a task is said with its first natural code."""
 
     name = "planted"
+    lanes = 1
 
     def __init__(self, planted: dict[str, list[str]]) -> None:
         self._planted = planted
 
-    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Sequence[Proposal]:
+    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         """All that is planted for a task."""
         if code.id != task.codes[0].id:
-            return []
+            return Rewritten()
         ask = Ask(f"Solve {task.id}.", "stdin")
-        return [Proposal(ask, source) for source in self._planted.get(task.id, [])]
+        return Rewritten(tuple(Proposal(ask, source) for source in self._planted.get(task.id, [])))
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         """None: the harness finds its own."""
@@ -87,13 +88,16 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds a task (default 20)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, help="write who was retained wrongly, or not, here")
+    parser.add_argument("--folder", type=Path, help="keep the build here, and go on with it where it was cut off")
     options = parser.parse_args()
     tasks = [json.loads(line) for line in options.data.read_text("utf-8").splitlines()][: options.tasks or None]
     planted, wrong, right = plant(tasks, options.wrong, Random(options.seed))
     with tempfile.TemporaryDirectory() as name:
-        corpus = Path(name) / "corpus.jsonl"
+        folder = options.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        corpus = folder / "corpus.jsonl"
         corpus.write_text("".join(json.dumps(row) + "\n" for row in map(_row, tasks)), "utf-8")
-        pairs = built(corpus, Path(name) / "build", Planting(planted), options.budget, options.seed)
+        pairs = built(corpus, folder / "build", Planting(planted), options.budget, options.seed)
     settings = Settings("semi", options.seed, "", 0, "")
     fates = [(pair, why_not(pair, settings)) for pair in pairs]
     kept_wrong = [pair for pair, why in fates if why is None and pair.source in wrong]
@@ -144,7 +148,7 @@ def built(corpus: Path, folder: Path, generator: Planting, budget: float, seed: 
     settings = Settings(
         "semi", seed, corpus.name, corpus.stat().st_size, "condefects", generator=generator.name, budget=budget
     )
-    with State(folder, settings) as state:
+    with State(folder, settings, resume=True) as state:
         build = Build(state, settings, Engine, generator)
         build_dataset(build, Inputs(Corpus(corpus, "condefects")), folder)
         return [pair for place in state.done(VALIDATE) for pair in judged_at(build, place).pairs]

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine import Engine
+from generator.errors import GeneratorError
 from harness.dataset.benchmarks import HUMAN_EVAL
 from harness.dataset.corpora import AUTO, Corpus
 from harness.dataset.corpora.mapped import read_mapping
 from harness.dataset.funnel import shown
+from harness.dataset.modelled import ModelGenerator
 from harness.dataset.pipeline import Inputs, Made, build_dataset
 from harness.dataset.proposing import Generator
 from harness.dataset.settings import MODES, Mode, Settings
 from harness.dataset.stage import Build
 from harness.dataset.state import State
-from harness.errors import BadRequest, Interrupted
+from harness.errors import BadRequest, Interrupted, OutputUnusable
 from harness.exit_status import ExitStatus
+from harness.generation.opening import opened_model
+from harness.generation.plan import Plan
+
+TEXTS = "texts.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,9 @@ class Options:
         layout, columns: see ``harness.dataset.corpora``.
         benchmarks: ``NAME=FILE`` each.
         workers: sandboxes, or None for one a core.
+        model: its name (``generator.choosing``), or None to take what the cache has.
+        cache: the file of the cache, or None for one in the folder.
+        lanes: requests to the model at a time; None for what suits it.
 
     The others are as in ``harness.dataset.settings.Settings``.
 
@@ -60,20 +70,30 @@ class Options:
     least_round_trip: float = 0.0
     workers: int | None = None
     model: str | None = None
-    generator: Generator | None = field(default=None)
+    cache: Path | None = None
+    listed: int = Plan().inputs
+    lanes: int | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise BadRequest(f"--mode {self.mode}: expected {', '.join(MODES)}")
-        if self.mode != "natural" and self.generator is None:
-            raise BadRequest(
-                f"--mode {self.mode}: needs a generator, and none is built in yet; --mode natural needs none"
-            )
-        for option, value in (("--near", self.near), ("--least-killed", self.least_killed)):
+        if self.mode == "natural" and self.model is not None:
+            raise BadRequest("--model: natural mode asks no model; --mode semi and --mode self do")
+        if self.mode != "natural" and self.model is None and not self.texts.is_file():
+            raise BadRequest(f"--mode {self.mode}: needs --model NAME, or --cache FILE that has a model's texts")
+        if self.mode != "semi" and (self.repairs or self.least_round_trip):
+            raise BadRequest("--repairs and --round-trip: in semi mode alone")
+        shares = {"--near": self.near, "--least-killed": self.least_killed, "--round-trip": self.least_round_trip}
+        for option, value in shares.items():
             if not 0 <= value <= 1:
                 raise BadRequest(f"{option} {value:g}: expected a share from 0 to 1")
         if not self.budget > 0:
             raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
+
+    @property
+    def texts(self) -> Path:
+        """The file that keeps what the model writes, so that none of it is asked for again."""
+        return self.cache or self.folder / TEXTS
 
     @property
     def benchmark_files(self) -> Mapping[str, Path]:
@@ -100,19 +120,40 @@ def execute(options: Options) -> ExitStatus:
     """
     mapping = read_mapping(options.columns) if options.columns else None
     corpus = Corpus(options.corpus, options.layout, mapping)
-    files = options.benchmark_files
-    with State(options.folder, _settings(options, corpus, files), options.resume) as state:
-        build = Build(state, state.settings, Engine, options.generator, options.workers)
-        benchmarks = files if options.decontaminate else None
-        try:
-            made = build_dataset(build, Inputs(corpus, benchmarks, options.strict), options.folder)
-        except KeyboardInterrupt:
-            raise Interrupted(f"interrupted: --resume goes on with what is in {options.folder}") from None
+    try:
+        with _generator(options) as generator:
+            made = _build(options, corpus, generator)
+    except GeneratorError as error:
+        raise BadRequest(f"{error} (--resume goes on with what is in {options.folder})") from None
     _report(made, options.folder)
     return ExitStatus.DONE
 
 
-def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path]) -> Settings:
+@contextmanager
+def _generator(options: Options) -> Iterator[Generator | None]:
+    if options.mode == "natural":
+        yield None
+        return
+    try:
+        options.texts.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputUnusable(f"{options.texts.parent}: {error.strerror or error}") from None
+    with opened_model(options.model, options.texts, options.lanes) as model:
+        yield ModelGenerator(model, options.listed)
+
+
+def _build(options: Options, corpus: Corpus, generator: Generator | None) -> Made:
+    files = options.benchmark_files
+    with State(options.folder, _settings(options, corpus, files, generator), options.resume) as state:
+        build = Build(state, state.settings, Engine, generator, options.workers)
+        benchmarks = files if options.decontaminate else None
+        try:
+            return build_dataset(build, Inputs(corpus, benchmarks, options.strict), options.folder)
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted: --resume goes on with what is in {options.folder}") from None
+
+
+def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], generator: Generator | None) -> Settings:
     benchmarks = tuple(sorted({HUMAN_EVAL, *files})) if options.decontaminate else ()
     return Settings(
         mode=options.mode,
@@ -122,7 +163,8 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path]) -> Se
         layout=corpus.layout,
         columns=options.columns.read_text("utf-8") if options.columns else "",
         licence=options.licence,
-        generator=options.generator.name if options.generator else "",
+        generator=generator.name if generator else "",
+        listed=options.listed if generator else 0,
         budget=options.budget,
         planned=options.planned,
         benchmarks=benchmarks,

@@ -161,17 +161,40 @@ def build(
         list[str] | None, typer.Option(metavar="NAME=FILE", help="Another benchmark, as mbpp=mbpp.jsonl.")
     ] = None,
     budget: Annotated[float, typer.Option(metavar="S", help="CPU seconds for the judging of a task, about.")] = 20.0,
-    inputs: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Inputs to plan for a whole program.")
+    planned: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Inputs that the harness plans for a whole program.")
     ] = PLANNED_INPUTS,
     near: Annotated[float, typer.Option(metavar="SHARE", help="Similarity of near duplicates.")] = 0.8,
     least_cases: Annotated[int, typer.Option(metavar="N", min=1, help="Test cases that a pair needs.")] = 3,
     least_killed: Annotated[float, typer.Option(metavar="SHARE", help="Mutants that they have to kill.")] = 0.5,
     pairs_a_task: Annotated[int, typer.Option(metavar="N", min=0, help="At most; 0 for all.")] = 0,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="Pairs in all, the best; 0 for all.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Proposes, in semi and self mode; named as for generate."),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep what it writes here; in DIR if not given.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Codes to ask for, of a natural code or an instruction.")
+    ] = 4,
+    inputs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Inputs to ask for, of a natural code.")
+    ] = Plan().inputs,
+    repairs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Rounds in which rejected codes are given back.")
+    ] = 0,
+    round_trip: Annotated[
+        float, typer.Option(metavar="SHARE", help="Codes written from the instruction alone that have to pass.")
+    ] = 0.0,
+    lanes: Annotated[int | None, typer.Option(metavar="N", min=1, help="Requests to the model at a time.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
 ) -> int:
     """Make a dataset of instruction-code pairs from natural codes: filter, validate, retain, export, report.
+
+    Natural mode takes the codes as they are. In semi mode a model writes an instruction and a code for each, judged by
+    the natural codes; in self mode it invents tasks, and independent codes and tests have to agree.
 
     DIR/dataset holds the pairs as Parquet and JSONL with their test cases, and problems.jsonl, which verify accepts;
     DIR/report.html is for people. Killed at any moment, it goes on with --resume and ends with the same dataset.
@@ -193,12 +216,19 @@ def build(
             decontaminate=decontaminate,
             benchmarks=tuple(benchmark or ()),
             budget=budget,
-            planned=inputs,
+            planned=planned,
             near=near,
             least_cases=least_cases,
             least_killed=least_killed,
             pairs_a_task=pairs_a_task,
             limit=limit,
+            model=model,
+            cache=cache,
+            samples=samples,
+            listed=inputs,
+            repairs=repairs,
+            least_round_trip=round_trip,
+            lanes=lanes,
             workers=workers,
         )
     )

@@ -9,6 +9,7 @@ import msgspec
 from harness.dataset.adapters import whole_program
 from harness.dataset.pairs import Evidence, Pair
 from harness.dataset.proposing import Ask, Failure, Proposal
+from harness.dataset.state import Drop
 from harness.dataset.tasks import LONGEST_SOURCE, Task
 from harness.verdicts import Verdict
 
@@ -25,7 +26,7 @@ class Proposed(msgspec.Struct, frozen=True):
     source: str
 
 
-class Proposals(msgspec.Struct, frozen=True):
+class Proposals(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was proposed for a task.
 
     Attributes:
@@ -34,6 +35,7 @@ class Proposals(msgspec.Struct, frozen=True):
 
     codes: tuple[Proposed, ...] = ()
     inputs: tuple[object, ...] = ()
+    dropped: tuple[Drop, ...] = ()
 
 
 def usable(proposals: Sequence[Proposal]) -> list[Proposal]:

@@ -53,7 +53,7 @@ def funnel(build: Build, exported: int) -> list[Step]:
         sizes = [len(kept.codes) for place in state.done(stage) if (kept := state.get(stage, place, Kept))]
         steps.append(Step(stage, "natural codes", sum(sizes), sum(map(bool, sizes)), dropped.get(stage, {})))
     if build.generator is not None or build.settings.mode != "natural":
-        steps.append(_proposed(build))
+        steps.append(_proposed(build, dropped.get(PROPOSE, {})))
     sizes = [len(judged_at(build, place).pairs) for place in state.done(VALIDATE)]
     steps.append(Step(VALIDATE, "pairs judged", sum(sizes), sum(map(bool, sizes)), {}))
     for stage in (RETAIN, DIVERSIFY):
@@ -66,7 +66,7 @@ def funnel(build: Build, exported: int) -> list[Step]:
     return steps
 
 
-def _proposed(build: Build) -> Step:
+def _proposed(build: Build, dropped: dict[str, int]) -> Step:
     state = build.state
     if build.settings.mode == "self":
         found = [state.get(PROPOSE, place, Inventions) for place in state.done(PROPOSE)]
@@ -74,7 +74,7 @@ def _proposed(build: Build) -> Step:
     else:
         given = [state.get(PROPOSE, place, Proposals) for place in state.done(PROPOSE)]
         sizes = [len(each.codes) for each in given if each]
-    return Step(PROPOSE, "codes proposed", sum(sizes), sum(map(bool, sizes)), {})
+    return Step(PROPOSE, "codes proposed", sum(sizes), sum(map(bool, sizes)), dropped)
 
 
 def shown(steps: list[Step]) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from harness.dataset.tasks import NaturalCode, Task
 from harness.problems import Example
+from harness.verdicts import Verdict
 
 
 class Adapter(msgspec.Struct, frozen=True):
@@ -49,16 +50,26 @@ class Proposal(msgspec.Struct, frozen=True):
     source: str
 
 
+class Rewritten(msgspec.Struct, frozen=True):
+    """What came of a natural code.
+
+    Attributes:
+        faults: of texts that were no proposal, a word each.
+    """
+
+    found: tuple[Proposal, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
 class Failure(msgspec.Struct, frozen=True):
     """What a candidate did wrong.
 
     Attributes:
-        verdict: of ``harness.verdicts.Verdict``.
         input, expected, actual: of its smallest known counterexample; None if there is none.
         detail: more in words.
     """
 
-    verdict: str
+    verdict: Verdict
     input: Any = None
     expected: Any = None
     actual: Any = None
@@ -66,13 +77,17 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Generator(Protocol):
-    """Proposes instructions, codes, inputs and tests. Called on one thread, a task after the other."""
+    """Proposes instructions, codes, inputs and tests. Threads may share it, ``lanes`` at a time."""
 
     @property
     def name(self) -> str:
         """The model and whatever else decides what it proposes; it is noted with every pair."""
 
-    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Sequence[Proposal]:
+    @property
+    def lanes(self) -> int:
+        """How many tasks it works on at a time."""
+
+    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         """Instructions and clean, documented codes from a natural code: whole programs, or functions."""
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:

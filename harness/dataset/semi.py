@@ -20,6 +20,7 @@ from harness.dataset.candidates import (
 from harness.dataset.judging import HowJudged, judged
 from harness.dataset.pairs import Evidence, JudgedTask, Pair
 from harness.dataset.proposing import Generator
+from harness.dataset.state import Drop
 from harness.dataset.tasks import Task
 from harness.errors import BadRow
 from harness.problems import Example
@@ -44,12 +45,15 @@ def propose(generator: Generator, task: Task, samples: int, seed: int) -> Propos
     """Ask for codes and inputs, for each natural code of a task."""
     codes: list[Proposed] = []
     inputs: list[object] = []
+    dropped: list[Drop] = []
     for natural in task.codes:
-        for number, one in enumerate(usable(generator.rewrite(task, natural, samples, seed))):
+        written = generator.rewrite(task, natural, samples, seed)
+        dropped += [Drop(f"{natural.id}:{number}", fault) for number, fault in enumerate(written.faults)]
+        for number, one in enumerate(usable(written.found)):
             codes.append(Proposed(f"{natural.id}.{number}", one.ask, one.source))
         inputs.extend(generator.inputs(task, natural, seed))
     kept = [given for given in inputs if _may_be_input(task, given)]
-    return Proposals(tuple(codes), tuple(kept[:_MOST_INPUTS]))
+    return Proposals(tuple(codes), tuple(kept[:_MOST_INPUTS]), tuple(dropped))
 
 
 def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:

@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True):
         least_killed: share of mutants killed below which a pair is not retained, where it is known.
         pairs_a_task: the most that are retained of a task; 0 for all.
         limit: the most that are retained in all, best first; 0 for all.
+        listed: inputs to ask the generator for, for each natural code.
         samples: codes to propose for a natural code, or an instruction.
         repairs: rounds in which rejected proposals may be repaired.
         least_round_trip: share of codes written from the instruction alone that have to pass; 0 not to ask.
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
     least_killed: float = 0.5
     pairs_a_task: int = 0
     limit: int = 0
+    listed: int = 0
     samples: int = 4
     repairs: int = 0
     least_round_trip: float = 0.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +18,9 @@ from harness.dataset.proposing import Generator
 from harness.dataset.settings import Settings
 from harness.dataset.state import Drop, State
 from harness.verify import Executor
+
+# Tasks that are asked about, or wait for one before them, for each lane of the generator.
+_AHEAD = 3
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -84,6 +89,44 @@ class Build:
                 state.put(name, place, result, drops)
                 state.settle()
                 more(1, 0)
+            state.commit()
+
+    def each_asked[Given](
+        self,
+        name: str,
+        before: str,
+        given: Callable[[int], Given],
+        ask: Callable[[Given], tuple[Any, Iterable[Drop]]],
+    ) -> None:
+        """A stage that asks the generator, of as many tasks at a time as it has lanes.
+
+        Args:
+            given: what of a task is asked about; called on this thread.
+            ask: gives the result and what is dropped; called on others.
+        """
+        state, lanes = self.state, self.generator.lanes if self.generator else 1
+        waiting: deque[tuple[int, Future[tuple[Any, Iterable[Drop]]]]] = deque()
+        with (
+            self.stage(name, state.count_done(before), state.count_done(name)) as more,
+            ThreadPoolExecutor(lanes, thread_name_prefix="ask") as threads,
+        ):
+
+            def settle() -> None:
+                place, asked = waiting.popleft()
+                state.put(name, place, *asked.result())
+                state.settle()
+                more(1, 0)
+
+            try:
+                for place in list(self.pending(name, before)):
+                    waiting.append((place, threads.submit(ask, given(place))))
+                    if len(waiting) >= _AHEAD * lanes:
+                        settle()
+                while waiting:
+                    settle()
+            finally:
+                for _, asked in waiting:
+                    asked.cancel()
             state.commit()
 
     def each_on_cores[Given, Result](

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 
 import msgspec
 
@@ -23,6 +24,7 @@ PROPOSE = "propose"
 VALIDATE = "validate"
 RETELL = "retell"
 ROUND_TRIP = "round trip"
+_MOST_OTHERS = 256
 
 
 def validate(build: Build) -> str:
@@ -82,13 +84,13 @@ def _validate_natural(build: Build) -> None:
 
 def _validate_self(build: Build) -> None:
     generator, settings = _generator(build), build.settings
-    others = [text for place in build.state.places() if (text := build.state.task(place).statement)][:256]
+    tasks = (build.state.task(place) for place in build.state.places())
+    others = list(islice((text for task in tasks if (text := task.statement or task.title)), _MOST_OTHERS))
 
-    def proposed(place: int) -> tuple[Inventions, Iterable[Drop]]:
-        task = task_left(build, place)
+    def asked(task: Task) -> tuple[Inventions, Iterable[Drop]]:
         return (invent(generator, task, others, settings.samples, settings.seed) if task.codes else Inventions()), ()
 
-    build.each(PROPOSE, DECONTAMINATE, proposed)
+    build.each_asked(PROPOSE, DECONTAMINATE, partial(task_left, build), asked)
 
     def work(place: int) -> SelfWork:
         inventions = build.state.get(PROPOSE, place, Inventions) or Inventions()
@@ -100,23 +102,28 @@ def _validate_self(build: Build) -> None:
 def _validate_semi(build: Build) -> str:
     generator, settings, state = _generator(build), build.settings, build.state
 
-    def proposed(place: int) -> tuple[Proposals, Iterable[Drop]]:
-        return propose(generator, task_left(build, place), settings.samples, settings.seed), ()
+    def asked(task: Task) -> tuple[Proposals, Iterable[Drop]]:
+        proposals = propose(generator, task, settings.samples, settings.seed)
+        return proposals, proposals.dropped
 
-    build.each(PROPOSE, DECONTAMINATE, proposed)
+    build.each_asked(PROPOSE, DECONTAMINATE, partial(task_left, build), asked)
+
+    def repaired(before: JudgedTask) -> tuple[Proposals, Iterable[Drop]]:
+        return repair(generator, before, settings.seed), ()
+
     _judge_proposals(build, PROPOSE, VALIDATE)
     last = VALIDATE
     for number in range(1, settings.repairs + 1):
-        asked, again = f"repair {number}", _again(number)
-        build.each(asked, last, partial(_repaired, build, generator, last))
-        _judge_proposals(build, asked, again)
+        repairing, again = f"repair {number}", _again(number)
+        build.each_asked(repairing, last, partial(_last_judged, build, last), repaired)
+        _judge_proposals(build, repairing, again)
         last = again
     if settings.least_round_trip > 0:
 
-        def told(place: int) -> tuple[Proposals, Iterable[Drop]]:
-            return retell(generator, judged_at(build, place), settings.samples, settings.seed), ()
+        def told(judged: JudgedTask) -> tuple[Proposals, Iterable[Drop]]:
+            return retell(generator, judged, settings.samples, settings.seed), ()
 
-        build.each(RETELL, last, told)
+        build.each_asked(RETELL, last, partial(judged_at, build), told)
         _judge_proposals(build, RETELL, ROUND_TRIP)
         last = ROUND_TRIP
     state.commit()
@@ -127,9 +134,8 @@ def _again(number: int) -> str:
     return f"{VALIDATE} {number}"
 
 
-def _repaired(build: Build, generator: Generator, last: str, place: int) -> tuple[Proposals, Iterable[Drop]]:
-    before = build.state.get(last, place, JudgedTask) or JudgedTask()
-    return repair(generator, before, build.settings.seed), ()
+def _last_judged(build: Build, last: str, place: int) -> JudgedTask:
+    return build.state.get(last, place, JudgedTask) or JudgedTask()
 
 
 def _judge_proposals(build: Build, asked: str, stage: str) -> None:

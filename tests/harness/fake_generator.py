@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.dataset.proposing import Ask, Failure, Proposal
+from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
 from harness.dataset.tasks import NaturalCode, Task
 from harness.problems import Example
 
@@ -16,6 +16,7 @@ class FakeGenerator:
     """Says by task, or by instruction, what is prepared for it."""
 
     name: str = "fake 1"
+    lanes: int = 1
     rewrites: dict[str, list[Proposal]] = field(default_factory=dict)
     given_inputs: dict[str, list[Any]] = field(default_factory=dict)
     inventions: list[Ask] = field(default_factory=list)
@@ -25,9 +26,9 @@ class FakeGenerator:
     told: list[Failure] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Sequence[Proposal]:
+    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         self.asked.append(f"rewrite {task.id}/{code.id}")
-        return self.rewrites.get(task.id, [])[:samples]
+        return Rewritten(tuple(self.rewrites.get(task.id, [])[:samples]))
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         return self.given_inputs.get(task.id, [])

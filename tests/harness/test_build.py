@@ -326,7 +326,7 @@ def test_build_and_verify_in_sandboxes(tmp_path: Path, capsys: pytest.CaptureFix
     assert run("build", path, "-o", tmp_path / "b") == 2
     assert "holds a build already" in capsys.readouterr().err
     assert run("build", path, "-o", tmp_path / "c", "--mode", "semi") == 2
-    assert "--mode semi: needs a generator" in capsys.readouterr().err
+    assert "--mode semi: needs --model NAME" in capsys.readouterr().err
     assert run("build", path, "-o", tmp_path / "c", "--benchmark", "mbpp") == 2
     assert "expected NAME=FILE" in capsys.readouterr().err
 
