@@ -13,7 +13,7 @@ from corpus_rows import DOUBLE, built, drops, pairs, task_row, write_corpus
 
 from generator.cache import Cache, CachedModel
 from generator.errors import ModelUnusable
-from generator.model import Request, Text
+from generator.model import Message, Request, Text
 from harness import cli
 from harness.dataset.funnel import Step
 from harness.dataset.modelled import ModelGenerator
@@ -233,7 +233,7 @@ def test_what_cannot_be_done_is_one_line(
         for name in ("one", "two"):
             model = Known()
             model.name = name
-            CachedModel(cache, model).generate([Request(())])
+            CachedModel(cache, model).generate([Request((Message("user", "Hello"),))])
     given = [option.format(folder=tmp_path) for option in options]
     assert run("build", corpus(tmp_path), "-o", tmp_path / "b", *given) == 2
     heard = capsys.readouterr().err

@@ -18,6 +18,7 @@ from harness.dataset.corpora import (
     human_eval,
     mapped,
     mbpp,
+    pair_rows,
     problem_rows,
     taco,
 )
@@ -38,6 +39,7 @@ ROW_LAYOUTS: dict[str, ModuleType] = {
     "codecontests": code_contests,
     "humaneval": human_eval,
     "mbpp": mbpp,
+    "pairs": pair_rows,
 }
 LAYOUTS = (AUTO, *ROW_LAYOUTS, CODE_NET)
 
