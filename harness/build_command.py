@@ -65,6 +65,7 @@ class Options:
     least_killed: float = 0.5
     pairs_a_task: int = 0
     limit: int = 0
+    codes_a_task: int = 0
     samples: int = 4
     repairs: int = 0
     least_round_trip: float = 0.0
@@ -173,6 +174,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
         least_killed=options.least_killed,
         pairs_a_task=options.pairs_a_task,
         limit=options.limit,
+        codes_a_task=options.codes_a_task,
         samples=options.samples,
         repairs=options.repairs,
         least_round_trip=options.least_round_trip,

@@ -176,6 +176,9 @@ def build(
     cache: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Keep what it writes here; in DIR if not given.")
     ] = None,
+    codes_a_task: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Natural codes of a task to propose codes for; 0 for all.")
+    ] = 0,
     samples: Annotated[
         int, typer.Option(metavar="N", min=1, help="Codes to ask for, of a natural code or an instruction.")
     ] = 4,
@@ -224,6 +227,7 @@ def build(
             limit=limit,
             model=model,
             cache=cache,
+            codes_a_task=codes_a_task,
             samples=samples,
             listed=inputs,
             repairs=repairs,

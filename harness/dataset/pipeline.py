@@ -63,7 +63,7 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
         BadRow: a row is bad, and that is to end the build.
         SandboxUnavailable: nothing is run without the walls.
     """
-    needs("pyarrow", "datasketch", "jinja2")
+    needs("pyarrow", "datasketch")
     benchmarks = load_benchmarks(inputs.benchmarks) if inputs.benchmarks is not None else []
     read(build, inputs.corpus, inputs.strict)
     screen(build)

@@ -20,6 +20,7 @@ from harness.dataset.candidates import (
 from harness.dataset.judging import HowJudged, judged
 from harness.dataset.pairs import Evidence, JudgedTask, Pair
 from harness.dataset.proposing import Generator
+from harness.dataset.settings import Settings
 from harness.dataset.state import Drop
 from harness.dataset.tasks import Task
 from harness.errors import BadRow
@@ -41,13 +42,14 @@ class SemiWork(msgspec.Struct, frozen=True):
     how: HowJudged
 
 
-def propose(generator: Generator, task: Task, samples: int, seed: int) -> Proposals:
-    """Ask for codes and inputs, for each natural code of a task."""
+def propose(generator: Generator, task: Task, settings: Settings) -> Proposals:
+    """Ask for codes and inputs, for the natural codes of a task."""
+    seed = settings.seed
     codes: list[Proposed] = []
     inputs: list[object] = []
     dropped: list[Drop] = []
-    for natural in task.codes:
-        written = generator.rewrite(task, natural, samples, seed)
+    for natural in task.codes[: settings.codes_a_task or None]:
+        written = generator.rewrite(task, natural, settings.samples, seed)
         dropped += [Drop(f"{natural.id}:{number}", fault) for number, fault in enumerate(written.faults)]
         for number, one in enumerate(usable(written.found)):
             codes.append(Proposed(f"{natural.id}.{number}", one.ask, one.source))

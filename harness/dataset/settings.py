@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
         pairs_a_task: the most that are retained of a task; 0 for all.
         limit: the most that are retained in all, best first; 0 for all.
         listed: inputs to ask the generator for, for each natural code.
+        codes_a_task: natural codes of a task for which codes are proposed, the first ones; 0 for all.
         samples: codes to propose for a natural code, or an instruction.
         repairs: rounds in which rejected proposals may be repaired.
         least_round_trip: share of codes written from the instruction alone that have to pass; 0 not to ask.
@@ -52,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True):
     pairs_a_task: int = 0
     limit: int = 0
     listed: int = 0
+    codes_a_task: int = 0
     samples: int = 4
     repairs: int = 0
     least_round_trip: float = 0.0

@@ -103,7 +103,7 @@ def _validate_semi(build: Build) -> str:
     generator, settings, state = _generator(build), build.settings, build.state
 
     def asked(task: Task) -> tuple[Proposals, Iterable[Drop]]:
-        proposals = propose(generator, task, settings.samples, settings.seed)
+        proposals = propose(generator, task, settings)
         return proposals, proposals.dropped
 
     build.each_asked(PROPOSE, DECONTAMINATE, partial(task_left, build), asked)

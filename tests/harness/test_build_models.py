@@ -110,6 +110,14 @@ def test_without_its_inputs_the_examples_say_less(tmp_path: Path) -> None:
     assert model.asked == ["pairs"]
 
 
+def test_codes_may_be_proposed_for_some_of_the_natural_codes_alone(tmp_path: Path) -> None:
+    path = write_corpus(tmp_path / "c.jsonl", task_row("t", DOUBLE, "n = int(input())\nprint(n + n)", "print(0)"))
+    model = Known(pairs=[pair(RIGHT)])
+    built(path, tmp_path / "b", mode="semi", generator=ModelGenerator(model), codes_a_task=1)
+    assert [(one["evidence"], one["oracles"]) for one in pairs(tmp_path / "b")] == [("consensus", ["0", "1"])]
+    assert model.asked == ["pairs", "inputs"]
+
+
 def test_a_rejected_code_is_shown_its_counterexample(tmp_path: Path) -> None:
     model = Known(inputs=['{"inputs": ["-5\\n"]}'], pairs=[pair(WRONG)], repair=[block(RIGHT)])
     _, found = semi(tmp_path, model, repairs=1)
