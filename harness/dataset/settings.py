@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True):
         planned: inputs to plan for a task, as for ``verify``.
         benchmarks: names of those that the dataset is kept free of.
         near: Jaccard similarity from which two codes are near duplicates.
+        alike: cosine from which two instructions mean the same; 0 not to ask.
         least_cases: test cases below which a pair is not retained.
         least_killed: share of mutants killed below which a pair is not retained, where it is known.
         pairs_a_task: the most that are retained of a task; 0 for all.
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     planned: int = PLANNED_INPUTS
     benchmarks: tuple[str, ...] = ()
     near: float = 0.8
+    alike: float = 0.0
     least_cases: int = 3
     least_killed: float = 0.5
     pairs_a_task: int = 0

@@ -40,6 +40,7 @@ CREATE TABLE IF NOT EXISTS hashes (kind TEXT, hash BLOB, place INTEGER, code TEX
     WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS bands (kind TEXT, key INTEGER, place INTEGER, code TEXT,
     PRIMARY KEY (kind, key, place, code)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS vectors (kind TEXT, place INTEGER, code TEXT, data BLOB, PRIMARY KEY (kind, place, code));
 CREATE TABLE IF NOT EXISTS seconds (stage TEXT PRIMARY KEY, wall REAL NOT NULL, runs INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -260,6 +261,17 @@ class State:
         self.begin()
         self._base.executemany(
             "INSERT OR IGNORE INTO bands VALUES (?, ?, ?, ?)", [(kind, key, place, code) for key in keys]
+        )
+
+    def add_vector(self, kind: str, place: int, code: str, data: bytes) -> None:
+        """Note the vector of one that stays."""
+        self.begin()
+        self._base.execute("INSERT INTO vectors VALUES (?, ?, ?, ?)", (kind, place, code, data))
+
+    def vectors(self, kind: str) -> Iterator[tuple[int, str, bytes]]:
+        """The vectors of a kind, in order."""
+        yield from self._base.execute(
+            "SELECT place, code, data FROM vectors WHERE kind = ? ORDER BY place, code", (kind,)
         )
 
     def spend(self, stage: str, wall_s: float, runs: int) -> None:

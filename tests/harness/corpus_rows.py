@@ -121,6 +121,7 @@ def built(
     resume: bool = False,
     generator: Generator | None = None,
     strict: bool = False,
+    embeddings: Path | None = None,
     benchmarks: dict[str, Path] | None = None,
     on_progress: Callable[[Any], None] = lambda _: None,
     engine: OpenEngine[Any] = SubprocessEngine,
@@ -131,7 +132,7 @@ def built(
     asked = settings(corpus, mode, generator=name, **changes)
     with State(folder, asked, resume) as state:
         build = Build(state, asked, engine, generator, 1, quiet=True, on_progress=on_progress)
-        return build_dataset(build, Inputs(Corpus(corpus), benchmarks, strict), folder)
+        return build_dataset(build, Inputs(Corpus(corpus), benchmarks, strict, embeddings), folder)
 
 
 def sharing(engine: Engine) -> OpenEngine[Any]:
