@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 _BAR, _GAP = 22, 8
 _LABEL, _WIDTH, _VALUE = 150, 640, 120
 
 
-def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar") -> str:
+def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping[str, str] | None = None) -> str:
     """Horizontal bars; a word where there are none.
 
     Args:
         rows: label, number, and what stands beside the bar.
         kind: class of the bars, for their colour.
+        kinds: that of the bars of some labels.
     """
     if not rows:
         return '<p class="soft">None.</p>'
+    own = kinds or {}
     most = max((number for _, number, _ in rows), default=0) or 1
     height = len(rows) * (_BAR + _GAP)
     room = _WIDTH - _LABEL - _VALUE
@@ -25,9 +27,10 @@ def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar") -> str:
     for place, (label, number, beside) in enumerate(rows):
         top = place * (_BAR + _GAP)
         width = max(2.0, room * number / most) if number else 0.0
+        shade = own.get(label, kind)
         middle = top + _BAR * 0.7
         parts.append(f'<text x="{_LABEL - 10}" y="{middle:.1f}" text-anchor="end">{escape(label)}</text>')
-        parts.append(f'<rect x="{_LABEL}" y="{top}" width="{width:.1f}" height="{_BAR}" rx="4" class="{kind}"/>')
+        parts.append(f'<rect x="{_LABEL}" y="{top}" width="{width:.1f}" height="{_BAR}" rx="4" class="{shade}"/>')
         parts.append(f'<text x="{_LABEL + width + 8:.1f}" y="{middle:.1f}" class="value">{escape(beside)}</text>')
     return "".join([*parts, "</svg>"])
 

@@ -113,7 +113,9 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
         "steps": steps,
         "funnel": bars([(step.stage, step.left, f"{step.left} {step.what}") for step in steps]),
         "verdicts": bars(
-            [(v.value.replace("_", " "), n, str(n)) for v, n in figures.verdicts.most_common()], "bar verdict"
+            [(v.value.replace("_", " "), n, str(n)) for v, n in figures.verdicts.most_common()],
+            "bar verdict",
+            {Verdict.ACCEPTED.value: "bar evidence"},
         ),
         "evidence": bars([(name, n, str(n)) for name, n in figures.evidence.most_common()], "bar evidence"),
         "inputs": bars(

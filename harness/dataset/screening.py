@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from harness.checker import checker_of
 from harness.dataset.reading import READ
 from harness.dataset.stage import Build, Kept
@@ -52,9 +54,18 @@ def _cannot_be(task: Task, code: NaturalCode) -> Drop | None:
     tree = parse(code.source)
     if tree is None:
         return Drop(code.id, "does_not_parse")
-    if task.entry is not None and "." not in task.entry and definition(tree, task.entry) is None:
+    if task.entry is not None and "." not in task.entry and not _binds(tree, task.entry):
         return Drop(code.id, "no_entry", f"defines no function {task.entry}")
     return None
+
+
+def _binds(tree: ast.Module, entry: str) -> bool:
+    """Whether a program gives something that name: a definition, an assignment (of a lambda, say) or an import."""
+    return definition(tree, entry) is not None or any(
+        (isinstance(node, ast.Name) and node.id == entry and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.alias) and (node.asname or node.name) == entry)
+        for node in ast.walk(tree)
+    )
 
 
 def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop | None:

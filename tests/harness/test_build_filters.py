@@ -38,10 +38,12 @@ def test_natural_codes_have_to_parse_run_and_reproduce_their_examples(tmp_path: 
 
 
 def test_functions_have_to_be_defined(tmp_path: Path) -> None:
-    row = task_row("t", "def f(x): return x", "def g(x): return x", kind="function", entry="f")
+    codes = ("def f(x): return x", "def g(x): return f(x)", "f = lambda x: x * 1", "from operator import pos as f")
+    row = task_row("t", *codes, kind="function", entry="f")
     row["examples"] = [{"input": [1], "output": 1}]
     made = built(write_corpus(tmp_path / "c.jsonl", row), tmp_path / "b")
     assert drops(made) == {"no_entry": 1}
+    assert {pair["id"] for pair in pairs(tmp_path / "b")} == {"t/0", "t/2", "t/3"}
 
 
 def test_the_first_of_duplicates_stays(tmp_path: Path) -> None:
