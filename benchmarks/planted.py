@@ -58,6 +58,10 @@ class Planting:
         ask = Ask(f"Solve {task.id}.", "stdin")
         return Rewritten(tuple(Proposal(ask, source) for source in self._planted.get(task.id, [])))
 
+    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+        """None: what is planted has one."""
+        return None
+
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         """None: the harness finds its own."""
         return []

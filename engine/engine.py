@@ -74,7 +74,7 @@ class Engine:
             probe.prove(first, limited=self._plan.hierarchy is not None)
             for _ in range(1, self.workers):
                 self._idle.append(self._start_worker())
-        except BaseException:
+        except BaseException:  # raised again; an interrupt must not leave workers behind
             self.close(cancel=True)
             raise
         self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
@@ -141,7 +141,7 @@ class Engine:
                 never_ran = isinstance(error, worker.NeverRan)
                 ran, vain = ran + (not never_ran), vain + never_ran
                 self._discard()
-            except BaseException:
+            except BaseException:  # raised again; how far the worker has come is not known
                 self._discard()
                 raise
             else:

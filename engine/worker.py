@@ -183,7 +183,7 @@ class Worker:
             said = self._said()
             self.close()
             raise diagnosis.no_jail(str(error), said) from error
-        except BaseException:
+        except BaseException:  # raised again; an interrupt must not leave a jail behind
             self.close()
             raise
 

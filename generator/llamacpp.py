@@ -19,8 +19,9 @@ from generator.model import Finish, Request, Text
 TOGETHER = 8
 # Tokens that the prompt and the texts of a request may have in all.
 CONTEXT = 16_384
-# Characters of a text in a list of inputs.
-LONGEST_STRING = 120
+# Characters of a text in a list of inputs, and items of a list within it.
+LONGEST_STRING = 100
+LONGEST_LIST = 12
 
 
 class LlamaCpp:
@@ -68,7 +69,8 @@ class LlamaCpp:
             texts: list[Text] = []
             while len(texts) < request.count:
                 count = min(TOGETHER, request.count - len(texts))
-                texts += _texts(server.handle_chat_completions(_asked(request, count, len(texts))), count)
+                answer = server.handle_chat_completions(_asked(request, count, len(texts)))
+                texts += _texts(answer, count, request.sampling.max_tokens)
             return texts
         finally:
             self._free.put(server)
@@ -120,7 +122,7 @@ def _asked(request: Request, count: int, before: int) -> dict[str, Any]:
 
 
 def _bounded(schema: Any) -> Any:
-    """The schema with an end to every text: small models repeat themselves until they are cut off.
+    """The schema with an end to every text and list: small models repeat themselves until they are cut off.
 
     llama.cpp counts an escape as a character; other makers of grammars refuse escapes where there is a bound.
     """
@@ -129,17 +131,23 @@ def _bounded(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     bounded = {name: _bounded(item) for name, item in schema.items()}
-    return {"maxLength": LONGEST_STRING, **bounded} if schema.get("type") == "string" else bounded
+    ends: dict[Any, dict[str, Any]] = {
+        "string": {"maxLength": LONGEST_STRING},
+        "array": {} if "prefixItems" in schema else {"maxItems": LONGEST_LIST},
+    }
+    kind = schema.get("type")
+    return (ends.get(kind, {}) if isinstance(kind, str) else {}) | bounded
 
 
-def _texts(answer: Any, count: int) -> list[Text]:
+def _texts(answer: Any, count: int, most: int) -> list[Text]:
     data = json.loads(answer) if isinstance(answer, str | bytes) else answer
     if "choices" not in data:
         reason = data.get("error", data)
         return [
             Text(str(reason.get("message", reason) if isinstance(reason, dict) else reason), Finish.REFUSED)
         ] * count
-    # Only the tokens of the first text are told; the others are reckoned by its length.
+    # Only the tokens of the first text are told; the others are reckoned by its length, and are as many as asked for at
+    # most.
     choices = sorted(data["choices"], key=lambda choice: choice["index"])
     contents = [choice["message"].get("content") or "" for choice in choices]
     told = data.get("usage", {}).get("completion_tokens") or 0
@@ -148,7 +156,7 @@ def _texts(answer: Any, count: int) -> list[Text]:
         Text(
             content,
             Finish.LENGTH if choice["finish_reason"] == "length" else Finish.STOP,
-            round(rate * len(content)) if place else told,
+            min(round(rate * len(content)), most) if place else told,
         )
         for place, (choice, content) in enumerate(zip(choices, contents, strict=True))
     ]

@@ -59,8 +59,7 @@ def _joined(said: list[Message]) -> tuple[Message, ...]:
 
 @cache
 def _environment() -> Environment:
-    # Nothing is escaped: what comes out is read by a model, not by a browser.
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701  read by a model
     environment.filters["python"] = repr
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
     environment.filters["arguments"] = lambda arguments: ", ".join(map(repr, arguments))

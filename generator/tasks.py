@@ -17,9 +17,12 @@ _MOST_EXAMPLES = 2
 _MOST_RIGHT = 5
 _MOST_WRONG = 3
 
-FOR_INPUTS = Sampling(temperature=0.7, max_tokens=256)
+FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
 FOR_TESTS = Sampling(temperature=0.7, max_tokens=512)
 FOR_CODE = Sampling(temperature=0.5, max_tokens=320)
+# Most of it is copied: what is not likely is a mistake.
+FOR_DOCUMENTED = Sampling(temperature=0.3, max_tokens=400)
+FOR_INSTRUCTION = Sampling(temperature=0.3, max_tokens=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +148,26 @@ class Tasks:
         schema = input_list(count, None if natural.entry is None else known)
         return Request(asked, 1, seed, FOR_INPUTS, schema)
 
-    def pairs(self, natural: NaturalCode, count: int, seed: int) -> Request:
-        """Ask for an instruction and code that can be read, so many times."""
-        prompt = "pair" if natural.entry is None else "pair_of_function"
-        return Request(self._about(prompt, natural, examples=natural.shown[:1]), count, seed, FOR_CODE)
+    def documented(self, natural: NaturalCode, count: int, seed: int) -> Request:
+        """Ask for the natural code as code that can be read, so many times.
+
+        The code comes first, and its instruction when it is known to be right: asked for an instruction first, small
+        models follow their own instruction, which is wrong, and not the code.
+        """
+        prompt = "documented" if natural.entry is None else "documented_function"
+        return Request(self._about(prompt, natural, examples=natural.shown[:1]), count, seed, FOR_DOCUMENTED)
+
+    def instruction(self, natural: NaturalCode, code: str, count: int, seed: int) -> Request:
+        """Ask for the instruction that a code follows, so many times.
+
+        Args:
+            natural: what the code is equal to; its examples are shown.
+            code: documented.
+        """
+        asked = messages(
+            "instruction", self.prompts, code=code.strip(), entry=natural.entry, examples=natural.shown[:1]
+        )
+        return Request(asked, count, seed, FOR_INSTRUCTION)
 
     def programs(self, natural: NaturalCode, count: int, seed: int) -> Request:
         """Ask for an input program and a validator, so many times."""
@@ -168,7 +187,7 @@ class Tasks:
         return Request(asked, 1, seed, FOR_TESTS, test_list(count, entry))
 
     def repairs(
-        self, instruction: str, code: str, entry: str | None, failure: Failure, count: int, seed: int
+        self, instruction: str | None, code: str, entry: str | None, failure: Failure, count: int, seed: int
     ) -> Request:
         """Ask for a candidate without the mistake that a counterexample shows, so many times."""
         asked = messages(

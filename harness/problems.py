@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from functools import partial
@@ -12,6 +11,7 @@ import msgspec
 
 from engine import InvalidProgram, Limits, Program, ValueRefused
 from engine.inside.values import decode
+from harness import strict_json
 from harness.compare import Comparison, ComparisonKind, shows_decimals
 from harness.errors import BadRow
 from harness.stated_comparison import faults as comparison_faults
@@ -162,7 +162,7 @@ def parse_row(text: str, file: str, line: int) -> Problem:
     """
     refuse = partial(_refuse, file, line)
     try:
-        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        data = strict_json.loads(text)
         problem = msgspec.convert(data, Problem)
     except msgspec.ValidationError as error:
         refuse(*_explain(str(error)))
@@ -177,17 +177,6 @@ def parse_row(text: str, file: str, line: int) -> Problem:
 
 def _refuse(file: str, line: int, field: str, reason: str) -> NoReturn:
     raise BadRow(file, line, field, reason) from None
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("an object has the same key twice")
-    return data
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f'{name} is no JSON number (a value may say {{"$float": "nan"}})')
 
 
 def _explain(message: str) -> tuple[str, str]:

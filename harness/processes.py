@@ -282,7 +282,7 @@ def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
             say(_Ready())
             for item in _items(channel):
                 say(_Done(work(item, lambda news: say(_Told(news)))))
-    except Exception as error:
+    except Exception as error:  # raised again, in the parent
         say(_Failed(_portable(error)))
 
 
@@ -305,7 +305,7 @@ def _portable(error: Exception) -> Exception:
     origin = "in a process of its own:\n" + traceback.format_exc()
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  our own
-    except Exception:
+    except Exception:  # pickle lets through whatever the exception's class raises
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(origin)
     return error

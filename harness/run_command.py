@@ -6,10 +6,11 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from engine import Determinism, Engine, Limits, Outcome, Program, Status, ValueRefused
 from engine.inside.values import decode
+from harness import strict_json
 from harness.errors import BadRequest
 from harness.exit_status import ExitStatus
 from harness.showing import one_line, plain_value
@@ -116,7 +117,7 @@ def _stdin(name: str | None) -> bytes:
 
 def _arguments(text: str) -> tuple[Any, ...]:
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = strict_json.loads(text)
         if not isinstance(data, list):
             raise BadRequest(f"--args: expected a JSON list, not {type(data).__name__}")
         return tuple(decode(data))
@@ -126,10 +127,6 @@ def _arguments(text: str) -> tuple[Any, ...]:
         raise BadRequest(f"--args: {error}") from None
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"--args: not JSON: {error}") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _print(outcome: Outcome, is_function: bool) -> None:

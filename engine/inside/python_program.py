@@ -81,7 +81,7 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
     entry, arguments, source = _read(program_fd, lengths)
     try:
         code = compile(source, MAIN, "exec", dont_inherit=True)
-    except BaseException as error:
+    except BaseException as error:  # Python shows whatever a compiler raises, and ends with 1
         os.write(stage_fd, b"C")
         sys.__excepthook__(type(error), error.with_traceback(None), None)
         _exit(1)
@@ -129,7 +129,7 @@ def _guard(function, *arguments):
         function(*arguments)
     except SystemExit as error:
         return _exit_code(error.code)
-    except BaseException as error:
+    except BaseException as error:  # whatever a program raises is shown as Python shows it
         frames = error.__traceback__.tb_next
         while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
             frames = frames.tb_next
@@ -199,7 +199,7 @@ def flush_all(told=False):
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
-        except BaseException as error:
+        except BaseException as error:  # the stream may be an object of the program's
             if stream is sys.stdout:
                 kept = False
                 if not told:

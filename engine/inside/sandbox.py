@@ -253,7 +253,7 @@ def be_child(control, walls, cores, init):
         os.sched_setaffinity(0, cores)
         become = varied.start_over if is_varied else python_program.become
         become(program, lengths, stage_end, value if is_function else None, clock)
-    except BaseException:
+    except BaseException:  # a copy of the zygote must not return into its loop
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(1)

@@ -97,6 +97,7 @@ def _leave_small_pids():
 
     The file is there on kernels with checkpoint and restore, which distributions' are.
     """
+    # Where the file is not there, ids are small and runs as alike as they can be.
     with contextlib.suppress(FileNotFoundError), open("/proc/sys/kernel/ns_last_pid", "w") as last:
         last.write("1000")
 

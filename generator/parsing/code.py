@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from generator.model import Finish, Message, Text
 from generator.parsing.fences import Block, Fenced, fenced
 from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.sources import defined, same_code, tree_of
+from generator.parsing.sources import adds_documentation, defined, same_code, tree_of, with_main_called
 from generator.parsing.text import general_fault, repeats_prompt
 
 
@@ -18,8 +18,8 @@ class Wanted:
 
     Attributes:
         prompt: what was asked; code that it holds is not an answer.
-        functions: that it must define.
-        not_these: sources that it must not be a copy of.
+        functions: that it must define; none for a whole program.
+        not_these: sources that it must not be a copy of, unless it has docstrings of functions that they lack.
     """
 
     prompt: Sequence[Message] = ()
@@ -47,8 +47,9 @@ def code_of(parts: Fenced, finish: Finish, wanted: Wanted) -> Parsed[str]:
     [block] = blocks[:1]
     if not block.is_closed and finish is Finish.LENGTH:
         return Parsed(fault=Fault.CUT_OFF)
-    fault = _fault_of(block.content, wanted)
-    return Parsed(fault=fault) if fault else Parsed(block.content)
+    source = block.content if wanted.functions else with_main_called(block.content)
+    fault = _fault_of(source, wanted)
+    return Parsed(fault=fault) if fault else Parsed(source)
 
 
 def _candidates(blocks: Sequence[Block]) -> list[Block]:
@@ -67,6 +68,6 @@ def _fault_of(source: str, wanted: Wanted) -> Fault | None:
     tree = tree_of(source)
     if tree is None:
         return Fault.NOT_PYTHON
-    if any(same_code(source, other) for other in wanted.not_these):
+    if any(same_code(source, other) and not adds_documentation(source, other) for other in wanted.not_these):
         return Fault.COPIED
     return None if wanted.functions <= defined(tree) else Fault.WRONG_NAMES

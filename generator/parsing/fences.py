@@ -45,12 +45,17 @@ class Fenced:
     Attributes:
         before: what stands before the first block.
         blocks: in order.
-        prose: all that stands outside of blocks.
+        after: all that stands outside of blocks after the first.
     """
 
     before: str
     blocks: tuple[Block, ...]
-    prose: str
+    after: str
+
+    @property
+    def prose(self) -> str:
+        """All that stands outside of blocks."""
+        return f"{self.before}\n{self.after}" if self.after else self.before
 
 
 def fenced(text: str) -> Fenced:
@@ -74,7 +79,7 @@ def fenced(text: str) -> Fenced:
         blocks.append(_block(opened, text[opened.end() + 1 :], is_closed=False))
     else:
         outside.append(text[end:])
-    return Fenced(outside[0], tuple(blocks), "\n".join(outside))
+    return Fenced(outside[0], tuple(blocks), "\n".join(outside[1:]))
 
 
 def _block(fence: re.Match[str], content: str, is_closed: bool) -> Block:

@@ -9,6 +9,10 @@ import warnings
 _UNPARSABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
+# What runs nothing of a program but its definitions.
+_DEFINING = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+
+
 def tree_of(source: str) -> ast.Module | None:
     """The syntax tree, or None if it has none or would not compile."""
     try:
@@ -31,6 +35,23 @@ def defined(tree: ast.Module) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+def adds_documentation(source: str, other: str) -> bool:
+    """Whether more functions have a docstring than in another source."""
+    return _documented_functions(source) > _documented_functions(other)
+
+
+def with_main_called(source: str) -> str:
+    """The source, with the call that a program lacks which does nothing but define ``main`` and more."""
+    tree = tree_of(source)
+    if tree is None or not all(isinstance(node, _DEFINING) or _is_text(node) for node in tree.body):
+        return source
+    if any(isinstance(node, ast.Call) and ast.unparse(node.func) == "main" for node in ast.walk(tree)):
+        return source
+    mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+    takes_nothing = any(not main.args.posonlyargs + main.args.args + main.args.kwonlyargs for main in mains[-1:])
+    return f"{source.rstrip()}\n\n\nmain()\n" if takes_nothing else source
+
+
 def is_documented(source: str) -> bool:
     """Whether the module or one of its functions has a docstring."""
     tree = tree_of(source)
@@ -50,6 +71,13 @@ def _essence(source: str) -> str | None:
         return ast.dump(tree)
     except RecursionError:
         return None
+
+
+def _documented_functions(source: str) -> int:
+    tree = tree_of(source)
+    if tree is None:
+        return 0
+    return sum(bool(ast.get_docstring(node)) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -40,7 +40,7 @@ class Proposals(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def usable(proposals: Sequence[Proposal]) -> list[Proposal]:
     """Those that are text of sensible size; whatever else a generator says goes no further."""
-    return [one for one in proposals if one.ask.instruction.strip() and is_text(one.source, one.ask.instruction)]
+    return [one for one in proposals if is_text(one.source) and is_text(one.ask.instruction or "none yet")]
 
 
 def is_text(*texts: str) -> bool:

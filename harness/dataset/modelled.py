@@ -12,7 +12,7 @@ from generator.parsing.code import Wanted, code_in
 from generator.parsing.examples import examples_in
 from generator.parsing.inputs import inputs_in
 from generator.parsing.instructions import instructions_in
-from generator.parsing.pairs import pair_in
+from generator.parsing.pairs import instruction_of, pair_in
 from generator.tasks import NaturalCode as Shown
 from generator.tasks import Tasks
 from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
@@ -30,6 +30,8 @@ _TASKS = (
 )
 _LONGEST_TASK = 300
 _TESTS = 6
+# Instructions that are asked for at once; the first that can be used is.
+_INSTRUCTIONS = 2
 _FUNCTION = re.compile(r"`([A-Za-z_]\w*)\(|function (?:named |called )?`?([A-Za-z_]\w*)`?\(")
 
 
@@ -60,14 +62,21 @@ class ModelGenerator:
         return self.model.lanes
 
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
-        """Instructions and whole programs, or functions, that are no copies of the natural codes."""
-        request = self.tasks.pairs(_shown(task, code), samples, _seed(seed, f"{task.id}/{code.id}", "pairs"))
+        """The natural code as code that can be read; mostly without an instruction, see :meth:`instruct`."""
+        request = self.tasks.documented(_shown(task, code), samples, _seed(seed, f"{task.id}/{code.id}", "pairs"))
         copies = tuple(one.source for one in task.codes)
         wanted = Wanted(request.messages, _functions(task.entry), copies)
         read = [pair_in(text, wanted) for text in self._ask(request)]
         pairs = dict.fromkeys(one.value for one in read if one.value is not None)
-        found = [Proposal(Ask(pair.instruction, task.kind, task.entry), pair.code) for pair in pairs]
+        found = [Proposal(Ask(pair.instruction or "", task.kind, task.entry), pair.code) for pair in pairs]
         return Rewritten(tuple(found), tuple(one.fault.value for one in read if one.value is None and one.fault))
+
+    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+        """The instruction that a code follows, as small models say it best: when the code is known."""
+        natural = _shown(task, task.codes[0])
+        request = self.tasks.instruction(natural, source, _INSTRUCTIONS, _seed(seed, task.id, "instruction"))
+        read = [instruction_of(text, request.messages) for text in self._ask(request)]
+        return next((one.value for one in read if one.value is not None), None)
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         """Inputs after the manner of the examples."""
@@ -104,7 +113,7 @@ class ModelGenerator:
             return None
         shown = told(failure.verdict, failure.input, failure.expected, failure.actual, failure.detail)
         own = _seed(seed, f"{ask.instruction}\n{source}", "repair")
-        request = self.tasks.repairs(ask.instruction, source, ask.entry, shown, 1, own)
+        request = self.tasks.repairs(ask.instruction or None, source, ask.entry, shown, 1, own)
         read = code_in(self._ask(request)[0], Wanted(request.messages, _functions(ask.entry), (source,)))
         return read.value
 

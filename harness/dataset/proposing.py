@@ -88,7 +88,13 @@ class Generator(Protocol):
         """How many tasks it works on at a time."""
 
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
-        """Instructions and clean, documented codes from a natural code: whole programs, or functions."""
+        """Clean, documented codes from a natural code, whole programs or functions, and instructions.
+
+        An instruction may be left empty, to be written when the code is known to be right.
+        """
+
+    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+        """The instruction that a right code of a task follows; None to give up."""
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         """Inputs for a natural code: texts of stdin, or lists of arguments in the tagged JSON of examples."""

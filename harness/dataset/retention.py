@@ -54,6 +54,8 @@ def why_not(pair: Pair, settings: Settings) -> tuple[str, str] | None:
     """Why a pair is not retained, as a word and in more; None if it is."""
     if pair.verdict is not Verdict.ACCEPTED:
         return pair.verdict.value, pair.detail
+    if not pair.instruction:
+        return "no_instruction", ""
     if pair.test_cases < settings.least_cases:
         return "few_test_cases", f"{pair.test_cases}"
     if pair.mutants_killed is not None and pair.mutants_killed < settings.least_killed:

@@ -33,6 +33,12 @@ ORACLES = 3
 _MOST_INPUTS = 64
 
 
+class Instructions(msgspec.Struct, frozen=True):
+    """Instructions that were written for judged codes, by code."""
+
+    written: dict[str, str] = {}
+
+
 class SemiWork(msgspec.Struct, frozen=True):
     """Proposals for a task that are to be judged."""
 
@@ -67,6 +73,15 @@ def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:
             if source is not None and is_text(source):
                 codes.append(Proposed(f"{pair.code}r", ask_of(pair), source))
     return Proposals(tuple(codes))
+
+
+def instruct(generator: Generator, task: Task, before: JudgedTask, seed: int) -> Instructions:
+    """Ask for one instruction for all accepted pairs of a task that have none: their codes do the same."""
+    without = [pair for pair in before.pairs if pair.verdict is Verdict.ACCEPTED and not pair.instruction]
+    written = generator.instruct(task, without[0].source, seed) if without else None
+    if written is None or not is_text(written):
+        return Instructions()
+    return Instructions({pair.code: written.strip() for pair in without})
 
 
 def retell(generator: Generator, before: JudgedTask, samples: int, seed: int) -> Proposals:

@@ -15,13 +15,24 @@ from harness.dataset.judging import HowJudged
 from harness.dataset.natural import NaturalWork, judge_natural, lost_natural
 from harness.dataset.pairs import JudgedTask, Pair
 from harness.dataset.proposing import Generator
-from harness.dataset.semi import SemiWork, judge_semi, lost_semi, propose, repair, retell, round_trip_rates
+from harness.dataset.semi import (
+    Instructions,
+    SemiWork,
+    instruct,
+    judge_semi,
+    lost_semi,
+    propose,
+    repair,
+    retell,
+    round_trip_rates,
+)
 from harness.dataset.stage import Build, Kept
 from harness.dataset.state import Drop
 from harness.dataset.tasks import Task
 
 PROPOSE = "propose"
 VALIDATE = "validate"
+INSTRUCT = "instruct"
 RETELL = "retell"
 ROUND_TRIP = "round trip"
 _MOST_OTHERS = 256
@@ -48,6 +59,11 @@ def judged_at(build: Build, place: int) -> JudgedTask:
     done = JudgedTask()
     for one in found:
         done = done.with_more(one) if one is not None else done
+    instructed = state.get(INSTRUCT, place, Instructions)
+    if instructed is not None:
+        done = msgspec.structs.replace(
+            done, pairs=tuple(_with_instruction(pair, instructed.written) for pair in done.pairs)
+        )
     told = state.get(ROUND_TRIP, place, JudgedTask)
     if told is None:
         return done
@@ -60,6 +76,10 @@ def task_left(build: Build, place: int) -> Task:
     """A task with the natural codes that the filters left."""
     kept = build.state.get(DECONTAMINATE, place, Kept)
     return build.state.task(place).with_codes(kept.codes if kept else ())
+
+
+def _with_instruction(pair: Pair, written: dict[str, str]) -> Pair:
+    return msgspec.structs.replace(pair, instruction=written[pair.code]) if pair.code in written else pair
 
 
 def _with_rate(pair: Pair, rates: dict[str, float]) -> Pair:
@@ -118,6 +138,12 @@ def _validate_semi(build: Build) -> str:
         build.each_asked(repairing, last, partial(_last_judged, build, last), repaired)
         _judge_proposals(build, repairing, again)
         last = again
+
+    def instructed(given: tuple[Task, JudgedTask]) -> tuple[Instructions, Iterable[Drop]]:
+        return instruct(generator, *given, settings.seed), ()
+
+    build.each_asked(INSTRUCT, last, lambda place: (task_left(build, place), judged_at(build, place)), instructed)
+    last = INSTRUCT
     if settings.least_round_trip > 0:
 
         def told(judged: JudgedTask) -> tuple[Proposals, Iterable[Drop]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from generator.model import Request
 from generator.parsing.code import Wanted, code_in
-from generator.parsing.pairs import Pair, pair_in
+from generator.parsing.pairs import Pair, instruction_of, pair_in
 from generator.parsing.sources import is_documented
 from generator.tasks import NaturalCode, Tasks
 from harness.generation.meter import Meter, MeteredModel
@@ -25,6 +25,8 @@ from harness.verify import Executor, Judged, judge
 
 # Rejected candidates that are given back in a round: those that passed most.
 _REPAIRED = 1
+# Instructions that are asked for at once; the first that can be used is.
+_INSTRUCTIONS = 2
 # Calls by the types that the model gave.
 _TYPED = 20
 
@@ -44,9 +46,14 @@ class VerifiedPair:
     documented: bool
 
     @property
-    def accepted(self) -> bool:
-        """Whether it passed all test cases."""
+    def is_right(self) -> bool:
+        """Whether the code passed all test cases."""
         return self.row.verdict is Verdict.ACCEPTED
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the code is right, and there is an instruction."""
+        return self.is_right and self.pair.instruction is not None
 
 
 @dataclass(slots=True)
@@ -58,6 +65,7 @@ class Pairs:
         texts: samples and repairs that were asked for.
         doubles: pairs whose code an earlier one has too.
         pairs: those that were verified, repairs last.
+        instruction_faults: likewise, of texts that were to be an instruction.
         typed: calls by the types that the model gave, and how many of them were valid.
         suite: the problem with the test cases that are kept.
     """
@@ -66,6 +74,7 @@ class Pairs:
     texts: int = 0
     doubles: int = 0
     pairs: list[VerifiedPair] = field(default_factory=list)
+    instruction_faults: Counter[str] = field(default_factory=Counter)
     typed: tuple[int, int] = (0, 0)
     suite: Problem | None = None
 
@@ -94,24 +103,25 @@ class Pairing:
         self._seen: set[str] = set()
 
     def pair(self) -> Pairs:
-        """Ask, verify, and have repaired what fails as long as nothing is accepted.
+        """Ask, verify, have repaired what fails as long as nothing is right, and have the instruction written.
 
         Raises:
             GeneratorError: see ``MeteredModel.ask``.
         """
         for first in range(0, self._plan.samples, self._plan.at_once):
             self._sample(first, min(self._plan.at_once, self._plan.samples - first))
-            if any(one.accepted for one in self._found.pairs):
+            if any(one.is_right for one in self._found.pairs):
                 break
         for turn in range(self._plan.repairs):
-            if any(one.accepted for one in self._found.pairs):
+            if any(one.is_right for one in self._found.pairs):
                 break
             self._repair(turn)
+        self._instruct()
         return self._found
 
     def _sample(self, first: int, count: int) -> None:
         task = f"pairs from {first}" if first else "pairs"
-        fresh = self._sampled(self._tasks.pairs(self._natural, count, self._seed(task)))
+        fresh = self._sampled(self._tasks.documented(self._natural, count, self._seed(task)))
         if not first:
             self._add_typed([pair.code for pair in fresh])
         self._verify(fresh, [None] * len(fresh), f"sample{first}-" if first else "sample")
@@ -144,6 +154,20 @@ class Pairing:
                 repaired += [(new, one.row.candidate) for new in self._fresh([Pair(one.pair.instruction, read.value)])]
         self._verify([pair for pair, _ in repaired], [origin for _, origin in repaired], f"repair{turn}-")
 
+    def _instruct(self) -> None:
+        """One instruction for all right codes that have none: they do the same."""
+        without = [one for one in self._found.pairs if one.is_right and one.pair.instruction is None]
+        if not without:
+            return
+        best = max(without, key=lambda one: one.documented)
+        request = self._tasks.instruction(self._natural, best.pair.code, _INSTRUCTIONS, self._seed("instruction"))
+        read = [instruction_of(text, request.messages) for text in self._model.ask(request)]
+        self._found.instruction_faults.update(one.fault.value for one in read if one.fault)
+        written = next((one.value for one in read if one.value is not None), None)
+        self._found.pairs = [
+            replace(one, pair=Pair(written, one.pair.code)) if one in without else one for one in self._found.pairs
+        ]
+
     def _repair_request(self, failed: VerifiedPair, turn: int) -> Request:
         counterexample = failed.row.counterexample
         assert counterexample is not None
@@ -167,7 +191,7 @@ class Pairing:
             for pair, row, origin in zip(pairs, judged.rows, origins, strict=True)
         ]
         self._found.pairs += verified
-        if self._found.suite is None or any(one.accepted for one in verified):
+        if self._found.suite is None or any(one.is_right for one in verified):
             self._found.suite = judged.suite
 
     def _judge(self, problem: Problem) -> Judged:

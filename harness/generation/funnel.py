@@ -9,7 +9,6 @@ from typing import Any
 
 from harness.generation.problem import Generated
 from harness.generation.proposing import Round
-from harness.verdicts import Verdict
 
 FIRST, FEEDBACK = "inputs", "feedback"
 
@@ -49,11 +48,12 @@ class Funnel:
     Attributes:
         natural_codes: problems that are finished.
         lists: by task.
-        list_faults, code_faults: bad output, by kind.
+        list_faults, code_faults, instruction_faults: bad output, by kind.
         replaced: inputs of the first round that were invalid, in problems that had a round of feedback.
-        texts: samples and repairs; ``pairs`` those with an instruction and code, ``doubles`` left out of them.
+        texts: samples and repairs; ``pairs`` those with code, ``doubles`` left out of them.
         verdicts: of the pairs.
-        accepted, documented: pairs; the latter of the accepted.
+        accepted: pairs whose code is right and that have an instruction.
+        documented: accepted pairs.
         repaired: accepted pairs that are repairs.
         with_sample: natural codes with a pair that was accepted without repair.
         with_pair: natural codes with an accepted pair.
@@ -65,9 +65,11 @@ class Funnel:
     list_faults: Counter[str] = field(default_factory=Counter)
     code_faults: Counter[str] = field(default_factory=Counter)
     replaced: int = 0
+    instruction_faults: Counter[str] = field(default_factory=Counter)
     texts: int = 0
     doubles: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
     documented: int = 0
     repaired: int = 0
     with_sample: int = 0
@@ -83,7 +85,9 @@ class Funnel:
         self.doubles += one.pairs.doubles
         self.code_faults.update(one.pairs.faults)
         self.verdicts.update(pair.row.verdict.value for pair in pairs)
+        self.instruction_faults.update(one.pairs.instruction_faults)
         accepted = [pair for pair in pairs if pair.accepted]
+        self.accepted += len(accepted)
         self.documented += sum(pair.documented for pair in accepted)
         self.repaired += sum(pair.repaired is not None for pair in accepted)
         self.with_sample += any(pair.repaired is None for pair in accepted)
@@ -102,11 +106,6 @@ class Funnel:
             self.replaced += sum(one.proposed - one.valid for one in rounds if one.task == FIRST)
 
     @property
-    def accepted(self) -> int:
-        """Pairs that passed all test cases."""
-        return self.verdicts[Verdict.ACCEPTED.value]
-
-    @property
     def valid_after_feedback(self) -> tuple[int, int]:
         """Valid inputs and all inputs, where those of a feedback round stand for the invalid ones before it."""
         first, second = self.lists.get(FIRST, Lists()), self.lists.get(FEEDBACK, Lists())
@@ -120,11 +119,13 @@ class Funnel:
             "lists": {task: lists.to_json() for task, lists in self.lists.items()},
             "list_faults": dict(self.list_faults),
             "valid_after_feedback": [valid, of],
+            "instruction_faults": dict(self.instruction_faults),
             "texts": self.texts,
             "code_faults": dict(self.code_faults),
             "doubles": self.doubles,
             "pairs": sum(self.verdicts.values()),
             "verdicts": dict(self.verdicts),
+            "accepted": self.accepted,
             "documented": self.documented,
             "repaired": self.repaired,
             "with_sample": self.with_sample,

@@ -34,6 +34,7 @@ class Generated:
             "rounds": [asdict(one) for one in self.inputs.rounds],
             "texts": self.pairs.texts,
             "faults": dict(self.pairs.faults),
+            "instruction_faults": dict(self.pairs.instruction_faults),
             "doubles": self.pairs.doubles,
             "typed": self.pairs.typed,
             "pairs": [

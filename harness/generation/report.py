@@ -65,8 +65,10 @@ def _about_pairs(funnel: Funnel) -> Iterator[str]:
     yield f"{'texts with code asked for':28} {funnel.texts:5}"
     if funnel.code_faults:
         yield f"{'  of no use':28} {funnel.code_faults.total():5} {_counted(funnel.code_faults)}"
+    if funnel.instruction_faults:
+        yield f"{'  bad instructions':28} {funnel.instruction_faults.total():5} {_counted(funnel.instruction_faults)}"
     yield f"{'  doubles':28} {funnel.doubles:5}"
-    yield f"{'  pairs verified':28} {pairs:5} {_counted(funnel.verdicts)}"
+    yield f"{'  codes verified':28} {pairs:5} {_counted(funnel.verdicts)}"
     yield (
         f"{'  pairs accepted':28} {funnel.accepted:5} {_part(funnel.accepted, funnel.texts)} of the texts; "
         f"{funnel.documented} documented, {funnel.repaired} repaired"

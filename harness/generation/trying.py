@@ -22,7 +22,7 @@ from harness.verify import Executor
 
 _MOST_MUTANTS = 6
 _MOST_SHOWN = 3
-_MUTANT_CPU_S = 1.0
+_MUTANT_CPU_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def carry(
     path = f"{_WORK}/{name}"
     try:
         code = compile(source, path, "exec", dont_inherit=True)
-    except BaseException as error:
+    except BaseException as error:  # as Python does with what a compiler raises
         sys.__excepthook__(type(error), error.with_traceback(None), None)
         atexit.register(os._exit, 1)
         return {"compiled": False, "files": {}, "refused": {}}
@@ -71,7 +71,7 @@ def _become(code: Any, path: str, argv: list[str]) -> NoReturn:
         exec(code, main.__dict__)  # noqa: S102  running programs is the point
     except SystemExit:
         raise
-    except BaseException as error:
+    except BaseException as error:  # as Python does with what a program raises
         own = error.__traceback__
         frames = own.tb_next if own is not None else None
         sys.excepthook(type(error), error.with_traceback(frames), frames)
@@ -93,7 +93,7 @@ def _write(folder: int, path: str, data: bytes) -> None:
     *parents, name = path.split("/")
     within = os.dup(folder)
     for each in parents:
-        with contextlib.suppress(FileExistsError):
+        with contextlib.suppress(FileExistsError):  # of an earlier file; what is no folder fails below
             os.mkdir(each, dir_fd=within)
         inner = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
         os.close(within)

@@ -22,7 +22,7 @@ class BoundedHeadProtocol(HttpToolsProtocol):
     _in_head = True
     _head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says BaseTransport
         """A client has connected: it has so long to say what it wants."""
         super().connection_made(transport)
         self._await_head()

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from harness.serve.bodies import parse
 from harness.serve.refusals import BadRequest
-from harness.serve.strict_json import parse
 
 
 class _StrictRequest(Request):

@@ -11,7 +11,7 @@ import pytest
 
 from generator.errors import ModelUnusable
 from generator.llamacpp import LlamaCpp
-from generator.model import Finish, Message, Request, Text
+from generator.model import Finish, Message, Request, Sampling, Text
 from generator.schemas import input_list
 
 
@@ -54,7 +54,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def servers() -> Any:
-    return sys.modules["xllamacpp"].Server  # type: ignore[attr-defined]
+    return sys.modules["xllamacpp"].Server  # type: ignore[attr-defined]  # the module is a made-up one
 
 
 def test_each_lane_has_one_thread_and_no_memory_of_other_prompts(file: Path) -> None:
@@ -68,11 +68,12 @@ def test_each_lane_has_one_thread_and_no_memory_of_other_prompts(file: Path) -> 
 
 
 def test_many_texts_come_in_batches_with_seeds_of_their_own(file: Path) -> None:
-    [texts] = LlamaCpp(file, lanes=1).generate([Request((Message("user", "x"),), 11, seed=5, schema={"type": "array"})])
+    request = Request((Message("user", "x"),), 11, seed=5, schema={"type": "integer"})
+    [texts] = LlamaCpp(file, lanes=1).generate([request])
     assert [(asked["n"], asked["seed"]) for asked in servers().asked] == [(8, 5), (3, 13)]
     assert texts[0] == Text("text 5.0", Finish.STOP, 8)
     assert texts[9] == Text("text 13.1", Finish.LENGTH, 9)
-    assert servers().asked[0]["response_format"]["json_schema"] == {"schema": {"type": "array"}}
+    assert servers().asked[0]["response_format"]["json_schema"] == {"schema": {"type": "integer"}}
 
 
 def test_requests_are_answered_in_order_on_all_lanes(file: Path) -> None:
@@ -105,5 +106,27 @@ def test_texts_in_lists_have_an_end(file: Path) -> None:
     schema = input_list(2, None)
     LlamaCpp(file, lanes=1).generate([Request((Message("user", "x"),), schema=schema)])
     sent = servers().asked[0]["response_format"]["json_schema"]["schema"]
-    assert sent["properties"]["inputs"]["items"] == {"type": "string", "maxLength": 120}
+    assert sent["properties"]["inputs"]["items"] == {"type": "string", "maxLength": 100}
     assert schema == input_list(2, None)
+
+
+def test_lists_in_lists_have_an_end_and_arguments_their_number(file: Path) -> None:
+    schema = input_list(2, [[[[1, 2]], "a"]])
+    LlamaCpp(file, lanes=1).generate([Request((Message("user", "x"),), schema=schema)])
+    sent = servers().asked[0]["response_format"]["json_schema"]["schema"]["properties"]["inputs"]
+    numbers = {"type": "array", "items": {"type": "integer"}, "maxItems": 12}
+    assert sent["items"]["prefixItems"][0] == {"type": "array", "items": numbers, "maxItems": 12}
+    assert (sent["maxItems"], sent["items"]["maxItems"]) == (2, 2)
+
+
+def test_no_text_is_reckoned_to_have_more_tokens_than_it_may_have(file: Path) -> None:
+    request = Request((Message("user", "x"),), 3, seed=5, sampling=Sampling(max_tokens=4))
+    servers().answer = {
+        "choices": [
+            {"index": place, "finish_reason": "length", "message": {"content": "word" * (place + 1)}}
+            for place in range(3)
+        ],
+        "usage": {"completion_tokens": 3},
+    }
+    [texts] = LlamaCpp(file, lanes=1).generate([request])
+    assert [text.tokens for text in texts] == [3, 4, 4]

@@ -49,10 +49,11 @@ def test_every_prompt_file_has_a_task() -> None:
     for natural in (STDIN, CALL):
         made = {
             "inputs": tasks.inputs(natural, 5, 0),
-            "pair": tasks.pairs(STDIN, 8, 0),
-            "pair_of_function": tasks.pairs(CALL, 8, 0),
+            "documented": tasks.documented(STDIN, 8, 0),
+            "documented_function": tasks.documented(CALL, 8, 0),
             "programs": tasks.programs(natural, 1, 0),
             "code": tasks.codes("Double it.", natural.entry, 1, 0, natural.shown),
+            "instruction": tasks.instruction(natural, "print(1)", 1, 0),
             "repair": tasks.repairs("Double it.", "print(1)", natural.entry, failure, 1, 0),
             "instructions": tasks.instructions(["Add two numbers."], 5, 0),
             "tests": tasks.tests("Double it.", natural.entry, 5, 0),

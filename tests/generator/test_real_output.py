@@ -32,7 +32,7 @@ def read(output: dict[str, Any]) -> tuple[str | None, Any]:
     if output["task"] == "inputs":
         found = inputs_in(text, None)
         return found.fault, len(found.value.inputs) if found.value else 0
-    prompt = Tasks().pairs(NaturalCode(problem["oracles"][0]), 1, 0).messages
+    prompt = Tasks().documented(NaturalCode(problem["oracles"][0]), 1, 0).messages
     pair = pair_in(text, Wanted(prompt, not_these=tuple(problem["oracles"])))
     return pair.fault, pair.value.code if pair.value else None
 

@@ -15,7 +15,7 @@ from generator.parsing.code import Wanted, code_in
 from generator.parsing.examples import examples_in
 from generator.parsing.inputs import inputs_in
 from generator.parsing.instructions import instructions_in
-from generator.parsing.pairs import pair_in
+from generator.parsing.pairs import instruction_of, pair_in
 from generator.parsing.programs import programs_in
 from generator.tasks import Example
 
@@ -48,8 +48,6 @@ def block(code: str, language: str = "python") -> str:
         (block(GOOD) + "```python\nprint(1)\n```\n", Finish.STOP, Fault.TWO_BLOCKS),
         (block(NATURAL), Finish.STOP, Fault.COPIED),
         (block('"""Doubles."""\nn = int(input())  # read\nprint(n * 2)\n'), Finish.STOP, Fault.COPIED),
-        (f"```python\n{GOOD}```", Finish.STOP, Fault.NO_INSTRUCTION),
-        (f"Instruction:\n```python\n{GOOD}```", Finish.STOP, Fault.NO_INSTRUCTION),
         (PROMPT[0].content, Finish.STOP, Fault.PROMPT_REPEATED),
         ("print(1)\n" * 20_000, Finish.STOP, Fault.DEGENERATE),
         (block("import os\n" + "".join(f"x{n} = {n * n}\n" for n in range(9_000))), Finish.STOP, Fault.TOO_LONG),
@@ -75,6 +73,69 @@ def test_usable_pairs_are_used(text: str) -> None:
     read = pair_in(Text(text), WANTED)
     assert read.value is not None, read.fault
     assert (read.value.instruction, read.value.code) == ("Read a number and print its double.", GOOD)
+
+
+@pytest.mark.parametrize("text", [f"```python\n{GOOD}```", f"Instruction:\n```python\n{GOOD}```\nHope that helps!"])
+def test_code_without_an_instruction_waits_for_one(text: str) -> None:
+    read = pair_in(Text(text), WANTED)
+    assert read.value is not None
+    assert (read.value.instruction, read.value.code) == (None, GOOD)
+
+
+def test_an_instruction_may_follow_its_code() -> None:
+    read = pair_in(Text(f"```python\n{GOOD}```\n\nInstruction: Print the double.\n\nIt is simple."), WANTED)
+    assert read.value is not None
+    assert read.value.instruction == "Print the double."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Instruction: Read a number and print its double.",
+        "**Instruction:**\nRead a number and\nprint its double.\n\nNote that it may be negative.",
+        "Read a number and print its double.",
+        f"Instruction: Read a number and print its double.\n\n```python\n{GOOD}```",
+    ],
+)
+def test_an_instruction_alone_is_read(text: str) -> None:
+    assert instruction_of(Text(text), PROMPT).value == "Read a number and print its double."
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "fault"),
+    [
+        ("", Finish.STOP, Fault.EMPTY),
+        ("no", Finish.STOP, Fault.NO_INSTRUCTION),
+        (f"```python\n{GOOD}```", Finish.STOP, Fault.NO_INSTRUCTION),
+        ("Instruction: Read a number and then", Finish.LENGTH, Fault.CUT_OFF),
+        (f"Instruction:\n{PROMPT[0].content}", Finish.STOP, Fault.PROMPT_REPEATED),
+        ("the server is on fire", Finish.REFUSED, Fault.REFUSED),
+    ],
+)
+def test_bad_instructions_are_named(text: str, finish: Finish, fault: Fault) -> None:
+    assert instruction_of(Text(text, finish), PROMPT).fault == fault
+
+
+def test_the_natural_code_with_documented_functions_is_no_copy() -> None:
+    natural = "def double(n):\n    return n * 2\n"
+    wanted = Wanted(functions=frozenset({"double"}), not_these=(natural,))
+    documented = natural.replace("return", '"""Twice the number."""\n    return')
+    assert pair(block(documented), wanted=wanted) == documented
+    assert pair(block(natural.replace("return", "# twice\n    return")), wanted=wanted) == Fault.COPIED
+    assert pair(block(documented), wanted=Wanted(not_these=(documented,))) == Fault.COPIED
+
+
+MAIN = "def main() -> None:\n    print(int(input()) * 2)\n"
+
+
+def test_a_main_that_nobody_calls_is_called() -> None:
+    assert pair(block(MAIN)) == f"{MAIN}\n\nmain()\n"
+    assert pair(block(f"import sys\n\n{MAIN}")) == f"import sys\n\n{MAIN}\n\nmain()\n"
+    for ending in ("main()\n", "if __name__ == '__main__':\n    main()\n", "print(1)\n", "code = main()\n"):
+        assert pair(block(MAIN + ending)) == MAIN + ending
+    assert pair(block(MAIN.replace("main", "solve"))) == MAIN.replace("main", "solve")
+    assert pair(block(MAIN.replace("()", "(n)", 1))) == MAIN.replace("()", "(n)", 1)
+    assert pair(block(MAIN), wanted=Wanted(functions=frozenset({"main"}))) == MAIN
 
 
 def test_code_that_is_whole_is_used_though_the_prose_after_it_is_cut_off() -> None:
@@ -162,6 +223,7 @@ def test_tests_have_an_input_and_an_output() -> None:
 PARSERS: dict[str, Callable[[Text], Parsed[object]]] = {
     "pair": lambda text: pair_in(text, WANTED),
     "code": lambda text: code_in(text, WANTED),
+    "instruction": lambda text: instruction_of(text, PROMPT),
     "programs": lambda text: programs_in(text, WANTED),
     "inputs": lambda text: inputs_in(text, None),
     "calls": lambda text: inputs_in(text, 2),
@@ -193,6 +255,7 @@ ENDLESS = [
 FRONTS = {
     "pair": "Instruction: Read a number, print it.\n```python\nx = ",
     "code": "```python\nx = ",
+    "instruction": "Instruction: Read a number, print it.",
     "programs": "",
     "inputs": '{"inputs": ["1", ',
     "calls": '{"inputs": [[1, 2], [',

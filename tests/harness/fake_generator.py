@@ -22,6 +22,7 @@ class FakeGenerator:
     inventions: list[Ask] = field(default_factory=list)
     solutions: dict[str, list[str]] = field(default_factory=dict)
     written_tests: dict[str, list[Example]] = field(default_factory=dict)
+    instructions: dict[str, str] = field(default_factory=dict)
     repairs: dict[str, str] = field(default_factory=dict)
     told: list[Failure] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -29,6 +30,10 @@ class FakeGenerator:
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         self.asked.append(f"rewrite {task.id}/{code.id}")
         return Rewritten(tuple(self.rewrites.get(task.id, [])[:samples]))
+
+    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+        self.asked.append(f"instruct {task.id}")
+        return self.instructions.get(source)
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         return self.given_inputs.get(task.id, [])

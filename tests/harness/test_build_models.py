@@ -70,6 +70,8 @@ def kind_of(request: Request) -> str:
     last = request.messages[-1].content
     if request.schema is not None:
         return next(iter(request.schema["properties"]))
+    if request.messages[0].content.startswith("You write the task"):
+        return "instruction"
     kinds = {" new tasks, numbered": "instructions", "is wrong:": "repair", "Write the function": "codes"}
     return next((kind for words, kind in kinds.items() if words in last), "pairs")
 
@@ -100,6 +102,17 @@ def test_what_a_model_writes_of_a_natural_code_is_judged_on_the_inputs_it_writes
     assert (found[0]["evidence"], found[0]["test_cases"]) == ("oracle", 5)
     assert (step(made, "propose").left, step(made, "propose").dropped) == (2, {"copied": 1})
     assert drops(made)["wrong_answer"] == 1
+
+
+def test_an_instruction_is_written_when_the_code_is_known_to_be_right(tmp_path: Path) -> None:
+    written = ["I would rather not.\n```python\n1\n```", "Instruction: Read a number and print its double."]
+    model = Known(pairs=[block(WRONG.replace("abs", "round")), block(RIGHT)], instruction=written)
+    made, found = semi(tmp_path, model)
+    assert {one["instruction"] for one in found} == {"Read a number and print its double."}
+    assert (len(found), model.asked) == (2, ["pairs", "inputs", "instruction"])
+    silent = Known(pairs=[block(RIGHT)])
+    made = built(corpus(tmp_path), tmp_path / "silent", mode="semi", generator=ModelGenerator(silent))
+    assert drops(made)["no_instruction"] == 1
 
 
 def test_without_its_inputs_the_examples_say_less(tmp_path: Path) -> None:

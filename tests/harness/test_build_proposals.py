@@ -150,7 +150,23 @@ def test_what_is_no_text_or_a_benchmark_goes_no_further(walls: Engine, tmp_path:
         Proposal(WHOLE, f"{SPACED}# again"),
     )
     assert [pair["id"] for pair in found] == ["t/0.0"]
-    assert drops(made) == {"exact_duplicate_of_code": 1}
+    assert drops(made) == {"exact_duplicate_of_code": 1, "no_instruction": 1}
+
+
+def test_what_has_no_instruction_is_given_one_when_it_is_right(walls: Engine, tmp_path: Path) -> None:
+    silent = Ask("", "stdin")
+    again = "def main():\n    print(2 * int(input()))\n\n\nmain()\n"
+    generator, made, found = semi(
+        walls,
+        tmp_path,
+        Proposal(silent, HALF),
+        Proposal(silent, SPACED),
+        Proposal(silent, again),
+        prepared={"instructions": {SPACED: f" {TWICE}", HALF: "Halve it."}},
+    )
+    assert [(pair["id"], pair["instruction"]) for pair in found] == [("t/0.1", TWICE), ("t/0.2", TWICE)]
+    assert generator.asked.count("instruct t") == 1
+    assert drops(made) == {"wrong_answer": 1}
 
 
 @pytest.mark.parametrize(

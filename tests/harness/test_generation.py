@@ -172,6 +172,36 @@ def test_a_rejected_candidate_is_given_back_with_its_counterexample() -> None:
         assert shown in asked
 
 
+def test_right_codes_without_an_instruction_share_one_that_is_asked_for() -> None:
+    also = CLEAN.replace("largest", "greatest")
+    asked: list[str] = []
+
+    def write(request: Request) -> list[str]:
+        prompt = request.messages[-1].content
+        if "The largest." in prompt:
+            asked.append(prompt)
+            return ["no", "Instruction: Print the largest of n numbers."]
+        return [f"```python\n{code}```" for code in (WRONG, CLEAN, also)]
+
+    one = made(stdin_problem(), Scripted(write), Plan(0, samples=3, planned=0))
+    assert [(each.is_right, each.accepted) for each in one.pairs.pairs] == [(False, False), (True, True), (True, True)]
+    assert [each.pair.instruction for each in one.pairs.pairs] == [None, *["Print the largest of n numbers."] * 2]
+    assert one.pairs.instruction_faults == {"no_instruction": 1}
+    assert len(asked) == 1
+    assert asked[0].endswith("Output:\n5")  # an example is shown
+
+
+def test_a_right_code_without_an_instruction_is_no_pair() -> None:
+    texts = iter([[f"```python\n{CLEAN}```"], ["", "```python\nx\n```"]])
+    one = made(stdin_problem(), Scripted(lambda _: next(texts)), Plan(0, samples=1, planned=0))
+    [found] = one.pairs.pairs
+    assert (found.is_right, found.accepted) == (True, False)
+    funnel = Funnel()
+    funnel.count(one)
+    assert (funnel.accepted, funnel.with_pair, funnel.verdicts["accepted"]) == (0, 0, 1)
+    assert funnel.instruction_faults == {"empty": 1, "no_instruction": 1}
+
+
 def test_repairs_go_on_for_as_many_rounds_as_planned_and_no_longer_than_needed() -> None:
     def repairs(rounds: int, *codes: str) -> int:
         texts = [f"```python\n{code}```" for code in codes]

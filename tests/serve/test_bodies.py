@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from harness.serve.bodies import parse
 from harness.serve.refusals import BadRequest
-from harness.serve.strict_json import parse
 
 
 @pytest.mark.parametrize(

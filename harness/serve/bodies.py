@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
+from harness import strict_json
 from harness.serve.refusals import BadRequest
 
 _LEVELS = 4  # as deep as schemas name fields: runs, each, its files, each
@@ -24,7 +25,7 @@ def parse(body: bytes) -> Any:
     """
     try:
         text = body.decode("utf-8")
-        data = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        data = strict_json.loads(text)
         if _MAY_BE_A_SURROGATE.search(body):
             json.dumps(data, ensure_ascii=False).encode("utf-8")
     except RecursionError:
@@ -47,14 +48,3 @@ def _entries(data: Any, levels: int) -> int:
     inner = data if isinstance(data, list) else [value for key, value in data.items() if key != "args"]
     args = data.get("args") if isinstance(data, dict) else None
     return len(data) + (len(args) if isinstance(args, list) else 0) + sum(_entries(each, levels - 1) for each in inner)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("an object has the same key twice")
-    return data
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
