@@ -19,12 +19,14 @@ class Lists:
 
     Attributes:
         asked, parsed, whole: lists; ``parsed`` are those of which some inputs could be used, ``whole`` all of them.
-        proposed, valid: inputs.
+        known: inputs that were no new ones.
+        proposed, valid: the others.
     """
 
     asked: int = 0
     parsed: int = 0
     whole: int = 0
+    known: int = 0
     proposed: int = 0
     valid: int = 0
 
@@ -33,12 +35,13 @@ class Lists:
         self.asked += 1
         self.parsed += one.parsed
         self.whole += one.whole
+        self.known += one.known
         self.proposed += one.proposed
         self.valid += one.valid
 
     def to_json(self) -> dict[str, int]:
         """Plain JSON data."""
-        return {name: getattr(self, name) for name in ("asked", "parsed", "whole", "proposed", "valid")}
+        return {name: getattr(self, name) for name in ("asked", "parsed", "whole", "known", "proposed", "valid")}
 
 
 @dataclass(slots=True)

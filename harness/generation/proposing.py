@@ -29,7 +29,8 @@ class Round:
         fault: what was wrong with the text, or None.
         parsed: whether anything could be used.
         whole: whether all of it could be used.
-        proposed, valid: inputs, each counted once.
+        known: inputs that are copies of examples, or of what was valid before; they are not counted again.
+        proposed, valid: other inputs, each counted once.
         why_invalid: the natural code's own errors.
     """
 
@@ -37,6 +38,7 @@ class Round:
     fault: str | None = None
     parsed: bool = False
     whole: bool = False
+    known: int = 0
     proposed: int = 0
     valid: int = 0
     why_invalid: list[str] = field(default_factory=list)
@@ -121,14 +123,29 @@ class Proposing:
         ]
 
     def _try(self, task: str, fault: str | None, listed: Sequence[Any]) -> Tried:
-        fresh = [one for one in listed if one not in self._found.valid]
+        known = [*(_bare(one.input) for one in self._natural.examples), *map(_bare, self._found.valid)]
+        fresh = [one for one in listed if _bare(one) not in known]
         result = tried(self._sandbox, fresh)
         self._found.valid += result.valid
         errors = [one.error for one in result.invalid]
         self._found.rounds.append(
-            Round(task, fault, bool(listed), bool(listed) and fault is None, len(fresh), len(result.valid), errors)
+            Round(
+                task,
+                fault,
+                parsed=bool(listed),
+                whole=bool(listed) and fault is None,
+                known=len(listed) - len(fresh),
+                proposed=len(fresh),
+                valid=len(result.valid),
+                why_invalid=errors,
+            )
         )
         return result
 
     def _seed(self, task: str) -> int:
         return self._plan.seed_for(self._sandbox.problem.id, task)
+
+
+def _bare(proposed: Any) -> Any:
+    """What makes an input another one: a text without the white space around it."""
+    return proposed.strip() if isinstance(proposed, str) else proposed

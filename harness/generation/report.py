@@ -48,7 +48,7 @@ def _about_inputs(funnel: Funnel) -> Iterator[str]:
     for task, lists in funnel.lists.items():
         yield (
             f"{_NAMES[task]:28} {lists.asked:5} asked, {lists.parsed} parsed {_part(lists.parsed, lists.asked)}, "
-            f"{lists.whole} of them whole; {lists.proposed} inputs, {lists.valid} valid "
+            f"{lists.whole} of them whole; {lists.known} known inputs, {lists.proposed} new, {lists.valid} valid "
             f"{_part(lists.valid, lists.proposed)}"
         )
     if "inputs" in funnel.lists:

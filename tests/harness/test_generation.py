@@ -116,6 +116,16 @@ def test_inputs_are_tried_and_the_model_is_told_the_natural_codes_own_error() ->
     assert "Write 2 new" in told
 
 
+def test_copies_of_examples_are_no_inputs() -> None:
+    model = Scripted(writer([inputs(EXAMPLES[0]["input"], "3\n1 5 2", "1\n7\n"), inputs(EXAMPLES[1]["input"])], []))
+    one = made(stdin_problem(), model, NO_PAIRS)
+    first, second = one.inputs.rounds
+    assert one.inputs.valid == ["1\n7\n"]
+    assert (first.known, first.proposed, first.valid) == (1, 1, 1)  # the parser knows that two of them are the same
+    assert (second.known, second.proposed) == (1, 0)
+    assert "Write 2 new" in model.asked[1].messages[-1].content
+
+
 def test_no_feedback_is_given_where_none_is_asked_for() -> None:
     model = Scripted(writer([inputs("x\n")], []))
     one = made(stdin_problem(), model, Plan(inputs=3, feedback=0, samples=0))
@@ -343,7 +353,14 @@ def test_the_funnel_adds_up() -> None:
     funnel.count(made(stdin_problem(), model, Plan(inputs=2, samples=2, planned=0)))
     funnel.count(made(stdin_problem(), Scripted(writer(["nothing", ""], [])), Plan(inputs=2, samples=0)))
     told = funnel.to_json()
-    assert told["lists"]["inputs"] == {"asked": 2, "parsed": 1, "whole": 1, "proposed": 2, "valid": 1}
+    assert told["lists"]["inputs"] == {
+        "asked": 2,
+        "parsed": 1,
+        "whole": 1,
+        "known": 0,
+        "proposed": 2,
+        "valid": 1,
+    }
     assert told["valid_after_feedback"] == [2, 2]
     assert told["list_faults"] == {"prose": 1, "empty": 1}
     assert (told["texts"], told["pairs"], told["verdicts"]) == (3, 2, {"wrong_answer": 1, "accepted": 1})

@@ -1,0 +1,31 @@
+"""From natural codes to verified pairs, with what a real model wrote: Qwen2.5-Coder-0.5B, recorded by ``make demo-llm``.
+
+``tests/generator/record.py`` says how, and when it has to be done again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from engine import Engine
+from generator.cache import Cache, CachedModel
+from harness.generation import generate
+from harness.generation.funnel import Funnel
+from harness.generation.meter import Meter
+from tests.generator.record import PLAN, problems
+
+RECORDED = Path(__file__).parent / "data" / "recorded.sql"
+
+
+def test_recorded_texts_end_as_they_did(tmp_path: Path, engine: Engine) -> None:
+    path = tmp_path / "recorded.sqlite"
+    with sqlite3.connect(path) as file:
+        file.executescript(RECORDED.read_text(encoding="utf-8"))
+    funnel = Funnel()
+    with Cache(path) as cache:
+        [name] = cache.models()
+        for one in generate(problems(), CachedModel(cache, None, name), engine, PLAN, Meter()):
+            funnel.count(one)
+    told = funnel.to_json()
+    assert told == {}
