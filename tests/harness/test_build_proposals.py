@@ -149,7 +149,7 @@ def test_what_is_no_text_or_a_benchmark_goes_no_further(walls: Engine, tmp_path:
         Proposal(WHOLE, SPACED),
         Proposal(WHOLE, f"{SPACED}# again"),
     )
-    assert [pair["id"] for pair in found] == ["t/0.0"]
+    assert [pair["id"] for pair in found] == ["t/0.1"]
     assert drops(made) == {"exact_duplicate_of_code": 1, "no_instruction": 1}
 
 
