@@ -13,7 +13,7 @@ from generator.schemas import input_list, test_list
 
 # Longer text is cut where it is shown to a model.
 LONGEST_SHOWN = 600
-_MOST_EXAMPLES = 2
+_MOST_EXAMPLES = 3
 _MOST_RIGHT = 5
 _MOST_WRONG = 3
 

@@ -1,4 +1,4 @@
-"""From natural codes to verified pairs, with what a real model wrote: Qwen2.5-Coder-0.5B, as ``make demo-llm`` has it.
+"""From natural codes to verified pairs, with what Qwen2.5-Coder-0.5B wrote, recorded by ``make demo-llm``.
 
 ``tests/generator/record.py`` says how, and when it has to be done again.
 """
