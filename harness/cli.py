@@ -15,8 +15,17 @@ from typing import Annotated
 import typer
 
 from engine import Determinism, EngineError, SandboxUnavailable
-from harness import doctor_command, fuzz_command, generate_command, run_command, serve_command, verify_command
-from harness.errors import HarnessError, Interrupted
+from harness import (
+    build_command,
+    doctor_command,
+    fuzz_command,
+    generate_command,
+    run_command,
+    serve_command,
+    verify_command,
+)
+from harness.dataset.settings import MODES
+from harness.errors import BadRequest, HarnessError, Interrupted
 from harness.exit_status import ExitStatus
 from harness.fuzz import INPUTS
 from harness.fuzz_request import Asked
@@ -134,6 +143,105 @@ def fuzz(
     """
     asked = Asked(problems, problem, candidate or (), oracle or (), example or (), entry, format_file)
     return fuzz_command.execute(fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json))
+
+
+@app.command()
+def build(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="JSONL, Parquet, or a folder of a data set.")],
+    folder: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The build's own folder.")],
+    mode: Annotated[str, typer.Option(metavar="semi|self|natural", help="What the pairs are made of.")] = "natural",
+    seed: Annotated[int, typer.Option(metavar="N", help="For whatever is chosen at random.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the build in DIR.")] = False,
+    layout: Annotated[str, typer.Option(metavar="NAME", help="Of the corpus, if its fields do not tell.")] = "auto",
+    columns: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Which column holds what.")] = None,
+    licence: Annotated[str, typer.Option(metavar="NAME", help="Of the corpus, if it does not say.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad row.")] = False,
+    decontaminate: Annotated[bool, typer.Option(help="Drop what HumanEval and other benchmarks hold.")] = True,
+    benchmark: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="Another benchmark, as mbpp=mbpp.jsonl.")
+    ] = None,
+    budget: Annotated[float, typer.Option(metavar="S", help="CPU seconds for the judging of a task, about.")] = 20.0,
+    planned: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Inputs that the harness plans for a whole program.")
+    ] = PLANNED_INPUTS,
+    near: Annotated[float, typer.Option(metavar="SHARE", help="Similarity of near duplicates.")] = 0.8,
+    embeddings: Annotated[
+        Path | None, typer.Option(metavar="FILE.whl|DIR", help="Drop instructions of the same meaning, by this model.")
+    ] = None,
+    alike: Annotated[float, typer.Option(metavar="COSINE", help="From which two mean the same.")] = 0.95,
+    least_cases: Annotated[int, typer.Option(metavar="N", min=1, help="Test cases that a pair needs.")] = 3,
+    least_killed: Annotated[float, typer.Option(metavar="SHARE", help="Mutants that they have to kill.")] = 0.5,
+    pairs_a_task: Annotated[int, typer.Option(metavar="N", min=0, help="At most; 0 for all.")] = 0,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Pairs in all, the best; 0 for all.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Proposes, in semi and self mode; named as for generate."),
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep what it writes here; in DIR if not given.")
+    ] = None,
+    codes_a_task: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Natural codes of a task to propose codes for; 0 for all.")
+    ] = 0,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Codes to ask for, of a natural code or an instruction.")
+    ] = 4,
+    inputs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Inputs to ask for, of a natural code.")
+    ] = Plan().inputs,
+    repairs: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Rounds in which rejected codes are given back.")
+    ] = 0,
+    round_trip: Annotated[
+        float, typer.Option(metavar="SHARE", help="Codes written from the instruction alone that have to pass.")
+    ] = 0.0,
+    lanes: Annotated[int | None, typer.Option(metavar="N", min=1, help="Requests to the model at a time.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
+) -> int:
+    """Make a dataset of instruction-code pairs from natural codes: filter, validate, retain, export, report.
+
+    Natural mode takes the codes as they are. In semi mode a model writes an instruction and a code for each, judged by
+    the natural codes; in self mode it invents tasks, and independent codes and tests have to agree.
+
+    DIR/dataset holds the pairs as Parquet and JSONL with their test cases, and problems.jsonl, which verify accepts;
+    DIR/report.html is for people. Killed at any moment, it goes on with --resume and ends with the same dataset.
+    Needs the extra [build].
+    """
+    if mode not in MODES:
+        raise BadRequest(f"--mode {mode}: expected {', '.join(MODES)}")
+    return build_command.execute(
+        build_command.Options(
+            corpus=corpus,
+            folder=folder,
+            mode=mode,
+            seed=seed,
+            resume=resume,
+            layout=layout,
+            columns=columns,
+            licence=licence,
+            strict=strict,
+            decontaminate=decontaminate,
+            benchmarks=tuple(benchmark or ()),
+            budget=budget,
+            planned=planned,
+            near=near,
+            embeddings=embeddings,
+            alike=alike,
+            least_cases=least_cases,
+            least_killed=least_killed,
+            pairs_a_task=pairs_a_task,
+            limit=limit,
+            model=model,
+            cache=cache,
+            codes_a_task=codes_a_task,
+            samples=samples,
+            listed=inputs,
+            repairs=repairs,
+            least_round_trip=round_trip,
+            lanes=lanes,
+            workers=workers,
+        )
+    )
 
 
 @app.command()

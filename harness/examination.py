@@ -74,6 +74,8 @@ class Examination:
     _has_means_to_search: bool = True
 
     def __post_init__(self) -> None:
+        if self.problem.examples_only:
+            self.planned, self.sources = 0, Sources.EXAMPLES
         self._work = Work(self.budget)
         self._inputs = PlannedInputs(self.problem, self.seed, self.planned, self.sources)
         self._record = OracleRecord(self.problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,6 @@ from pathlib import Path
 from rich.console import Console
 
 from engine import Engine
-from generator.cache import Cache, CachedModel
-from generator.choosing import model_named
 from generator.errors import GeneratorError
 from generator.model import Model
 from generator.prompting import FOLDER
@@ -23,6 +21,7 @@ from harness.errors import BadRequest, BadRow
 from harness.exit_status import ExitStatus
 from harness.generation.funnel import Funnel
 from harness.generation.meter import Meter
+from harness.generation.opening import opened_model
 from harness.generation.pipeline import generate
 from harness.generation.plan import Plan
 from harness.generation.problem import Generated
@@ -84,7 +83,7 @@ def _execute(options: Options) -> ExitStatus:
     with ExitStack() as stack:
         file = stack.enter_context(ProblemFile(options.problems))
         write = stack.enter_context(row_output(options.output, to_stdout=False))
-        model = stack.enter_context(closing(_model(options, stack)))
+        model = stack.enter_context(opened_model(options.model, options.cache, options.lanes))
         engine = stack.enter_context(Engine(options.workers))
         good = _GoodRows(file)
         meter = Meter()
@@ -115,21 +114,6 @@ def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Gen
         pair = best_pair(one)
         if pair is not None:
             show_pair(one, pair, console)
-
-
-def _model(options: Options, stack: ExitStack) -> Model:
-    model = model_named(options.model, options.lanes) if options.model is not None else None
-    if options.cache is None:
-        if model is None:
-            raise BadRequest("--model: name a model, or with --cache a file that has its texts")
-        return model
-    cache = stack.enter_context(Cache(options.cache))
-    if model is not None:
-        return CachedModel(cache, model)
-    known = cache.models()
-    if len(known) != 1:
-        raise BadRequest(f"--cache {options.cache}: has texts of {len(known)} models: say which with --model")
-    return CachedModel(cache, None, known[0])
 
 
 class _GoodRows:

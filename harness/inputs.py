@@ -72,7 +72,7 @@ def inputs(problem: Problem, seed: int, sources: Sources = ALL_SOURCES) -> Itera
     """
     for example in problem.examples:
         yield _from_example(problem, example)
-    if problem.kind == "function":
+    if problem.kind == "function" and not problem.examples_only:
         yield from _called(problem, seed, sources)
 
 

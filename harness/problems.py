@@ -95,6 +95,8 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         comparison: how answers are compared: a kind of ``harness.compare.Comparison`` or a whole one; if it does not
             say, ``tokens`` for printed output and ``value`` for returned values.
         suite: of a problem whose examples were kept by ``verify``; not used.
+        examples_only: whether nothing but the examples is a test case, so that what was judged once is judged again as
+            it was (``semi-instruct build`` writes such rows); no input is made, and nothing is searched.
         title, difficulty, note: for people; not used.
     """
 
@@ -109,6 +111,7 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comparison: str | Comparison | None = None
     examples: tuple[Example, ...] = ()
     suite: SuiteFacts | None = None
+    examples_only: bool = False
     title: str | None = None
     difficulty: str | int | float | None = None
     note: str | None = None
@@ -146,6 +149,8 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_json(self) -> dict[str, Any]:
         """The row, as plain JSON data."""
         row = {name: value for name, value in msgspec.to_builtins(self).items() if value is not None}
+        if not self.examples_only:
+            del row["examples_only"]
         return row | ({"comparison": self.comparison.to_json()} if isinstance(self.comparison, Comparison) else {})
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from engine import Engine
 from harness.compare import Comparison
+from harness.dataset.judging import HowJudged
 from harness.errors import BadFile, BadRequest, BadRow, Interrupted
 from harness.exit_status import ExitStatus
 from harness.problem_file import ProblemFile
@@ -24,6 +25,7 @@ from harness.suite import nothing_kept
 from harness.tally import Tally
 from harness.verify import Judged, judge
 from harness.verify_on_cores import lost_rows, verify_on_cores
+from harness.verify_pairs import is_pair_file, verify_pairs
 
 # For a problem: programs that take seconds for an input would else take hours for all that are planned.
 BUDGET_S = 20.0
@@ -125,6 +127,8 @@ def execute(options: Options) -> ExitStatus:
         SandboxUnavailable: nothing is run without the walls.
         Interrupted: by Ctrl-C.
     """
+    if is_pair_file(options.problems):
+        return _verify_pairs(options)
     tally = Tally()
     with ProblemFile(options.problems) as file:
         problems = _GoodRows(file, options.compare)
@@ -140,6 +144,18 @@ def execute(options: Options) -> ExitStatus:
     if problems.bad:
         return ExitStatus.BAD_INPUT
     return ExitStatus.FAILED if tally.surprises else ExitStatus.DONE
+
+
+def _verify_pairs(options: Options) -> ExitStatus:
+    for option, given in (("--suites", options.suites), ("--compare", options.compare)):
+        if given is not None:
+            raise BadRequest(f"{option}: {options.problems} holds pairs without oracles, which have neither")
+    how = HowJudged(options.seed, options.budget, options.planned)
+    try:
+        bad = verify_pairs(options.problems, options.output, how, options.workers, options.as_json)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted") from None
+    return ExitStatus.BAD_INPUT if bad else ExitStatus.DONE
 
 
 def _judge(options: Options, file: ProblemFile, problems: _GoodRows, tally: Tally) -> None:

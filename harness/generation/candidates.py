@@ -12,10 +12,11 @@ from generator.model import Request
 from generator.parsing.code import Wanted, code_in
 from generator.parsing.pairs import Pair, instruction_of, pair_in
 from generator.parsing.sources import is_documented
-from generator.tasks import Failure, NaturalCode, Tasks
+from generator.tasks import NaturalCode, Tasks
 from harness.generation.meter import Meter, MeteredModel
 from harness.generation.natural import with_inputs
 from harness.generation.plan import Plan
+from harness.generation.telling import failure
 from harness.generation.trying import Sandbox, tried
 from harness.generation.typed import inputs_by_types
 from harness.problems import Candidate, Problem
@@ -170,13 +171,15 @@ class Pairing:
     def _repair_request(self, failed: VerifiedPair, turn: int) -> Request:
         counterexample = failed.row.counterexample
         assert counterexample is not None
-        if failed.row.verdict is Verdict.WRONG_ANSWER:
-            happened = f"it gives {counterexample.actual!r}"
-        else:
-            happened = f"it ends with {failed.row.verdict.value.replace('_', ' ')}: {failed.row.detail}"
-        failure = Failure(counterexample.input, counterexample.expected, happened[:400])
+        told = failure(
+            failed.row.verdict,
+            counterexample.input,
+            counterexample.expected,
+            counterexample.actual,
+            failed.row.detail,
+        )
         seed = self._seed(f"repair {turn} {failed.row.candidate}")
-        return self._tasks.repairs(failed.pair.instruction, failed.pair.code, self._natural.entry, failure, 1, seed)
+        return self._tasks.repairs(failed.pair.instruction, failed.pair.code, self._natural.entry, told, 1, seed)
 
     def _verify(self, pairs: list[Pair], origins: Sequence[str | None], prefix: str) -> None:
         if not pairs:

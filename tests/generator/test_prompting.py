@@ -56,6 +56,7 @@ def test_every_prompt_file_has_a_task() -> None:
             "instruction": tasks.instruction(natural, "print(1)", 1, 0),
             "repair": tasks.repairs("Double it.", "print(1)", natural.entry, failure, 1, 0),
             "instructions": tasks.instructions(["Add two numbers."], 5, 0),
+            "tests": tasks.tests("Double it.", natural.entry, 5, 0),
         }
         assert {path.stem for path in FOLDER.glob("*.md")} == set(made)
         for request in made.values():

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from generator.model import Finish, Message, Text
 from generator.parsing import Fault, Parsed
 from generator.parsing.code import Wanted, code_in
+from generator.parsing.examples import examples_in
 from generator.parsing.inputs import inputs_in
 from generator.parsing.instructions import instructions_in
 from generator.parsing.pairs import instruction_of, pair_in
 from generator.parsing.programs import programs_in
+from generator.tasks import Example
 
 PROMPT = (Message("user", "Write the whole program anew in one block, and then some more words.\nAnd mind the rules!"),)
 NATURAL = "n=int(input())\nprint(n*2)\n"
@@ -210,6 +212,14 @@ def test_instructions_are_numbered_lines() -> None:
     assert instructions_in(Text("I like trains and long walks.")).fault == Fault.PROSE
 
 
+def test_tests_have_an_input_and_an_output() -> None:
+    text = '{"tests": [{"input": "4", "output": "8\\\\n9"}, {"input": "4\\n", "output": "7"}, {"input": "x"}, 5]}'
+    assert examples_in(Text(text), None).value == (Example("4\n", "8\n9\n"),)
+    assert examples_in(Text(text), "f").fault == Fault.WRONG_SHAPE
+    calls = '[{"input": [4], "output": 8}, {"input": [0], "output": null}, {"input": [1'
+    assert examples_in(Text(calls, Finish.LENGTH), "f") == Parsed((Example([4], 8), Example([0], None)), Fault.CUT_OFF)
+
+
 PARSERS: dict[str, Callable[[Text], Parsed[object]]] = {
     "pair": lambda text: pair_in(text, WANTED),
     "code": lambda text: code_in(text, WANTED),
@@ -218,6 +228,8 @@ PARSERS: dict[str, Callable[[Text], Parsed[object]]] = {
     "inputs": lambda text: inputs_in(text, None),
     "calls": lambda text: inputs_in(text, 2),
     "instructions": instructions_in,
+    "tests": lambda text: examples_in(text, None),
+    "tests of a function": lambda text: examples_in(text, "f"),
 }
 # 100,000 tokens of one character, and of what parsers have trouble with.
 ENDLESS = [
@@ -248,6 +260,8 @@ FRONTS = {
     "inputs": '{"inputs": ["1", ',
     "calls": '{"inputs": [[1, 2], [',
     "instructions": "1. ",
+    "tests": '{"tests": [{"input": "1", ',
+    "tests of a function": '{"tests": [{"input": [1], "output": [',
 }
 
 

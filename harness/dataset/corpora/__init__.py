@@ -1,0 +1,195 @@
+"""Corpora: where natural codes come from. A layout is a module that makes tasks of rows, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+
+import msgspec
+
+from harness.dataset.corpora import (
+    apps,
+    code_contests,
+    code_net,
+    condefects,
+    human_eval,
+    mapped,
+    mbpp,
+    pair_rows,
+    problem_rows,
+    taco,
+)
+from harness.dataset.corpora.fields import Row, Unusable
+from harness.dataset.corpora.mapped import ColumnMapping
+from harness.dataset.corpora.rows import RawRow, RowFile
+from harness.dataset.tasks import LONGEST_SOURCE, Task
+from harness.errors import BadFile, BadRequest, BadRow
+
+AUTO = "auto"
+CODE_NET = "codenet"
+COLUMNS = "columns"
+ROW_LAYOUTS: dict[str, ModuleType] = {
+    "problems": problem_rows,
+    "condefects": condefects,
+    "apps": apps,
+    "taco": taco,
+    "codecontests": code_contests,
+    "humaneval": human_eval,
+    "mbpp": mbpp,
+    "pairs": pair_rows,
+}
+LAYOUTS = (AUTO, *ROW_LAYOUTS, CODE_NET)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was made of a row.
+
+    Attributes:
+        line: counted from 1.
+        task: or what is wrong with the row.
+        too_long: ids of natural codes that were left out, for they are longer than ``LONGEST_SOURCE``.
+        position: of ``Corpus.size``.
+    """
+
+    line: int
+    task: Task | BadRow
+    position: int
+    too_long: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Corpus:
+    """A corpus in a file or folder.
+
+    Args:
+        path: a file of rows, a folder that ``datasets`` saved, or CodeNet's folder.
+        layout: one of ``LAYOUTS``; ``auto`` to tell it from the fields of the first row that is one.
+        mapping: of columns, instead of a layout.
+
+    Raises:
+        BadFile: there is no such thing.
+        BadRequest: no such layout.
+    """
+
+    path: Path
+    layout: str = AUTO
+    mapping: ColumnMapping | None = None
+    _make: Callable[[Row, int], Task] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if not self.path.exists():
+            raise BadFile(f"{self.path}: No such file or directory")
+        if self.layout not in LAYOUTS:
+            raise BadRequest(f"--layout {self.layout}: expected {', '.join(LAYOUTS)}")
+        if self.path.is_dir() and (self.layout == CODE_NET or code_net.is_code_net(self.path)):
+            self.layout = CODE_NET
+            self._make = lambda row, _: code_net.task(self.path, row["problem"])
+        elif self.mapping is not None:
+            self.layout = COLUMNS
+            self._make = partial(mapped.task, self.mapping)
+        elif self.layout != AUTO:
+            self._use(self.layout)
+
+    @property
+    def size(self) -> int:
+        """What ``Read.position`` runs up to; 0 if that is not known."""
+        return code_net.size(self.path) if self.layout == CODE_NET else sum(file.size for file in self._files())
+
+    def read(self, after: int = 0) -> Iterator[Read]:
+        """What is made of each row behind the first so many lines.
+
+        Raises:
+            BadFile: it cannot be read at all.
+            BadRequest: no layout fits the first row.
+        """
+        # The layout is told from the first row, wherever the reading begins.
+        self._recognise()
+        for raw in self._raw(after):
+            yield self._read(raw)
+
+    def _read(self, raw: RawRow) -> Read:
+        if isinstance(raw.data, BadRow):
+            return Read(raw.line, raw.data, raw.position)
+        name = self.path.name
+        try:
+            task, too_long = _bounded(self._made(raw.data, raw.line))
+            task = msgspec.structs.replace(task, corpus=self.layout, file=name, line=raw.line)
+            task.problem([code.source for code in task.codes], ())
+            msgspec.json.encode(task)
+        except Unusable as error:
+            return Read(raw.line, BadRow(name, raw.line, error.field, error.reason), raw.position)
+        except BadRow as bad:
+            return Read(raw.line, bad, raw.position)
+        except UnicodeEncodeError:
+            return Read(raw.line, BadRow(name, raw.line, "row", "half a character: no text"), raw.position)
+        return Read(raw.line, task, raw.position, too_long)
+
+    def _made(self, row: Row, line: int) -> Task:
+        if self._make is None:
+            raise Unusable("row", "no layout is known")
+        return self._make(row, line)
+
+    def _recognise(self) -> None:
+        """Tell the layout from the first row that is one."""
+        if self._make is not None:
+            return
+        for raw in self._raw(0):
+            if isinstance(raw.data, BadRow):
+                continue
+            fitting = [name for name, layout in ROW_LAYOUTS.items() if layout.recognises(raw.data)]
+            if not fitting:
+                fields = ", ".join(sorted(map(str, raw.data)))
+                raise BadRequest(
+                    f"{self.path}: no layout has the fields {fields}: name one of {', '.join(ROW_LAYOUTS)} with "
+                    "--layout, or map the columns with --columns FILE.toml"
+                )
+            self._use(fitting[0])
+            return
+
+    def _use(self, layout: str) -> None:
+        self.layout = layout
+        if layout != CODE_NET:
+            make = ROW_LAYOUTS[layout].task
+            self._make = lambda row, _: make(row)
+
+    def _raw(self, after: int) -> Iterator[RawRow]:
+        if self.layout == CODE_NET:
+            yield from code_net.rows(self.path, after)
+            return
+        files = self._files()
+        if len(files) == 1:
+            yield from files[0].rows(after)
+            return
+        line = position = 0
+        for file in files:
+            before_line, before_position = line, position
+            for raw in file.rows():
+                line, position = before_line + raw.line, before_position + raw.position
+                if line > after:
+                    yield RawRow(line, raw.data, position)
+
+    def _files(self) -> list[RowFile]:
+        if not self.path.is_dir():
+            return [RowFile(self.path)]
+        found = sorted(file for kind in ("*.arrow", "*.parquet", "*.jsonl") for file in self.path.glob(kind))
+        if not found:
+            raise BadFile(f"{self.path}: a folder without *.arrow, *.parquet or *.jsonl, and not CodeNet's")
+        return [RowFile(file) for file in found]
+
+
+def _bounded(task: Task) -> tuple[Task, tuple[str, ...]]:
+    """A task without the codes that are too long, and their ids.
+
+    Raises:
+        Unusable: all are.
+    """
+    too_long = tuple(code.id for code in task.codes if len(code.source) > LONGEST_SOURCE)
+    if len(too_long) == len(task.codes):
+        longest = max(len(code.source) for code in task.codes)
+        raise Unusable("source", f"longer than {LONGEST_SOURCE} characters ({longest})")
+    kept = [code.id for code in task.codes if code.id not in too_long]
+    return task.with_codes(kept) if too_long else task, too_long

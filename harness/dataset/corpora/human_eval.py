@@ -1,0 +1,32 @@
+"""HumanEval (Chen and others 2021): prompts of functions, their solutions and tests."""
+
+from __future__ import annotations
+
+from harness.dataset.corpora.asserted import asserted_examples
+from harness.dataset.corpora.fields import Row, name, numbered, text
+from harness.dataset.tasks import Task
+
+LICENCE = "MIT"
+
+
+def recognises(row: Row) -> bool:
+    """Whether a row has the fields of this layout."""
+    return {"task_id", "prompt", "entry_point", "canonical_solution", "test"} <= row.keys()
+
+
+def task(row: Row) -> Task:
+    """A row as a task. The prompt is its statement, and the beginning of its natural code.
+
+    Raises:
+        Unusable: none can be made of it.
+    """
+    prompt = text(row, "prompt")
+    return Task(
+        id=name(row, "task_id"),
+        kind="function",
+        entry=text(row, "entry_point"),
+        codes=numbered([prompt + text(row, "canonical_solution")]),
+        statement=f"Complete this function.\n\n```python\n{prompt.strip()}\n```",
+        examples=asserted_examples(text(row, "test"), "candidate"),
+        licence=LICENCE,
+    )

@@ -1,0 +1,148 @@
+"""Raw rows of a corpus, whatever file they are in, one at a time: memory holds one row or one batch, never a file."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from harness.dataset.extra import needs
+from harness.errors import BadFile, BadRow
+
+# A row beyond this is refused unread.
+LONGEST_ROW_BYTES = 64 << 20
+_BATCH_ROWS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """A row as it was found.
+
+    Attributes:
+        line: line or row, counted from 1.
+        data: its fields; or what is wrong with it.
+        position: bytes, or rows, of the file that are behind it.
+    """
+
+    line: int
+    data: dict[str, Any] | BadRow
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowFile:
+    """A file of rows: JSONL (also compressed with gzip), Parquet, or an Arrow stream as ``datasets`` saves them.
+
+    Attributes:
+        path: as the user named it.
+    """
+
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """What ``RawRow.position`` runs up to; 0 if that is not known."""
+        if self.path.suffix == ".parquet":
+            return int(_parquet(self.path).metadata.num_rows)
+        return self.path.stat().st_size if self.path.suffix in (".jsonl", ".json") else 0
+
+    def rows(self, after: int = 0) -> Iterator[RawRow]:
+        """The rows behind the first so many lines.
+
+        Raises:
+            BadFile: it cannot be read at all.
+            BadRequest: the extra that reads Parquet is not installed.
+        """
+        match self.path.suffix:
+            case ".parquet" | ".arrow":
+                yield from self._table_rows(after)
+            case _:
+                yield from self._json_rows(after)
+
+    def _json_rows(self, after: int) -> Iterator[RawRow]:
+        try:
+            with _opened(self.path) as file:
+                position = 0
+                for line, raw in enumerate(_lines(file), 1):
+                    position += len(raw) if isinstance(raw, bytes) else raw
+                    if line > after and not (isinstance(raw, bytes) and not raw.strip()):
+                        yield RawRow(line, self._parsed(line, raw), position)
+        except (OSError, EOFError, gzip.BadGzipFile) as error:
+            raise BadFile(f"{self.path}: {getattr(error, 'strerror', None) or error}") from None
+
+    def _parsed(self, line: int, raw: bytes | int) -> dict[str, Any] | BadRow:
+        name = self.path.name
+        if isinstance(raw, int):
+            return BadRow(name, line, "row", f"longer than {LONGEST_ROW_BYTES} bytes ({raw})")
+        try:
+            data = json.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"), parse_constant=_no_constant)
+        except UnicodeDecodeError as error:
+            return BadRow(name, line, "row", f"not UTF-8 text: {error.reason}")
+        except RecursionError:
+            return BadRow(name, line, "row", "not JSON that can be read: nested too deeply")
+        except ValueError as error:
+            return BadRow(name, line, "row", f"not JSON: {error}")
+        return data if isinstance(data, dict) else BadRow(name, line, "row", "expected an object")
+
+    def _table_rows(self, after: int) -> Iterator[RawRow]:
+        needs("pyarrow")
+        import pyarrow
+
+        line = 0
+        try:
+            for batch in _batches(self.path):
+                if line + len(batch) <= after:
+                    line += len(batch)
+                    continue
+                for data in batch.to_pylist():
+                    line += 1
+                    if line > after:
+                        yield RawRow(line, data, line)
+        except (pyarrow.ArrowException, OSError) as error:
+            raise BadFile(f"{self.path}: after row {line}: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes | int]:
+    """Each line, or how long it is if that is too long."""
+    while raw := file.readline(LONGEST_ROW_BYTES):
+        if len(raw) < LONGEST_ROW_BYTES or raw.endswith(b"\n"):
+            yield raw
+            continue
+        length = len(raw)
+        while raw and not raw.endswith(b"\n"):
+            raw = file.readline(LONGEST_ROW_BYTES)
+            length += len(raw)
+        yield length
+
+
+def _parquet(path: Path) -> Any:
+    needs("pyarrow")
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(path)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BadFile(f"{path}: {error}") from None
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    if path.suffix == ".parquet":
+        yield from _parquet(path).iter_batches(batch_size=_BATCH_ROWS)
+        return
+    import pyarrow
+
+    with pyarrow.memory_map(str(path)) as file:
+        for batch in pyarrow.ipc.open_stream(file):
+            yield from (batch.slice(start, _BATCH_ROWS) for start in range(0, len(batch), _BATCH_ROWS))

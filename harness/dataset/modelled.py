@@ -1,0 +1,139 @@
+"""A language model as the generator of a build: the prompts and parsers of ``generator/``, asked a task at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from generator.model import Model, Request, Text
+from generator.parsing.code import Wanted, code_in
+from generator.parsing.examples import examples_in
+from generator.parsing.inputs import inputs_in
+from generator.parsing.instructions import instructions_in
+from generator.parsing.pairs import instruction_of, pair_in
+from generator.tasks import NaturalCode as Shown
+from generator.tasks import Tasks
+from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
+from harness.dataset.tasks import NaturalCode, Task
+from harness.generation.natural import natural_code
+from harness.generation.plan import Plan
+from harness.generation.telling import failure as told
+from harness.problems import Example
+
+# Where a corpus has neither statements nor titles, new instructions are after the manner of these.
+_TASKS = (
+    "Write a function `second_largest(numbers)` that returns the second largest distinct number of a list, or None.",
+    "Write a function `is_anagram(first, second)` that says whether two words have the same letters.",
+    "Write a program that reads a line of words and prints the longest of them, the first one if there are several.",
+)
+_LONGEST_TASK = 300
+_TESTS = 6
+# Instructions that are asked for at once; the first that can be used is.
+_INSTRUCTIONS = 2
+_FUNCTION = re.compile(r"`([A-Za-z_]\w*)\(|function (?:named |called )?`?([A-Za-z_]\w*)`?\(")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGenerator:
+    """See ``harness.dataset.proposing.Generator``. Bad output of the model is a fault, and never raises.
+
+    Attributes:
+        model: asked on as many threads as it has lanes.
+        listed: inputs to ask for, for each natural code, in one list; 0 for none.
+
+    Raises:
+        GeneratorError: from any method: the model cannot be reached, or the cache has no answer.
+    """
+
+    model: Model
+    listed: int = Plan().inputs
+    tasks: Tasks = field(default_factory=Tasks)
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.model.name
+
+    @property
+    def lanes(self) -> int:
+        """The model's."""
+        return self.model.lanes
+
+    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
+        """The natural code as code that can be read; mostly without an instruction, see :meth:`instruct`."""
+        request = self.tasks.documented(_shown(task, code), samples, _seed(seed, f"{task.id}/{code.id}", "pairs"))
+        copies = tuple(one.source for one in task.codes)
+        wanted = Wanted(request.messages, _functions(task.entry), copies)
+        read = [pair_in(text, wanted) for text in self._ask(request)]
+        pairs = dict.fromkeys(one.value for one in read if one.value is not None)
+        found = [Proposal(Ask(pair.instruction or "", task.kind, task.entry), pair.code) for pair in pairs]
+        return Rewritten(tuple(found), tuple(one.fault.value for one in read if one.value is None and one.fault))
+
+    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+        """The instruction that a code follows, as small models say it best: when the code is known."""
+        natural = _shown(task, task.codes[0])
+        request = self.tasks.instruction(natural, source, _INSTRUCTIONS, _seed(seed, task.id, "instruction"))
+        read = [instruction_of(text, request.messages) for text in self._ask(request)]
+        return next((one.value for one in read if one.value is not None), None)
+
+    def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
+        """Inputs after the manner of the examples."""
+        if not self.listed:
+            return []
+        shown = _shown(task, code)
+        request = self.tasks.inputs(shown, self.listed, _seed(seed, f"{task.id}/{code.id}", "inputs"))
+        read = inputs_in(self._ask(request)[0], shown.arity)
+        return read.value.inputs if read.value is not None else []
+
+    def invent(self, seeds: Sequence[str], samples: int, seed: int) -> Sequence[Ask]:
+        """New instructions; of functions where they name one, else of whole programs."""
+        like = [" ".join(one.split())[:_LONGEST_TASK] for one in seeds] or list(_TASKS)
+        request = self.tasks.instructions(like, samples, _seed(seed, "\n".join(like), "instructions"))
+        read = instructions_in(self._ask(request)[0], frozenset(like))
+        return [_asked(one) for one in (read.value or ())[:samples]]
+
+    def solve(self, ask: Ask, samples: int, seed: int) -> Sequence[str]:
+        """Codes from an instruction alone."""
+        request = self.tasks.codes(ask.instruction, ask.entry, samples, _seed(seed, ask.instruction, "codes"))
+        wanted = Wanted(request.messages, _functions(ask.entry))
+        read = [code_in(text, wanted) for text in self._ask(request)]
+        return [one.value for one in read if one.value is not None]
+
+    def tests(self, ask: Ask, seed: int) -> Sequence[Example]:
+        """Inputs and outputs from an instruction alone."""
+        request = self.tasks.tests(ask.instruction, ask.entry, _TESTS, _seed(seed, ask.instruction, "tests"))
+        read = examples_in(self._ask(request)[0], ask.entry)
+        return [Example(one.input, one.output) for one in read.value or ()]
+
+    def repair(self, ask: Ask, source: str, failure: Failure, seed: int) -> str | None:
+        """Another code; None where no counterexample can be shown."""
+        if failure.input is None:
+            return None
+        shown = told(failure.verdict, failure.input, failure.expected, failure.actual, failure.detail)
+        own = _seed(seed, f"{ask.instruction}\n{source}", "repair")
+        request = self.tasks.repairs(ask.instruction or None, source, ask.entry, shown, 1, own)
+        read = code_in(self._ask(request)[0], Wanted(request.messages, _functions(ask.entry), (source,)))
+        return read.value
+
+    def _ask(self, request: Request) -> list[Text]:
+        [texts] = self.model.generate([request])
+        return texts
+
+
+def _shown(task: Task, code: NaturalCode) -> Shown:
+    return natural_code(task.problem([code.source], ()))
+
+
+def _seed(seed: int, about: str, task: str) -> int:
+    return Plan(seed=seed).seed_for(about, task)
+
+
+def _functions(entry: str | None) -> frozenset[str]:
+    return frozenset([entry] if entry else [])
+
+
+def _asked(instruction: str) -> Ask:
+    named = _FUNCTION.search(instruction)
+    return Ask(instruction, "function", named[1] or named[2]) if named else Ask(instruction, "stdin")

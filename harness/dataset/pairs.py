@@ -1,0 +1,142 @@
+"""Pairs of instruction and code, and what is known of them."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Any, Literal
+
+import msgspec
+
+from harness.dataset.proposing import Adapter
+from harness.problems import Problem
+from harness.strength import Strength
+from harness.verdicts import Verdict, VerdictRow
+
+PEOPLE = "people"
+
+
+class Evidence(StrEnum):
+    """On what the claim stands that the code is right."""
+
+    ORACLE = "oracle"  # it answers every test case as one natural code does
+    CONSENSUS = "consensus"  # as several natural codes do that agree
+    AGREEMENT = "agreement"  # as independent candidates do, and the tests that a model wrote
+    EXECUTED = "executed"  # it runs, always with the same answer, and reproduces what examples there are
+
+
+class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An instruction and a code, judged.
+
+    Attributes:
+        task: id of the task it is of.
+        code: its own id within the task.
+        written_by: ``people``, or the generator.
+        instruction_by: likewise; ``examples`` where it only shows them, as nobody has written one.
+        kind, entry, language: how the code is entered.
+        oracles: ids of the natural codes that it was judged by.
+        passed, test_cases: test cases it passed, of how many.
+        suite: which of the suites of its task (``JudgedTask.suites``) is its own.
+        judged_source: what was run in its place; empty where it ran itself.
+        adapter: what makes it a whole program, where it is a function and its task is none.
+        pass_rate: share of the candidates of its task that were accepted.
+        round_trip: share of the codes that were written from its instruction alone and pass; None if not asked.
+    """
+
+    task: str
+    code: str
+    instruction: str
+    source: str
+    kind: Literal["stdin", "function"]
+    evidence: Evidence
+    verdict: Verdict
+    written_by: str = PEOPLE
+    instruction_by: str = PEOPLE
+    entry: str | None = None
+    language: str = "python"
+    oracles: tuple[str, ...] = ()
+    passed: int = 0
+    test_cases: int = 0
+    branch_coverage: float | None = None
+    mutants_killed: float | None = None
+    suite: int = 0
+    counterexample: dict[str, Any] | None = None
+    detail: str = ""
+    judged_source: str = ""
+    adapter: Adapter | None = None
+    pass_rate: float | None = None
+    round_trip: float | None = None
+    origin: str | None = None
+    licence: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Unique in the dataset."""
+        return f"{self.task}/{self.code}"
+
+    @property
+    def runs_as(self) -> str:
+        """The source that is run where it is judged."""
+        return self.judged_source or self.source
+
+    @property
+    def strength(self) -> Strength:
+        """Of the test cases it was judged by."""
+        return Strength(self.branch_coverage, self.mutants_killed)
+
+    def judged(self, row: VerdictRow) -> Pair:
+        """This pair with what a verdict says of it."""
+        return msgspec.structs.replace(
+            self,
+            verdict=row.verdict,
+            passed=row.passed,
+            test_cases=row.test_cases,
+            branch_coverage=row.strength.branch_coverage,
+            mutants_killed=row.strength.mutants_killed,
+            counterexample=row.counterexample.to_json() if row.counterexample else None,
+            detail=row.detail,
+        )
+
+
+class JudgedTask(msgspec.Struct, frozen=True):
+    """What validation has made of a task.
+
+    Attributes:
+        suites: the test cases that are kept, as rows that ``verify`` reads, without candidates.
+        dropped_inputs: how many inputs became no test case, by reason.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    suites: tuple[dict[str, Any], ...] = ()
+    dropped_inputs: dict[str, int] = {}
+
+    def with_more(self, other: JudgedTask) -> JudgedTask:
+        """Both, as of one task. A suite that both have stays one."""
+        suites = list(self.suites)
+        places: list[int] = []
+        for suite in other.suites:
+            if suite not in suites:
+                suites.append(suite)
+            places.append(suites.index(suite))
+        moved = [msgspec.structs.replace(pair, suite=places[pair.suite]) for pair in other.pairs]
+        counts = {
+            name: self.dropped_inputs.get(name, 0) + other.dropped_inputs.get(name, 0)
+            for name in sorted({*self.dropped_inputs, *other.dropped_inputs})
+        }
+        return JudgedTask((*self.pairs, *moved), tuple(suites), counts)
+
+
+def suite_row(problem: Problem) -> dict[str, Any]:
+    """A kept suite as plain data that any later version of ``verify`` reads, of test cases that are text alone."""
+    plain: dict[str, Any] = msgspec.to_builtins(problem.to_json())
+    plain["examples"] = [example for example in plain["examples"] if _is_text(example)]
+    return {name: value for name, value in plain.items() if name != "candidates"}
+
+
+def _is_text(example: Any) -> bool:
+    """Whether no text in it holds half a character, which no file of the dataset could."""
+    try:
+        json.dumps(example, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

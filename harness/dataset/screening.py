@@ -1,0 +1,86 @@
+"""Second stage: is a natural code a program, does it run, and does it reproduce the examples of its own task?"""
+
+from __future__ import annotations
+
+import ast
+
+from harness.checker import checker_of
+from harness.dataset.reading import READ
+from harness.dataset.stage import Build, Kept
+from harness.dataset.state import Drop
+from harness.dataset.tasks import NaturalCode, Task
+from harness.inputs import inputs
+from harness.oracles import answer_of, why_failed
+from harness.processes import Tell
+from harness.sources import Sources
+from harness.untrusted_source import definition, parse
+from harness.verify import Executor
+
+SCREEN = "screen"
+
+
+def screen(build: Build) -> None:
+    """Screen every task."""
+    build.each_on_cores(
+        SCREEN,
+        READ,
+        build.state.task,
+        screened,
+        lost=lambda task, why: _none(task, "sandbox_error", why),
+        drops=lambda kept: kept.dropped,
+    )
+
+
+def screened(engine: Executor, task: Task, tell: Tell) -> Kept:
+    """What is left of the codes of a task."""
+    kept: list[str] = []
+    dropped: list[Drop] = []
+    for code in task.codes:
+        fault = _cannot_be(task, code) or _fails(engine, task, code, tell)
+        if fault is None:
+            kept.append(code.id)
+        else:
+            dropped.append(fault)
+    return Kept(tuple(kept), tuple(dropped))
+
+
+def _none(task: Task, reason: str, why: str) -> Kept:
+    return Kept((), tuple(Drop(code.id, reason, why) for code in task.codes))
+
+
+def _cannot_be(task: Task, code: NaturalCode) -> Drop | None:
+    if task.language != "python":
+        return None
+    tree = parse(code.source)
+    if tree is None:
+        return Drop(code.id, "does_not_parse")
+    if task.entry is not None and "." not in task.entry and not _binds(tree, task.entry):
+        return Drop(code.id, "no_entry", f"defines no function {task.entry}")
+    return None
+
+
+def _binds(tree: ast.Module, entry: str) -> bool:
+    """Whether a program gives something that name: a definition, an assignment (of a lambda, say) or an import."""
+    return definition(tree, entry) is not None or any(
+        (isinstance(node, ast.Name) and node.id == entry and isinstance(node.ctx, ast.Store))
+        or (isinstance(node, ast.alias) and (node.asname or node.name) == entry)
+        for node in ast.walk(tree)
+    )
+
+
+def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop | None:
+    """How a code fails on the examples; None if it does not."""
+    problem = task.problem([code.source], ())
+    comparison = problem.how_compared
+    program = problem.program(code.source)
+    for number, example in enumerate(inputs(problem, 0, Sources.EXAMPLES), 1):
+        outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=problem.limits).result()
+        tell(1)
+        answer = answer_of(problem, outcome)
+        if answer is None:
+            return Drop(code.id, "does_not_run", f"example {number}: {why_failed(outcome)}")
+        if example.known is None or checker_of(comparison) is not None:
+            continue
+        if not comparison.agree(example.known.content, answer.content):
+            return Drop(code.id, "contradicts_example", f"example {number}")
+    return None

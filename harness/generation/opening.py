@@ -1,0 +1,42 @@
+"""The model that a command line asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from generator.cache import Cache, CachedModel
+from generator.choosing import model_named
+from generator.model import Model
+from harness.errors import BadRequest
+
+
+@contextmanager
+def opened_model(name: str | None, cache: Path | None, lanes: int | None) -> Iterator[Model]:
+    """A model, behind a cache where there is one. Without a name it is the one whose texts the cache has.
+
+    Args:
+        name: see ``generator.choosing``.
+        lanes: requests at a time; None for what suits the model.
+
+    Raises:
+        BadRequest: neither a model nor a cache that has the texts of just one.
+        GeneratorError: the model or the cache cannot be used.
+    """
+    with ExitStack() as stack:
+        model = stack.enter_context(closing(model_named(name, lanes))) if name is not None else None
+        if cache is None:
+            if model is None:
+                raise BadRequest("--model: name a model, or with --cache a file that has its texts")
+            yield model
+            return
+        known = stack.enter_context(Cache(cache))
+        yield CachedModel(known, model, "" if model is not None else _only_one(known, cache))
+
+
+def _only_one(known: Cache, path: Path) -> str:
+    models = known.models()
+    if len(models) != 1:
+        raise BadRequest(f"--cache {path}: has texts of {len(models)} models: say which with --model")
+    return models[0]
