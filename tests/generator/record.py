@@ -1,6 +1,6 @@
 """Records what a real model wrote for two problems of the bundled corpus, for ``tests/harness/test_recorded.py``.
 
-    make demo-llm DEMO_LLM="--cache demo.sqlite"
+    make demo-llm DEMO_LLM="--at-once 8 --cache demo.sqlite"
     python -m tests.generator.record demo.sqlite > tests/harness/data/recorded.sql
 
 To be done again when a prompt or a schema changes: the requests are then others.
@@ -22,8 +22,8 @@ from harness.problems import Problem
 
 CORPUS = Path(__file__).parents[2] / "examples" / "corpus.jsonl"
 PROBLEMS = ("odd_sum", "transpose")
-PLAN = Plan(at_once=4, budget=2.0)
-"""What ``make demo-llm`` asks for."""
+PLAN = Plan(budget=2.0)
+"""What was asked for."""
 
 
 def problems() -> list[Problem]:

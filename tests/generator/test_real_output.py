@@ -16,7 +16,7 @@ import pytest
 from generator.model import Finish, Text
 from generator.parsing.code import Wanted
 from generator.parsing.inputs import inputs_in
-from generator.parsing.pairs import pair_in
+from generator.parsing.pairs import instruction_of, pair_in
 from generator.parsing.sources import tree_of
 from generator.tasks import NaturalCode, Tasks
 
@@ -26,9 +26,13 @@ CORPUS = {row["id"]: row for row in map(json.loads, (ROOT / "examples" / "corpus
 
 
 def read(output: dict[str, Any]) -> tuple[str | None, Any]:
-    """The fault, and how many inputs or the code."""
-    problem = CORPUS[output["problem"]]
+    """The fault, and how many inputs, the instruction, or the code."""
     text = Text(output["text"], Finish(output["finish"]))
+    if output["task"] == "instruction":
+        asked = Tasks().instruction(NaturalCode(""), "", 1, 0).messages
+        instruction = instruction_of(text, asked)
+        return instruction.fault, instruction.value
+    problem = CORPUS[output["problem"]]
     if output["task"] == "inputs":
         found = inputs_in(text, None)
         return found.fault, len(found.value.inputs) if found.value else 0
@@ -41,7 +45,7 @@ def read(output: dict[str, Any]) -> tuple[str | None, Any]:
 def test_each_text_is_read_as_it_should_be(output: dict[str, Any]) -> None:
     fault, found = read(output)
     assert fault == output["fault"]
-    if output["task"] == "inputs":
+    if output["task"] in ("inputs", "instruction"):
         assert found == output["read"]
     elif found is not None:
         assert found.splitlines()[0] == output["read"]
@@ -51,5 +55,5 @@ def test_each_text_is_read_as_it_should_be(output: dict[str, Any]) -> None:
 
 def test_the_texts_are_ugly_enough() -> None:
     faults = Counter(output["fault"] for output in OUTPUTS)
-    assert {"cut_off", "no_code", "no_instruction", "copied", "not_python"} <= set(faults)
+    assert {"cut_off", "no_code", "prompt_repeated", "copied", "not_python"} <= set(faults)
     assert faults[None] > 20
