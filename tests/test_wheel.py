@@ -17,7 +17,7 @@ def test_the_wheel_runs_a_program_far_from_the_checkout(tmp_path: Path) -> None:
     subprocess.run(build, check=True, capture_output=True, text=True)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert {"generator/prompts/pair.md", "harness/dataset/report.html.jinja"} <= {*archive.namelist()}
+        assert {"generator/prompts/documented.md", "harness/dataset/report.html.jinja"} <= {*archive.namelist()}
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
