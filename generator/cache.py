@@ -146,7 +146,7 @@ class CachedModel:
         if self._model is None:
             raise NotInCache(
                 f"the cache has no text of {self._name or 'any model'} for a prompt: "
-                "name the model, or undo what was changed in prompts, seed or problems"
+                "name the model, or undo what was changed in prompts, seed, budget or problems"
             )
         written = self._model.generate(requests)
         for request, texts in zip(requests, written, strict=True):

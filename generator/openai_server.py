@@ -108,6 +108,11 @@ class OpenAIServer:
             self._wait_for_turn()
             try:
                 return self._read(self._client.chat.completions.create(**asked), asked["n"])
+            except (AttributeError, TypeError, ValueError) as error:
+                # The library hands on whatever came, a page of HTML as a string.
+                raise ModelUnusable(
+                    f"{self.name}: no answer in OpenAI's protocol ({error}): check the address, which often ends in /v1"
+                ) from None
             except (self._library.RateLimitError, self._library.InternalServerError) as error:
                 reason = str(error)
                 self._sleep(_wait_s(attempt, error.response.headers.get("retry-after")))

@@ -8,7 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from generator.errors import PromptUnusable
 from generator.model import Message
@@ -32,17 +33,17 @@ def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, 
     """
     path = folder / f"{name}.md"
     try:
-        parts = _HEADING.split(path.read_text(encoding="utf-8"))
+        parts = _HEADING.split(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise PromptUnusable(f"{path}: {error}") from None
-    if len(parts) < 3:
+    if len(parts) < 3 or parts[0].strip():
         raise PromptUnusable(f"{path}: expected headings `# system`, `# user` or `# assistant`, each on its own line")
     try:
         filled = [
             Message(role, _environment().from_string(text).render(values).strip())
             for role, text in zip(parts[1::2], parts[2::2], strict=True)
         ]
-    except TemplateError as error:
+    except Exception as error:  # an expression in a file may raise anything
         raise PromptUnusable(f"{path}: {error}") from None
     return _joined([message for message in filled if message.content])
 
@@ -59,7 +60,7 @@ def _joined(said: list[Message]) -> tuple[Message, ...]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701  read by a model
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["python"] = repr
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
     environment.filters["arguments"] = lambda arguments: ", ".join(map(repr, arguments))

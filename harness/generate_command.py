@@ -70,6 +70,9 @@ def execute(options: Options) -> ExitStatus:
         OutputUnusable: the output cannot be written.
         SandboxUnavailable: nothing is run without the walls.
     """
+    budget = options.plan.budget
+    if budget is not None and not budget > 0:
+        raise BadRequest(f"--budget: expected more than 0 seconds, not {budget:g}")
     try:
         return _execute(options)
     except GeneratorError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from generator.model import Finish, Text
@@ -65,10 +66,17 @@ def _next_opening(content: str, start: int) -> int:
 
 def _read(content: str, start: int) -> tuple[Any, int] | None:
     try:
-        value, end = json.JSONDecoder(parse_constant=_refuse).raw_decode(content, start)
+        value, end = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).raw_decode(content, start)
     except (ValueError, RecursionError):
         return None
     return (value, end) if _is_shallow(value) else None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value
 
 
 def _refuse(name: str) -> None:

@@ -12,8 +12,10 @@ from generator.parsing.fences import fenced
 from generator.parsing.parsed import Fault, Parsed
 from generator.parsing.text import general_fault, repeats_prompt
 
-_LABEL = re.compile(r"^[\s#*_>-]*instruction[\s*_]*:[\s*_]*", re.IGNORECASE | re.MULTILINE)
-_NEXT_LABEL = re.compile(r"^[\s#*_>-]*(?:code|program|function|solution|python code)[\s*_]*:[\s*_]*$", re.I | re.M)
+_LABEL = re.compile(r"^[ \t#*_>-]*instruction[ \t*_]*:[ \t*_]*", re.IGNORECASE | re.MULTILINE)
+_NEXT_LABEL = re.compile(
+    r"^[ \t#*_>-]*(?:code|program|function|solution|python code)[ \t*_]*:[ \t*_]*$", re.IGNORECASE | re.MULTILINE
+)
 _SHORTEST = 12
 
 
@@ -38,35 +40,45 @@ def pair_in(text: Text, wanted: Wanted) -> Parsed[Pair]:
     code = code_of(parts, text.finish, wanted)
     if code.value is None:
         return Parsed(fault=code.fault)
-    instruction = instruction_in(parts.before) or instruction_in(_first_paragraph(parts.after))
-    if instruction is not None and repeats_prompt(instruction, wanted.prompt):
+    after = parts.after if text.finish is not Finish.LENGTH else ""
+    instruction = instruction_in(parts.before) or _one_paragraph_in(after)
+    if instruction is not None and _is_of_prompt(instruction, wanted.prompt):
         return Parsed(fault=Fault.PROMPT_REPEATED)
     return Parsed(Pair(instruction, code.value))
 
 
 def instruction_of(text: Text, prompt: Sequence[Message]) -> Parsed[str]:
-    """The instruction in the answer to a request for nothing else; one that was cut off says half of it.
+    """The instruction in the answer to a request for nothing else, which has to say that it is one.
 
-    A text with neither ``Instruction:`` nor code is taken as what was asked for.
+    What is not labelled may be an excuse, or code; one that was cut off says half of it.
     """
     fault = general_fault(text)
     if fault is not None:
         return Parsed(fault=fault)
-    parts = fenced(text.content)
-    bare = None if parts.blocks else f"Instruction: {_first_paragraph(parts.before)}"
-    instruction = instruction_in(_first_paragraph(parts.before)) or (instruction_in(bare) if bare else None)
+    prose = fenced(text.content).prose
+    instruction = _one_paragraph_in(prose)
     if instruction is None:
         return Parsed(fault=Fault.NO_INSTRUCTION)
     if text.finish is Finish.LENGTH:
         return Parsed(fault=Fault.CUT_OFF)
-    if repeats_prompt(parts.before, prompt) or repeats_prompt(instruction, prompt):
+    if _is_of_prompt(instruction, prompt) or repeats_prompt(prose, prompt):
         return Parsed(fault=Fault.PROMPT_REPEATED)
     return Parsed(instruction)
 
 
-def _first_paragraph(text: str) -> str:
-    """Models that have answered go on with remarks."""
-    return text.strip().partition("\n\n")[0]
+def _one_paragraph_in(text: str) -> str | None:
+    """The first paragraph after ``Instruction:``; models that have answered go on with remarks."""
+    label = _LABEL.search(text)
+    if label is None:
+        return None
+    return instruction_in("Instruction: " + text[label.end() :].strip().partition("\n\n")[0])
+
+
+def _is_of_prompt(instruction: str, prompt: Sequence[Message]) -> bool:
+    """Whether it is made of what was asked, or begins with an instruction that was shown as an example."""
+    lines = [line for message in prompt for line in message.content.splitlines()]
+    shown = [example for line in lines if (example := instruction_in(line))]
+    return repeats_prompt(instruction, prompt) or any(instruction.startswith(example) for example in shown)
 
 
 def instruction_in(text: str) -> str | None:

@@ -45,11 +45,13 @@ def with_main_called(source: str) -> str:
     tree = tree_of(source)
     if tree is None or not all(isinstance(node, _DEFINING) or _is_text(node) for node in tree.body):
         return source
-    if any(isinstance(node, ast.Call) and ast.unparse(node.func) == "main" for node in ast.walk(tree)):
+    if any(isinstance(node, ast.Name) and node.id == "main" for node in ast.walk(tree)):
         return source
     mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
-    takes_nothing = any(not main.args.posonlyargs + main.args.args + main.args.kwonlyargs for main in mains[-1:])
-    return f"{source.rstrip()}\n\n\nmain()\n" if takes_nothing else source
+    is_plain = any(
+        not main.decorator_list + main.args.posonlyargs + main.args.args + main.args.kwonlyargs for main in mains[-1:]
+    )
+    return f"{source.rstrip()}\n\n\nmain()\n" if is_plain else source
 
 
 def is_documented(source: str) -> bool:

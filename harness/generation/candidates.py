@@ -151,7 +151,7 @@ class Pairing:
             if read.fault:
                 self._found.faults[read.fault.value] += 1
             if read.value:
-                repaired += [(new, one.row.candidate) for new in self._fresh([Pair(one.pair.instruction, read.value)])]
+                repaired += [(new, one.row.candidate) for new in self._fresh([Pair(None, read.value)])]
         self._verify([pair for pair, _ in repaired], [origin for _, origin in repaired], f"repair{turn}-")
 
     def _instruct(self) -> None:

@@ -52,7 +52,7 @@ class Funnel:
         natural_codes: problems that are finished.
         lists: by task.
         list_faults, code_faults, instruction_faults: bad output, by kind.
-        replaced: inputs of the first round that were invalid, in problems that had a round of feedback.
+        replaced: invalid inputs of the first round that a round of feedback put others in place of.
         texts: samples and repairs; ``pairs`` those with code, ``doubles`` left out of them.
         verdicts: of the pairs.
         accepted: pairs whose code is right and that have an instruction.
@@ -106,7 +106,8 @@ class Funnel:
             if one.fault:
                 self.list_faults[one.fault] += 1
         if any(one.task == FEEDBACK for one in rounds):
-            self.replaced += sum(one.proposed - one.valid for one in rounds if one.task == FIRST)
+            invalid = sum(one.proposed - one.valid for one in rounds if one.task == FIRST)
+            self.replaced += min(invalid, sum(one.proposed for one in rounds if one.task == FEEDBACK))
 
     @property
     def valid_after_feedback(self) -> tuple[int, int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine import Limits
+from engine.inside.values import encode
 from generator.model import Request
 from generator.parsing.code import Wanted
 from generator.parsing.inputs import inputs_in
@@ -116,11 +118,12 @@ class Proposing:
         made = [one.value for one in outcomes if not isinstance(one, str) and one.returned]
         usable = [one for one in made if isinstance(one, str if self._natural.entry is None else list)]
         judged = self._sandbox.call(source, VALID, [[one] for one in usable], _PROGRAM_LIMITS)
-        return [
-            one
+        taken = [
+            one if isinstance(one, str) else encode(one)
             for one, outcome in zip(usable, judged, strict=True)
             if not isinstance(outcome, str) and outcome.value is True
         ]
+        return list({json.dumps(one): one for one in taken}.values())
 
     def _try(self, task: str, fault: str | None, listed: Sequence[Any]) -> Tried:
         known = [*(_bare(one.input) for one in self._natural.examples), *map(_bare, self._found.valid)]

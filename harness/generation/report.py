@@ -71,7 +71,7 @@ def _about_pairs(funnel: Funnel) -> Iterator[str]:
     yield f"{'  codes verified':28} {pairs:5} {_counted(funnel.verdicts)}"
     yield (
         f"{'  pairs accepted':28} {funnel.accepted:5} {_part(funnel.accepted, funnel.texts)} of the texts; "
-        f"{funnel.documented} documented, {funnel.repaired} repaired"
+        f"{funnel.documented} documented, {funnel.repaired} repaired; instructions are not checked"
     )
     yield (
         f"{'natural codes':28} {funnel.natural_codes:5} {funnel.with_sample} with a pair by the samples alone, "

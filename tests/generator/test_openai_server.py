@@ -150,6 +150,21 @@ def test_a_server_that_is_not_there_is_named() -> None:
         OpenAIServer("m", url, sleep=lambda _: None).generate([request()])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>welcome</html>",
+        {"choices": [{"index": 0, "message": None}]},
+        {"choices": [{"message": {"content": "x"}}] * 2},
+    ],
+)
+def test_what_is_no_answer_is_told_in_a_line(body: Any) -> None:
+    with server(lambda *_: (200, body, {"Content-Type": "text/html"} if isinstance(body, str) else {})) as (url, _):
+        model = OpenAIServer("small", url)
+        with pytest.raises(ModelUnusable, match="check the address"):
+            model.generate([Request((Message("user", "x"),), 2)])
+
+
 def test_a_wrong_key_is_not_tried_again() -> None:
     with server(lambda *_: failure(401)) as (url, record), pytest.raises(ModelUnusable, match="OPENAI_API_KEY"):
         OpenAIServer("m", url).generate([request()])

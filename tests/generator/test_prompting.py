@@ -32,7 +32,17 @@ def test_an_empty_message_is_left_out_and_neighbours_are_joined(tmp_path: Path) 
     assert messages("p", folder, no=False) == (Message("user", "one\n\ntwo"),)
 
 
-@pytest.mark.parametrize("text", ["no heading", "# user\n{{ unknown }}", "# user\n{% if %}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no heading",
+        "# user\n{{ unknown }}",
+        "# user\n{% if %}",
+        "# user\n{{ 1 // 0 }}",
+        "# System\nBe short.\n# user\nx",
+        "# user\n{{ cycler.__init__.__globals__.os.getpid() }}",
+    ],
+)
 def test_a_bad_file_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(PromptUnusable, match=r"p\.md"):
         messages("p", written(tmp_path, text))

@@ -93,7 +93,8 @@ def test_an_instruction_may_follow_its_code() -> None:
     [
         "Instruction: Read a number and print its double.",
         "**Instruction:**\nRead a number and\nprint its double.\n\nNote that it may be negative.",
-        "Read a number and print its double.",
+        "**Instruction:**\n\nRead a number and print its double.",
+        "Certainly! Here is the task:\n\nInstruction: Read a number and print its double.",
         f"Instruction: Read a number and print its double.\n\n```python\n{GOOD}```",
     ],
 )
@@ -109,11 +110,34 @@ def test_an_instruction_alone_is_read(text: str) -> None:
         (f"```python\n{GOOD}```", Finish.STOP, Fault.NO_INSTRUCTION),
         ("Instruction: Read a number and then", Finish.LENGTH, Fault.CUT_OFF),
         (f"Instruction:\n{PROMPT[0].content}", Finish.STOP, Fault.PROMPT_REPEATED),
+        ("I'm sorry, but I can't assist with that.", Finish.STOP, Fault.NO_INSTRUCTION),
+        ("def main():\n    print(int(input()) * 2)", Finish.STOP, Fault.NO_INSTRUCTION),
+        ("**Instruction:**\n\n", Finish.STOP, Fault.NO_INSTRUCTION),
         ("the server is on fire", Finish.REFUSED, Fault.REFUSED),
     ],
 )
 def test_bad_instructions_are_named(text: str, finish: Finish, fault: Fault) -> None:
     assert instruction_of(Text(text, finish), PROMPT).fault == fault
+
+
+@pytest.mark.parametrize("around", ["{}", "Instruction: {}", "**Instruction:**\n\n{}", "Instruction: {}\nIt is easy."])
+def test_the_example_of_the_prompt_is_no_instruction(around: str) -> None:
+    prompt = (Message("assistant", "Instruction: Print the sum of all numbers that are read."),)
+    text = around.format("Print the sum of all numbers that are read.")
+    assert instruction_of(Text(text), prompt).value is None
+
+
+def test_an_instruction_after_the_code_must_be_whole() -> None:
+    text = f"```python\n{GOOD}```\nInstruction: Read a number and"
+    read = pair_in(Text(text, Finish.LENGTH), WANTED)
+    assert read.value is not None
+    assert read.value.instruction is None
+
+
+def test_instructions_are_looked_for_in_a_moment() -> None:
+    started = time.process_time()
+    assert instruction_of(Text(" \t\n_*#>" * 8_000 + "x" * 400), PROMPT).value is None
+    assert time.process_time() - started < 1.0
 
 
 def test_the_natural_code_with_documented_functions_is_no_copy() -> None:
@@ -133,6 +157,10 @@ def test_a_main_that_nobody_calls_is_called() -> None:
     assert pair(block(f"import sys\n\n{MAIN}")) == f"import sys\n\n{MAIN}\n\nmain()\n"
     for ending in ("main()\n", "if __name__ == '__main__':\n    main()\n", "print(1)\n", "code = main()\n"):
         assert pair(block(MAIN + ending)) == MAIN + ending
+    decorated = f"import atexit\n\n\n@atexit.register\n{MAIN}"
+    assert pair(block(decorated)) == decorated
+    mentioned = f"{MAIN}\n\nanswers = [run() for run in (main,)]\n"
+    assert pair(block(mentioned)) == mentioned
     assert pair(block(MAIN.replace("main", "solve"))) == MAIN.replace("main", "solve")
     assert pair(block(MAIN.replace("()", "(n)", 1))) == MAIN.replace("()", "(n)", 1)
     assert pair(block(MAIN), wanted=Wanted(functions=frozenset({"main"}))) == MAIN
@@ -165,6 +193,7 @@ def test_programs_need_both_functions() -> None:
         ('{"tests": ["1"]}', Finish.STOP, Fault.WRONG_SHAPE),
         ('{"inputs": [1, 2, {"a": null}]}', Finish.STOP, Fault.WRONG_SHAPE),
         ('{"inputs": [NaN]}', Finish.STOP, Fault.BROKEN_JSON),
+        ('{"inputs": [1e999]}', Finish.STOP, Fault.BROKEN_JSON),
         ('{"inputs": [' + "9" * 5000 + "]}", Finish.STOP, Fault.DEGENERATE),
         ("[" * 90_000, Finish.LENGTH, Fault.DEGENERATE),
     ],

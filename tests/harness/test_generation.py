@@ -280,6 +280,18 @@ def test_input_programs_run_in_the_sandbox_and_their_validators_judge(engine: En
     assert other.inputs.valid == []
 
 
+def test_input_programs_may_make_any_value(engine: Engine) -> None:
+    row = problem(function_row(entry="f", oracles=["def f(a):\n    return len(a)"], examples=[], candidates=[]))
+    code = (
+        "def generate(seed):\n    return [{seed} if seed % 2 else {1: 2}]\n\ndef valid(arguments):\n    return True\n"
+    )
+    model = Scripted(lambda _: [f"```python\n{code}```"])
+    [one] = generate([row], model, engine, Plan(inputs=0, programs=1, samples=0), Meter())
+    [found] = one.inputs.rounds
+    assert found.proposed == found.valid == 5  # {1: 2} is made four times
+    json.dumps(one.to_json(), allow_nan=False)
+
+
 def test_results_come_in_order_and_little_is_taken_ahead() -> None:
     taken: list[int] = []
 
