@@ -91,7 +91,7 @@ class State:
             raise InUse(f"{folder}: another build is at work here; wait for it, or choose another folder") from None
         try:
             self._open(folder, settings, resume)
-        except BaseException:
+        except BaseException:  # raised again; an interrupt must not leave the folder locked
             self._lock.close()
             raise
 
@@ -123,14 +123,16 @@ class State:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with suppress(sqlite3.Error):
+        try:
             if kind is None:
                 self.commit()
             elif self._begun:
                 # Some item may be half written.
-                self._base.execute("ROLLBACK")
-        self._base.close()
-        self._lock.close()
+                with suppress(sqlite3.Error):  # a base that is closed undecided is rolled back, too
+                    self._base.execute("ROLLBACK")
+        finally:
+            self._base.close()
+            self._lock.close()
 
     def fact(self, name: str, default: Any = None) -> Any:
         """A fact of the build as a whole."""
