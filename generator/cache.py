@@ -127,7 +127,7 @@ class CachedModel:
         Raises:
             NotInCache: there is no model, and the cache has no answer.
         """
-        known = [self._cache.get(self._name, request) for request in requests]
+        known = [self._known(request) for request in requests]
         missing = [request for request, texts in zip(requests, known, strict=True) if texts is None]
         with self._lock:
             self.asked += sum(request.count for request in missing)
@@ -150,10 +150,15 @@ class CachedModel:
             )
         written = self._model.generate(requests)
         for request, texts in zip(requests, written, strict=True):
-            # What a model would not take it may take tomorrow.
-            if all(text.finish is not Finish.REFUSED for text in texts):
-                self._cache.put(self._name, request, texts)
+            self._cache.put(self._name, request, texts)
         return written
+
+    def _known(self, request: Request) -> list[Text] | None:
+        texts = self._cache.get(self._name, request)
+        # What a model would not take it may take tomorrow.
+        if texts is not None and self._model is not None and any(text.finish is Finish.REFUSED for text in texts):
+            return None
+        return texts
 
 
 def key_of(model: str, request: Request) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine import Outcome
+from generator.errors import ModelUnusable
 from generator.model import Model, Request, Text
 
 
@@ -66,14 +67,21 @@ class MeteredModel:
         self._model = model
         self._meter = meter
         self._lanes = threading.BoundedSemaphore(model.lanes)
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Ask for nothing more; what is being written is waited for."""
+        self._stopped.set()
 
     def ask(self, request: Request) -> list[Text]:
         """The texts for a request.
 
         Raises:
-            GeneratorError: the model cannot be reached, or the cache has no answer.
+            GeneratorError: the model cannot be reached, the cache has no answer, or :meth:`stop` was called.
         """
         with self._lanes:
+            if self._stopped.is_set():
+                raise ModelUnusable("the work was given up")
             started = time.monotonic()
             [texts] = self._model.generate([request])
             self._meter.count_texts(texts, time.monotonic() - started)

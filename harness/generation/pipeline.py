@@ -50,5 +50,6 @@ def generate(
                     return
                 yield waiting.popleft().result()
         finally:
+            metered.stop()
             for future in waiting:
                 future.cancel()

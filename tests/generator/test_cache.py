@@ -109,7 +109,9 @@ def test_what_a_model_refused_is_asked_again(tmp_path: Path) -> None:
     with Cache(tmp_path / "c.sqlite") as cache:
         for _ in range(2):
             CachedModel(cache, model).generate([REQUEST])
-    assert len(model.asked) == 2
+        assert len(model.asked) == 2
+        [texts] = CachedModel(cache, None, model.name).generate([REQUEST])
+        assert {text.finish for text in texts} == {Finish.REFUSED}  # offline it is known all the same
 
 
 def test_the_file_is_open_to_whoever_reads_sqlite(tmp_path: Path) -> None:

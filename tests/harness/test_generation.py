@@ -336,6 +336,21 @@ def test_a_model_that_cannot_be_reached_ends_the_work_with_its_reason() -> None:
         list(generate([stdin_problem()] * 3, Scripted(write), engine, Plan(), Meter()))
 
 
+def test_who_gives_up_waits_for_no_further_texts() -> None:
+    def write(_: Request) -> list[str]:
+        time.sleep(0.2)
+        return [inputs("x\n")]
+
+    model = Scripted(write, lanes=1)
+    problems = [stdin_problem(id=f"p{number}") for number in range(5)]
+    with SubprocessEngine() as engine:
+        coming = generate(problems, model, engine, Plan(3, samples=0), Meter())
+        next(coming)
+        asked = len(model.asked)
+        coming.close()
+    assert len(model.asked) <= asked + 1
+
+
 def test_the_same_texts_give_the_same_rows_whatever_the_number_of_lanes() -> None:
     def rows(lanes: int) -> list[str]:
         def write(request: Request) -> list[str]:
