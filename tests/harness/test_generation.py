@@ -337,18 +337,20 @@ def test_a_model_that_cannot_be_reached_ends_the_work_with_its_reason() -> None:
 
 
 def test_who_gives_up_waits_for_no_further_texts() -> None:
-    def write(_: Request) -> list[str]:
-        time.sleep(0.2)
+    plan = Plan(3, samples=0)
+    first = {plan.seed_for("p0", task) for task in ("inputs", "feedback 0")}
+
+    def write(request: Request) -> list[str]:
+        time.sleep(0.0 if request.seed in first else 0.5)
         return [inputs("x\n")]
 
-    model = Scripted(write, lanes=1)
-    problems = [stdin_problem(id=f"p{number}") for number in range(5)]
+    model = Scripted(write, lanes=2)
     with SubprocessEngine() as engine:
-        coming = generate(problems, model, engine, Plan(3, samples=0), Meter())
+        coming = generate([stdin_problem(id=f"p{number}") for number in range(6)], model, engine, plan, Meter())
         next(coming)
         asked = len(model.asked)
         coming.close()
-    assert len(model.asked) <= asked + 1
+    assert len(model.asked) <= asked + 1  # one may have got its turn just then; ten more are wanted
 
 
 def test_the_same_texts_give_the_same_rows_whatever_the_number_of_lanes() -> None:
