@@ -16,6 +16,7 @@ LONGEST_SHOWN = 600
 _MOST_EXAMPLES = 3
 _MOST_RIGHT = 5
 _MOST_WRONG = 3
+_INSTRUCTIONS = 2
 
 FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
 FOR_TESTS = Sampling(temperature=0.7, max_tokens=512)
@@ -157,8 +158,8 @@ class Tasks:
         prompt = "documented" if natural.entry is None else "documented_function"
         return Request(self._about(prompt, natural, examples=natural.shown[:1]), count, seed, FOR_DOCUMENTED)
 
-    def instruction(self, natural: NaturalCode, code: str, count: int, seed: int) -> Request:
-        """Ask for the instruction that a code follows, so many times.
+    def instruction(self, natural: NaturalCode, code: str, seed: int) -> Request:
+        """Ask for the instruction that a code follows, a few times: the first that can be used is.
 
         Args:
             natural: what the code is equal to; its examples are shown.
@@ -167,7 +168,7 @@ class Tasks:
         asked = messages(
             "instruction", self.prompts, code=code.strip(), entry=natural.entry, examples=natural.shown[:1]
         )
-        return Request(asked, count, seed, FOR_INSTRUCTION)
+        return Request(asked, _INSTRUCTIONS, seed, FOR_INSTRUCTION)
 
     def programs(self, natural: NaturalCode, count: int, seed: int) -> Request:
         """Ask for an input program and a validator, so many times."""

@@ -30,8 +30,6 @@ _TASKS = (
 )
 _LONGEST_TASK = 300
 _TESTS = 6
-# Instructions that are asked for at once; the first that can be used is.
-_INSTRUCTIONS = 2
 _FUNCTION = re.compile(r"`([A-Za-z_]\w*)\(|function (?:named |called )?`?([A-Za-z_]\w*)`?\(")
 
 
@@ -74,7 +72,7 @@ class ModelGenerator:
     def instruct(self, task: Task, source: str, seed: int) -> str | None:
         """The instruction that a code follows, as small models say it best: when the code is known."""
         natural = _shown(task, task.codes[0])
-        request = self.tasks.instruction(natural, source, _INSTRUCTIONS, _seed(seed, task.id, "instruction"))
+        request = self.tasks.instruction(natural, source, _seed(seed, task.id, "instruction"))
         read = [instruction_of(text, request.messages) for text in self._ask(request)]
         return next((one.value for one in read if one.value is not None), None)
 

@@ -25,8 +25,6 @@ from harness.verify import Executor, Judged, judge
 
 # Rejected candidates that are given back in a round: those that passed most.
 _REPAIRED = 1
-# Instructions that are asked for at once; the first that can be used is.
-_INSTRUCTIONS = 2
 # Calls by the types that the model gave.
 _TYPED = 20
 
@@ -160,7 +158,7 @@ class Pairing:
         if not without:
             return
         best = max(without, key=lambda one: one.documented)
-        request = self._tasks.instruction(self._natural, best.pair.code, _INSTRUCTIONS, self._seed("instruction"))
+        request = self._tasks.instruction(self._natural, best.pair.code, self._seed("instruction"))
         read = [instruction_of(text, request.messages) for text in self._model.ask(request)]
         self._found.instruction_faults.update(one.fault.value for one in read if one.fault)
         written = next((one.value for one in read if one.value is not None), None)

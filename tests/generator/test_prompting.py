@@ -63,7 +63,7 @@ def test_every_prompt_file_has_a_task() -> None:
             "documented_function": tasks.documented(CALL, 8, 0),
             "programs": tasks.programs(natural, 1, 0),
             "code": tasks.codes("Double it.", natural.entry, 1, 0, natural.shown),
-            "instruction": tasks.instruction(natural, "print(1)", 1, 0),
+            "instruction": tasks.instruction(natural, "print(1)", 0),
             "repair": tasks.repairs("Double it.", "print(1)", natural.entry, failure, 1, 0),
             "instructions": tasks.instructions(["Add two numbers."], 5, 0),
             "tests": tasks.tests("Double it.", natural.entry, 5, 0),
