@@ -11,7 +11,7 @@ from generator.model import Request, Sampling
 from generator.prompting import FOLDER, messages
 from generator.schemas import input_list, test_list
 
-# Longer text is cut where it is shown to a model.
+# Longer examples and inputs are not shown to a model.
 LONGEST_SHOWN = 600
 _MOST_EXAMPLES = 3
 _MOST_RIGHT = 5
