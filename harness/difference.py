@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 
 from engine import InvalidProgram, Limits, Outcome, Program, Status
 from harness.arguments.ordering import identity
@@ -61,17 +62,18 @@ class Judge:
         self._slowest_s: dict[bytes | str, float] = {}
 
     def difference(
-        self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None
+        self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None, oracle_s: float = inf
     ) -> Difference | None:
         """The difference, or None if there is none or the input is no test case.
 
         Args:
             outcome: the candidate's, if it is known.
+            oracle_s: see :meth:`settled`.
 
         Raises:
             RunFailed: see there.
         """
-        case = self.settled(test_input)
+        case = self.settled(test_input, oracle_s)
         if isinstance(case, Drop):
             return None
         if outcome is None:
@@ -96,20 +98,31 @@ class Judge:
                 self._count(outcome)
         return outcome
 
-    def settled(self, test_input: TestInput) -> TestCase | Drop:
+    def usual_s(self, case: TestCase) -> float:
+        """CPU seconds that the slowest oracle took for a test case that was settled here."""
+        return self._slowest_s[key_of(case.input)]
+
+    def settled(self, test_input: TestInput, oracle_s: float = inf) -> TestCase | Drop:
         """What the oracles make of an input.
+
+        Args:
+            oracle_s: CPU seconds that each may take, where the problem's limit is more. An input that takes more is
+                dropped this time, and not known to be exhausting.
 
         Raises:
             RunFailed: see there.
         """
         key = key_of(test_input)
         if key not in self._settled:
-            limits = self._problem.limits
+            limits = replace(self._problem.limits, cpu_time=min(self._problem.cpu_time_s, oracle_s))
             started = [self._start(program, test_input, Status.SANDBOX_ERROR, limits) for program in self._oracles]
             outcomes = [future.result() for future in started]
             for outcome in outcomes:
                 self._count(outcome)
-            if any(outcome.status in EXHAUSTED for outcome in outcomes):
+            statuses = {outcome.status for outcome in outcomes}
+            if Status.TIME_LIMIT in statuses and oracle_s < self._problem.cpu_time_s:
+                return Drop.CRASH
+            if statuses & EXHAUSTED:
                 self._exhausting.add(key)
             self._slowest_s[key] = max(outcome.cpu_time_s for outcome in outcomes)
             answers = [answer_of(self._problem, outcome) for outcome in outcomes]

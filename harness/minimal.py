@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import inf
 
 from engine import Outcome
 from harness.difference import Difference, RunFailed
 from harness.many_calls import Submits
 from harness.problems import Problem
 from harness.scorecard import Failure
-from harness.shrinking import Shrinker
+from harness.shrinking import Allowance, Shrinker
 from harness.verdicts import Verdict, VerdictRow
 
 # Not those that used up a limit, as each try would again.
@@ -25,6 +26,7 @@ def with_minimal_counterexamples(
     failures: Sequence[Failure | None],
     seed: int,
     on_run: Callable[[Outcome], None] | None,
+    cpu_s: float = inf,
 ) -> list[VerdictRow]:
     """The same verdicts, each shown on the smallest input that was found to lead to it.
 
@@ -33,14 +35,24 @@ def with_minimal_counterexamples(
 
     Args:
         rows, failures: of the problem's candidates; see ``harness.examination.Examination``.
+        cpu_s: what all this may take. Each counterexample has an equal part of it, and what those before have left.
     """
     if problem.language != "python" or problem.how_compared.kind == "checker":
         return list(rows)
-    shrinker = Shrinker(engine, problem, seed, on_run=on_run)
+    allowance = Allowance(0.0)
+
+    def charge(outcome: Outcome) -> None:
+        allowance.charge(outcome)
+        if on_run is not None:
+            on_run(outcome)
+
+    shrinker = Shrinker(engine, problem, seed, on_run=charge, allowance=allowance)
+    to_shrink = sum(failure is not None and row.verdict in _SHRUNK for row, failure in zip(rows, failures, strict=True))
     shown = []
     for candidate, row, failure in zip(problem.candidates, rows, failures, strict=True):
         found = None
         if failure is not None and row.verdict in _SHRUNK:
+            allowance.left_s += cpu_s / to_shrink
             with suppress(RunFailed):  # the counterexample that is there is as true, and larger
                 found = shrinker.shrink(candidate, failure.input)
         shown.append(row if failure is None or found is None else _shown_on(row, failure, found))

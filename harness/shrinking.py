@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import batched, cycle, islice, product
+from math import inf
 from random import Random
 
 from engine import Outcome, Program
@@ -39,8 +40,13 @@ RUNS = 150
 SHRUNK = "shrunk"  # the provenance of what is made here
 _POOL = 160
 _POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
+_POOL_PART = 0.25  # likewise, of an allowance
+_LEAST_LOOK_S = 0.01  # less is not worth a sandbox
 _SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
 _EXHAUSTIONS = 3  # runs that may use up a limit, as each takes all the time there is; one if that is the failure
+# CPU seconds that an oracle may take for a smaller input: so many, and so many times what the known one took.
+_ORACLE_S = 0.5
+_ORACLE_MULTIPLE = 4
 _MOST_SIMPLER = 2_000  # texts of which one is to be chosen; few are valid
 _PROFILES = [
     Profile(cap, span, style, sizes)
@@ -57,6 +63,17 @@ class _Made:
     input: TestInput
     choices: list[int]
     build: Callable[[Choose], TestInput]
+
+
+@dataclass(slots=True)
+class Allowance:
+    """CPU seconds that runs may still take, all together; the last run may take more."""
+
+    left_s: float = inf
+
+    def charge(self, outcome: Outcome) -> None:
+        """Take away what a run took."""
+        self.left_s -= outcome.cpu_time_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,7 @@ class Shrinker:
         judge: one that may know some answers of the oracles already.
         formats: of the inputs of a whole program; None to infer them.
         on_run: called with every outcome, but those of a judge that was given.
+        allowance: nothing new is tried when it is spent; whoever gives it charges it.
     """
 
     def __init__(
@@ -91,9 +109,11 @@ class Shrinker:
         judge: Judge | None = None,
         formats: Sequence[Format] | None = None,
         on_run: OnRun | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self._engine = engine
         self._problem = problem
+        self._allowance = allowance or Allowance()
         self._seed = f"{seed} {problem.id}"
         self._judge = judge or Judge(engine, problem, on_run)
         self._on_run = on_run
@@ -118,7 +138,7 @@ class Shrinker:
         found = self._judge.difference(candidate, known, outcome)
         if found is None:
             return None
-        attempt = _Attempt(self._judge, candidate, found, runs)
+        attempt = _Attempt(self._judge, candidate, found, runs, self._allowance)
         made = self._smallest_of(self._pool, attempt)
         if made is None:
             made = self._smallest_beyond_guesses(attempt) if known.args is None else _made_of_arguments(known)
@@ -213,7 +233,10 @@ class Shrinker:
         return list(infer(texts) if self._given_formats is None else self._given_formats)
 
     def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
-        limits = replace(self._problem.limits, cpu_time=min(self._problem.cpu_time_s, _POOL_CPU_S))
+        most_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._allowance.left_s * _POOL_PART)
+        if most_s < _LEAST_LOOK_S:
+            return ((test_input, None) for test_input in inputs)
+        limits = replace(self._problem.limits, cpu_time=most_s)
         return glimpses(self._engine, program, inputs, limits, endings=1, on_run=self._on_run)
 
     @cached_property
@@ -295,12 +318,15 @@ class _Attempt:
     candidate: Candidate
     best: Difference
     runs: int
+    allowance: Allowance
+    _oracle_s: float = field(init=False)
     _verdict: Verdict = field(init=False)
     _known: dict[bytes | str, bool] = field(default_factory=dict)
     _exhaustions: int = _EXHAUSTIONS
 
     def __post_init__(self) -> None:
         self._verdict = self.best.row.verdict
+        self._oracle_s = _ORACLE_S + _ORACLE_MULTIPLE * self.judge.usual_s(self.best.case)
         if self.best.outcome.status in EXHAUSTED:
             self._exhaustions = 1
         self._known[key_of(self.best.case.input)] = True
@@ -308,7 +334,7 @@ class _Attempt:
     @property
     def goes_on(self) -> bool:
         """Whether more may be tried."""
-        return self.runs > 0 and self._exhaustions > 0
+        return self.runs > 0 and self._exhaustions > 0 and self.allowance.left_s > 0
 
     def fails(self, new: TestInput) -> bool:
         """Whether the candidate fails on an input smaller than the best, in the same way; it is then the best."""
@@ -318,7 +344,7 @@ class _Attempt:
         if not self.goes_on or size_of(new) >= size_of(self.best.case.input):
             return False
         self.runs -= 1
-        found = self.judge.difference(self.candidate, new)
+        found = self.judge.difference(self.candidate, new, oracle_s=self._oracle_s)
         if found is not None and found.outcome.status in EXHAUSTED:
             self._exhaustions -= 1
         self._known[key] = found is not None and found.row.verdict is self._verdict

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from math import inf
 from queue import SimpleQueue
 from typing import Any, Protocol, TypedDict, Unpack
 
@@ -23,6 +24,8 @@ RUNS_A_WORKER = 2
 # Problems read ahead of the one whose verdicts are next, for each run in progress. Enough that a slow problem does not
 # leave workers idle, few enough that a file of any length is never in memory.
 PROBLEMS_A_RUN = 4
+# Of a budget that is spent, what making counterexamples minimal may take beyond it.
+SHRINKING_PART = 0.1
 
 
 class Executor(Protocol):
@@ -101,7 +104,7 @@ def judge(
         planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
         sources: where inputs may come from.
         shrink: whether counterexamples are made minimal (``harness.shrinking``), which takes some 40 more runs for each
-            rejected candidate; not where the budget is spent.
+            rejected candidate; where the budget is spent, for a tenth of it more at most.
         keeps_suites: whether to keep a few test cases of each problem.
         on_run: called with every outcome, on the caller's thread.
 
@@ -114,9 +117,11 @@ def judge(
 
     def rows_of(examination: Examination) -> list[VerdictRow]:
         rows = examination.rows()
-        if not shrink or examination.is_over_budget:
+        if not shrink:
             return rows
-        return with_minimal_counterexamples(engine, examination.problem, rows, examination.failures(), seed, on_run)
+        cpu_s = budget * SHRINKING_PART if budget is not None and examination.is_over_budget else inf
+        failures = examination.failures()
+        return with_minimal_counterexamples(engine, examination.problem, rows, failures, seed, on_run, cpu_s)
 
     def judged(examination: Examination) -> Judged:
         return Judged(rows_of(examination), examination.suite() if keeps_suites else None)

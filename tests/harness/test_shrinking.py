@@ -312,6 +312,50 @@ def test_one_more_run_may_take_all_the_time_there_is() -> None:
     assert found.row.verdict is Verdict.TIME_LIMIT
 
 
+@pytest.mark.parametrize(("cpu_s", "tried"), [(0.0001, [6]), (0.05, [3, 4]), (1.0, [0])])
+def test_where_the_budget_is_spent_shrinking_takes_a_tenth_of_it_at_most(cpu_s: float, tried: list[int]) -> None:
+    examples = [LONG, *(f"1\n{number}\n" for number in range(20))]
+
+    def script(program: Program, stdin: bytes, _: Any) -> Outcome:
+        if program.source not in {"right", "wrong"}:  # a look, or a run for coverage
+            return Outcome(Status.NONZERO_EXIT)
+        return printed(str(program.source), cpu=4.0 if stdin == b"1\n0\n" else cpu_s)
+
+    row = stdin_row(examples=[{"input": each} for each in examples], candidates=candidate("wrong"))
+    with Counting(script) as engine:
+        [verdict] = verify([problem(row)], engine, budget=4.0, planned=0, shrink=True)
+        new = [stdin for source, stdin, _ in engine.asked if source == "wrong" and stdin.decode() not in examples]
+    assert "budget" in verdict.detail
+    assert verdict.counterexample is not None
+    assert (verdict.counterexample.input == LONG) is (not new)
+    assert len(new) in tried
+
+
+def test_a_smaller_input_that_takes_an_oracle_far_longer_is_passed_over() -> None:
+    def script(program: Program, stdin: bytes, _: Any) -> Outcome:
+        if program.source == "right" and stdin != LONG.encode():
+            return Outcome(Status.TIME_LIMIT, cpu_time_s=0.9)
+        return printed("wrong" if program.source == "wrong" else "right", cpu=0.1)
+
+    one = rows_of_two()
+    with Counting(script) as engine:
+        judge = Judge(engine, one)
+        found = Shrinker(engine, one, 0, judge).shrink(one.candidates[0], text(LONG))
+        assert found is not None
+        assert found.case.input.stdin == LONG.encode()
+        smaller = [
+            limits
+            for (source, stdin, _), limits in zip(engine.asked, engine.limits, strict=True)
+            if source == "right" and stdin != LONG.encode()
+        ]
+        assert {limits.cpu_time for limits in smaller} == {0.9}
+        # Not for ever: with all its time it may do.
+        before = len(engine.asked)
+        judge.settled(text("1\n1\n"))
+        assert len(engine.asked) > before
+        assert judge.is_exhausting(text("1\n1\n"))
+
+
 def test_a_run_that_is_known_is_not_made_again() -> None:
     one = rows_of_two()
     with scripted(printed("wrong")) as engine:
