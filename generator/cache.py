@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from generator.errors import CacheUnusable, NotInCache
-from generator.model import Finish, Model, Request, Text
+from generator.model import Cost, Finish, Model, Request, Text
 
 _SCHEMA = """
 create table if not exists requests (
@@ -67,7 +67,10 @@ class Cache:
         """What the model wrote, or None if it was never asked."""
         query = "select content, finish, tokens from texts where key = ? order by place"
         rows = self._read(query, (key_of(model, request),))
-        texts = [Text(_from_stored(content), Finish(finish), tokens) for content, finish, tokens in rows]
+        try:
+            texts = [Text(_from_stored(content), Finish(finish), tokens) for content, finish, tokens in rows]
+        except (ValueError, TypeError) as error:
+            raise CacheUnusable(f"{self._path}: the text of a request cannot be read: {error}: delete it") from None
         return texts if len(texts) == request.count else None
 
     def put(self, model: str, request: Request, texts: Sequence[Text]) -> None:
@@ -120,6 +123,11 @@ class CachedModel:
     def lanes(self) -> int:
         """The model's."""
         return self._model.lanes if self._model is not None else 1
+
+    @property
+    def cost(self) -> Cost | None:
+        """The model's."""
+        return self._model.cost if self._model is not None else None
 
     def generate(self, requests: Sequence[Request]) -> list[list[Text]]:
         """See ``generator.model.Model``.

@@ -8,13 +8,14 @@ from generator.errors import ModelUnusable
 from generator.model import Model
 
 
-def model_named(name: str, lanes: int | None = None) -> Model:
+def model_named(name: str, lanes: int | None = None, per_minute: float | None = None) -> Model:
     """Load a model.
 
     Args:
         name: ``llamacpp:FILE.gguf``, or a file that ends so; ``transformers:HUB_ID_OR_FOLDER``;
             ``openai:MODEL@URL`` for a server that speaks OpenAI's protocol.
         lanes: requests at a time; None for what suits the model.
+        per_minute: requests a minute that a server is sent at most; None for no such limit.
 
     Raises:
         MissingExtra: a package is missing.
@@ -36,5 +37,5 @@ def model_named(name: str, lanes: int | None = None) -> Model:
             from generator.openai_server import OpenAIServer
 
             model, _, url = rest.partition("@")
-            return OpenAIServer(model, url, lanes)
+            return OpenAIServer(model, url, lanes, per_minute=per_minute)
     raise ModelUnusable(f"{name}: expected llamacpp:FILE.gguf, transformers:HUB_ID_OR_FOLDER or openai:MODEL@URL")

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
 from generator.errors import MissingExtra, ModelUnusable
-from generator.model import Finish, Request, Text
+from generator.model import Finish, Message, Request, Text
 
 _CONVERTED = ".converted"
 
@@ -28,6 +30,7 @@ class Transformers:
     """
 
     lanes = 1
+    cost = None
 
     def __init__(self, name: str) -> None:
         self._torch, self._library = _libraries()
@@ -55,10 +58,7 @@ class Transformers:
         self._model = None
 
     def _answer(self, request: Request) -> list[Text]:
-        messages = [{"role": message.role, "content": message.content} for message in request.messages]
-        prompt = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        ).to(self._model.device)
+        prompt = self._prompt(request.messages)
         length = prompt["input_ids"].shape[1]
         longest = getattr(self._model.config, "max_position_embeddings", None)
         if longest is not None and length + request.sampling.max_tokens > longest:
@@ -78,6 +78,21 @@ class Transformers:
             )
         texts = [self._text(row) for row in written[:, length:].tolist()]
         return texts if drawn else texts * request.count
+
+    def _prompt(self, messages: Sequence[Message]) -> Any:
+        """The tokens of the messages. Some templates know no system; what it says is then the user's to say."""
+        merged = _without_system(messages)
+        for each in (messages, merged):
+            try:
+                return self._tokenizer.apply_chat_template(
+                    [{"role": message.role, "content": message.content} for message in each],
+                    add_generation_prompt=True,
+                    return_tensors="pt",
+                    return_dict=True,
+                ).to(self._model.device)
+            except TemplateError as error:
+                reason = error
+        raise ModelUnusable(f"{self.name}: its chat template takes no such conversation: {reason}")
 
     def _text(self, tokens: list[int]) -> Text:
         ends = self._ends()
@@ -101,6 +116,15 @@ class Transformers:
                 self._guide = Guidance(self._tokenizer)
             processors.append(self._guide.processor(request.schema, length))
         return processors
+
+
+def _without_system(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages, what the system says being the beginning of what the user says."""
+    match list(messages):
+        case [Message("system", said), Message("user", asked), *rest]:
+            return [Message("user", f"{said}\n\n{asked}"), *rest]
+        case same:
+            return same
 
 
 def _libraries() -> tuple[Any, Any]:

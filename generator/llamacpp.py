@@ -43,6 +43,7 @@ class LlamaCpp:
             raise ModelUnusable(f"{path}: there is no such file: `make model` gets one, or name another")
         library = _library()
         self.name = f"gguf:{path.stem}:{_digest(path)}"
+        self.cost = None
         self.lanes = lanes or len(os.sched_getaffinity(0))
         self._free: SimpleQueue[Any] = SimpleQueue()
         try:

@@ -73,6 +73,20 @@ class Text:
     tokens: int | None = None
 
 
+@dataclass(slots=True)
+class Cost:
+    """What a model has used so far.
+
+    Attributes:
+        prompt_tokens, tokens: read and written, as its server says.
+        retries: requests that were made once more.
+    """
+
+    prompt_tokens: int = 0
+    tokens: int = 0
+    retries: int = 0
+
+
 class Model(Protocol):
     """A language model. Threads may share it, ``lanes`` at a time."""
 
@@ -83,6 +97,10 @@ class Model(Protocol):
     @property
     def lanes(self) -> int:
         """How many calls of :meth:`generate` it works on at a time."""
+
+    @property
+    def cost(self) -> Cost | None:
+        """What it has used so far; None where it costs nothing but this machine's time."""
 
     def generate(self, requests: Sequence[Request]) -> list[list[Text]]:
         """The texts for each request, as many as it asks for.

@@ -8,35 +8,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from generator.errors import MissingExtra, ModelUnusable
-from generator.model import Finish, Request, Text
+from generator.model import Cost, Finish, Request, Text
 
 LANES = 8
 _TRIES = 6
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _TIMEOUT_S = 300.0
-
-
-@dataclass(slots=True)
-class Cost:
-    """What was used so far.
-
-    Attributes:
-        prompt_tokens, tokens: read and written, as the server says.
-        retries: requests that were made once more.
-    """
-
-    prompt_tokens: int = 0
-    tokens: int = 0
-    retries: int = 0
-
-    def price(self, per_million_read: float, per_million_written: float) -> float:
-        """In the currency of the prices."""
-        return (self.prompt_tokens * per_million_read + self.tokens * per_million_written) / 1e6
 
 
 class OpenAIServer:
@@ -92,10 +73,8 @@ class OpenAIServer:
         texts: list[Text] = []
         while len(texts) < request.count:
             # Some servers give one text whatever was asked.
-            more = self._patiently(_asked(self._model, request, len(texts)))
-            if not more:
-                raise ModelUnusable(f"{self.name}: answers without a text")
-            texts += more
+            asked = _asked(self._model, request, len(texts))
+            texts += self._patiently(asked) or [Text("the server gave no text", Finish.REFUSED)] * int(asked["n"])
         return texts[: request.count]
 
     def _patiently(self, asked: dict[str, Any]) -> list[Text]:

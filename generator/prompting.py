@@ -20,6 +20,16 @@ FOLDER = Path(__file__).parent / "prompts"
 _HEADING = re.compile(r"^# (system|user|assistant)\n", re.MULTILINE)
 
 
+def check(folder: Path) -> None:
+    """See that a folder has all prompt files, before any work.
+
+    Raises:
+        PromptUnusable: one is missing or is no prompt.
+    """
+    for ours in sorted(FOLDER.glob("*.md")):
+        _parts(folder / ours.name)
+
+
 def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, ...]:
     """The messages of a prompt file.
 
@@ -32,12 +42,7 @@ def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, 
         PromptUnusable: the file is missing, is no prompt, or wants a value that it is not given.
     """
     path = folder / f"{name}.md"
-    try:
-        parts = _HEADING.split(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptUnusable(f"{path}: {error}") from None
-    if len(parts) < 3 or parts[0].strip():
-        raise PromptUnusable(f"{path}: expected headings `# system`, `# user` or `# assistant`, each on its own line")
+    parts = _parts(path)
     try:
         filled = [
             Message(role, _environment().from_string(text).render(values).strip())
@@ -46,6 +51,17 @@ def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, 
     except Exception as error:  # an expression in a file may raise anything
         raise PromptUnusable(f"{path}: {error}") from None
     return _joined([message for message in filled if message.content])
+
+
+def _parts(path: Path) -> list[str]:
+    """What stands before the first heading, then roles and texts in turn."""
+    try:
+        parts = _HEADING.split(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptUnusable(f"{path}: {error}: copies of all files of {FOLDER} are needed") from None
+    if len(parts) < 3 or parts[0].strip():
+        raise PromptUnusable(f"{path}: expected headings `# system`, `# user` or `# assistant`, each on its own line")
+    return parts
 
 
 def _joined(said: list[Message]) -> tuple[Message, ...]:

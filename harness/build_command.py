@@ -41,6 +41,7 @@ class Options:
         model: its name (``generator.choosing``), or None to take what the cache has.
         cache: the file of the cache, or None for one in the folder.
         lanes: requests to the model at a time; None for what suits it.
+        per_minute: requests a minute that a server is sent at most; None for no such limit.
 
     The others are as in ``harness.dataset.settings.Settings``.
 
@@ -77,6 +78,7 @@ class Options:
     cache: Path | None = None
     listed: int = Plan().inputs
     lanes: int | None = None
+    per_minute: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -96,6 +98,8 @@ class Options:
         for option, value in shares.items():
             if not 0 <= value <= 1:
                 raise BadRequest(f"{option} {value:g}: expected a share from 0 to 1")
+        if self.per_minute is not None and not self.per_minute > 0:
+            raise BadRequest(f"--per-minute: expected more than 0 requests, not {self.per_minute:g}")
         if not self.budget > 0:
             raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
 
@@ -147,7 +151,7 @@ def _generator(options: Options) -> Iterator[Generator | None]:
         options.texts.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputUnusable(f"{options.texts.parent}: {error.strerror or error}") from None
-    with opened_model(options.model, options.texts, options.lanes) as model:
+    with opened_model(options.model, options.texts, options.lanes, options.per_minute) as model:
         yield ModelGenerator(model, options.listed)
 
 

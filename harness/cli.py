@@ -196,6 +196,9 @@ def build(
         float, typer.Option(metavar="SHARE", help="Codes written from the instruction alone that have to pass.")
     ] = 0.0,
     lanes: Annotated[int | None, typer.Option(metavar="N", min=1, help="Requests to the model at a time.")] = None,
+    per_minute: Annotated[
+        float | None, typer.Option(metavar="N", help="Requests a minute that a server is sent, at most.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
 ) -> int:
     """Make a dataset of instruction-code pairs from natural codes: filter, validate, retain, export, report.
@@ -239,6 +242,7 @@ def build(
             repairs=repairs,
             least_round_trip=round_trip,
             lanes=lanes,
+            per_minute=per_minute,
             workers=workers,
         )
     )
@@ -307,6 +311,9 @@ def generate(
     seed: Annotated[int, typer.Option(metavar="N", help="For the model and all that is chosen at random.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Problems to take, at most.")] = None,
     lanes: Annotated[int | None, typer.Option(metavar="N", min=1, help="Requests to the model at a time.")] = None,
+    per_minute: Annotated[
+        float | None, typer.Option(metavar="N", help="Requests a minute that a server is sent, at most.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Sandboxes; one a core if not given.")] = None,
     prompts: Annotated[Path | None, typer.Option(metavar="DIR", help="Prompt files of your own.")] = None,
     show: Annotated[int, typer.Option(metavar="N", min=0, help="Accepted pairs to print.")] = 3,
@@ -319,7 +326,7 @@ def generate(
     """
     plan = Plan(inputs, feedback, edge_cases, programs, samples, at_once, repairs, planned, budget, seed)
     options = generate_command.Options(
-        problems, model, cache, output, plan, limit, lanes, workers, prompts, show, as_json
+        problems, model, cache, output, plan, limit, lanes, workers, prompts, show, as_json, per_minute
     )
     return generate_command.execute(options)
 

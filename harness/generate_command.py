@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from rich.console import Console
 from engine import Engine
 from generator.errors import GeneratorError
 from generator.model import Model
-from generator.prompting import FOLDER
+from generator.prompting import FOLDER, check
 from generator.tasks import Tasks
-from harness.errors import BadRequest, BadRow
+from harness.errors import BadRequest, BadRow, Interrupted
 from harness.exit_status import ExitStatus
 from harness.generation.funnel import Funnel
 from harness.generation.meter import Meter
@@ -29,7 +29,7 @@ from harness.generation.report import best_pair, report, show_pair
 from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
-from harness.row_output import row_output
+from harness.row_output import partial_path, row_output
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class Options:
         output: the file for the rows, or None for none.
         limit: problems to take, at most; None for all.
         lanes: requests to the model at a time; None for what suits it.
+        per_minute: requests a minute that a server is sent at most; None for no such limit.
         workers: sandboxes, or None for one a core.
         prompts: the folder of the prompt files; None for ours.
         show: accepted pairs to print.
@@ -59,6 +60,7 @@ class Options:
     prompts: Path | None = None
     show: int = 3
     as_json: bool = False
+    per_minute: float | None = None
 
 
 def execute(options: Options) -> ExitStatus:
@@ -69,14 +71,23 @@ def execute(options: Options) -> ExitStatus:
         BadFile: the problems cannot be opened.
         OutputUnusable: the output cannot be written.
         SandboxUnavailable: nothing is run without the walls.
+        Interrupted: by Ctrl-C.
     """
     budget = options.plan.budget
     if budget is not None and not budget > 0:
         raise BadRequest(f"--budget: expected more than 0 seconds, not {budget:g}")
+    if options.per_minute is not None and not options.per_minute > 0:
+        raise BadRequest(f"--per-minute: expected more than 0 requests, not {options.per_minute:g}")
     try:
+        check(options.prompts or FOLDER)
         return _execute(options)
     except GeneratorError as error:
         raise BadRequest(str(error)) from None
+    except KeyboardInterrupt:
+        left = partial_path(options.output) if options.output else None
+        rows = f": the rows so far are in {left}" if left and left.exists() else ""
+        again = "; with the same --cache nothing is asked twice" if options.cache else ""
+        raise Interrupted(f"interrupted{rows}{again}") from None
 
 
 def _execute(options: Options) -> ExitStatus:
@@ -86,7 +97,7 @@ def _execute(options: Options) -> ExitStatus:
     with ExitStack() as stack:
         file = stack.enter_context(ProblemFile(options.problems))
         write = stack.enter_context(row_output(options.output, to_stdout=False))
-        model = stack.enter_context(opened_model(options.model, options.cache, options.lanes))
+        model = stack.enter_context(opened_model(options.model, options.cache, options.lanes, options.per_minute))
         engine = stack.enter_context(Engine(options.workers))
         good = _GoodRows(file)
         meter = Meter()
@@ -104,7 +115,8 @@ def _execute(options: Options) -> ExitStatus:
             refresh()
         rates = meter.rates(model.lanes, engine.workers)
     if options.as_json:
-        print(json.dumps({"model": model.name, "funnel": funnel.to_json(), "rates": rates}))
+        cost = asdict(model.cost) if model.cost is not None else None
+        print(json.dumps({"model": model.name, "funnel": funnel.to_json(), "rates": rates, "cost": cost}))
     else:
         _tell(model, funnel, rates, shown, console)
     return ExitStatus.BAD_INPUT if good.bad else ExitStatus.DONE
@@ -112,7 +124,7 @@ def _execute(options: Options) -> ExitStatus:
 
 def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Generated], console: Console) -> None:
     console.print(f"model: {model.name}", soft_wrap=True)
-    report(funnel, rates, console)
+    report(funnel, rates, model.cost, console)
     for one in shown:
         pair = best_pair(one)
         if pair is not None:

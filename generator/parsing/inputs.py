@@ -17,12 +17,12 @@ class InputList:
 
     Attributes:
         inputs: texts of stdin, or lists of arguments.
-        left_out: items of the list that were of another kind, or there twice.
+        misfits: items of the list that are no such input: of another kind, or with another number of arguments.
         mended: texts in which line breaks were written as a backslash and an n.
     """
 
     inputs: tuple[Any, ...]
-    left_out: int = 0
+    misfits: tuple[Any, ...] = ()
     mended: int = 0
 
 
@@ -39,6 +39,7 @@ def inputs_in(text: Text, arity: int | None) -> Parsed[InputList]:
 
 def _listed(items: list[Any], arity: int | None) -> InputList:
     inputs: dict[str, Any] = {}
+    misfits: dict[str, Any] = {}
     mended = 0
     for item in items:
         if arity is None and isinstance(item, str):
@@ -48,7 +49,9 @@ def _listed(items: list[Any], arity: int | None) -> InputList:
             inputs.setdefault(whole, whole)
         elif arity is not None and isinstance(item, list) and len(item) == arity:
             inputs.setdefault(json.dumps(item), item)
-    return InputList(tuple(inputs.values()), len(items) - len(inputs), mended)
+        else:
+            misfits.setdefault(json.dumps(item), item)
+    return InputList(tuple(inputs.values()), tuple(misfits.values()), mended)
 
 
 def with_line_breaks(text: str) -> str:

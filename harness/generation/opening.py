@@ -13,24 +13,28 @@ from harness.errors import BadRequest
 
 
 @contextmanager
-def opened_model(name: str | None, cache: Path | None, lanes: int | None) -> Iterator[Model]:
+def opened_model(
+    name: str | None, cache: Path | None, lanes: int | None, per_minute: float | None = None
+) -> Iterator[Model]:
     """A model, behind a cache where there is one. Without a name it is the one whose texts the cache has.
 
     Args:
         name: see ``generator.choosing``.
-        lanes: requests at a time; None for what suits the model.
+        lanes, per_minute: see ``generator.choosing``.
 
     Raises:
         BadRequest: neither a model nor a cache that has the texts of just one.
         GeneratorError: the model or the cache cannot be used.
     """
     with ExitStack() as stack:
-        model = stack.enter_context(closing(model_named(name, lanes))) if name is not None else None
+        model = stack.enter_context(closing(model_named(name, lanes, per_minute))) if name is not None else None
         if cache is None:
             if model is None:
                 raise BadRequest("--model: name a model, or with --cache a file that has its texts")
             yield model
             return
+        if model is None and not cache.is_file():
+            raise BadRequest(f"--cache {cache}: there is no such file: name the model that is to write it with --model")
         known = stack.enter_context(Cache(cache))
         yield CachedModel(known, model, "" if model is not None else _only_one(known, cache))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine import Limits
@@ -13,7 +13,7 @@ from generator.model import Request
 from generator.parsing.code import Wanted
 from generator.parsing.inputs import inputs_in
 from generator.parsing.programs import GENERATE, VALID, programs_in
-from generator.tasks import Feedback, NaturalCode, Tasks
+from generator.tasks import Feedback, Invalid, NaturalCode, Tasks
 from harness.generation.meter import MeteredModel
 from harness.generation.plan import Plan
 from harness.generation.trying import Sandbox, Tried, living_mutants, tried
@@ -102,8 +102,15 @@ class Proposing:
     def _list(self, task: str, request: Request) -> Tried:
         [text] = self._model.ask(request)
         read = inputs_in(text, self._natural.arity)
-        listed = read.value.inputs if read.value else ()
-        return self._try(task, read.fault, listed)
+        if read.value is None:
+            return self._try(task, read.fault, ())
+        misfits = [Invalid(one, f"expected {self._expected}") for one in read.value.misfits]
+        return self._try(task, read.fault, read.value.inputs, misfits)
+
+    @property
+    def _expected(self) -> str:
+        arity = self._natural.arity
+        return "a text" if arity is None else f"a list of {arity} arguments"
 
     def _program(self, number: int) -> None:
         request = self._tasks.programs(self._natural, 1, self._seed(f"programs {number}"))
@@ -125,10 +132,11 @@ class Proposing:
         ]
         return list({json.dumps(one): one for one in taken}.values())
 
-    def _try(self, task: str, fault: str | None, listed: Sequence[Any]) -> Tried:
+    def _try(self, task: str, fault: str | None, listed: Sequence[Any], misfits: Sequence[Invalid] = ()) -> Tried:
         known = [*(_bare(one.input) for one in self._natural.examples), *map(_bare, self._found.valid)]
         fresh = [one for one in listed if _bare(one) not in known]
         result = tried(self._sandbox, fresh)
+        result = replace(result, invalid=(*result.invalid, *misfits))
         self._found.valid += result.valid
         errors = [one.error for one in result.invalid]
         self._found.rounds.append(
@@ -136,9 +144,9 @@ class Proposing:
                 task,
                 fault,
                 parsed=bool(listed),
-                whole=bool(listed) and fault is None,
+                whole=bool(listed) and fault is None and not misfits,
                 known=len(listed) - len(fresh),
-                proposed=len(fresh),
+                proposed=len(fresh) + len(misfits),
                 valid=len(result.valid),
                 why_invalid=errors,
             )

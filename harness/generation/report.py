@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from generator.model import Cost
 from harness.generation.candidates import VerifiedPair
 from harness.generation.funnel import Funnel
 from harness.generation.problem import Generated
@@ -21,17 +22,21 @@ _NAMES = {
 }
 
 
-def report(funnel: Funnel, rates: dict[str, float], console: Console) -> None:
-    """Print the funnel and both rates."""
+def report(funnel: Funnel, rates: dict[str, float], cost: Cost | None, console: Console) -> None:
+    """Print the funnel, both rates, and what a server will want to be paid for."""
     for line in (*_about_inputs(funnel), *_about_pairs(funnel), *_about_rates(rates)):
         console.print(line, soft_wrap=True)
+    if cost is not None:
+        told = f"{cost.prompt_tokens} tokens read, {cost.tokens} written, {cost.retries} requests made again"
+        console.print(f"{'cost':28} {told}", soft_wrap=True)
 
 
 def show_pair(one: Generated, pair: VerifiedPair, console: Console) -> None:
     """Print a pair and a few of its test cases."""
     row = pair.row
     console.print(f"\n--- {one.problem.id}: {row.passed} of {row.test_cases} test cases", soft_wrap=True)
-    console.print(f"Instruction: {pair.pair.instruction}\n\n{pair.pair.code}", soft_wrap=True)
+    for line in f"Instruction: {pair.pair.instruction}\n\n{pair.pair.code}".split("\n"):
+        console.print(one_line(line.expandtabs(4), longest=len(line) * 4), soft_wrap=True)
     suite = one.pairs.suite.examples if one.pairs.suite is not None else ()
     for example in suite[:_CASES_SHOWN]:
         shown = f"  {one_line(repr(example.input), 120)} -> {one_line(repr(example.output), 120)}"

@@ -21,6 +21,7 @@ class Counting:
 
     name = "counting"
     lanes = 2
+    cost = None
 
     def __init__(self, finish: Finish = Finish.STOP) -> None:
         self.asked: list[Request] = []
@@ -121,6 +122,16 @@ def test_the_file_is_open_to_whoever_reads_sqlite(tmp_path: Path) -> None:
         "select model, messages, seed, place, content from requests join texts using (key) order by place"
     )
     assert rows.fetchone() == ("counting", '[{"content":"hello","role":"user"}]', 3, 0, "hello 0")
+
+
+@pytest.mark.parametrize(("column", "value"), [("finish", "eventually"), ("content", '"not JSON')])
+def test_texts_that_another_program_spoiled_are_named(tmp_path: Path, column: str, value: str) -> None:
+    with Cache(tmp_path / "c.sqlite") as cache:
+        cache.put("m", REQUEST, [Text("a"), Text("b")])
+        with sqlite3.connect(tmp_path / "c.sqlite") as other:
+            other.execute(f"update texts set {column} = ?", (value,))
+        with pytest.raises(CacheUnusable, match=r"c\.sqlite: the text of a request cannot be read"):
+            cache.get("m", REQUEST)
 
 
 def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ def test_of_a_list_that_was_cut_off_the_whole_inputs_are_taken() -> None:
 def test_calls_have_as_many_arguments_as_the_function() -> None:
     read = inputs_in(Text('{"inputs": [[[1, 2], "a"], [[1, 2]], [], "x", [[1, 2], "a"]]}'), 2)
     assert read.value is not None
-    assert (read.value.inputs, read.value.left_out) == (([[1, 2], "a"],), 4)
+    assert (read.value.inputs, read.value.misfits) == (([[1, 2], "a"],), ([[1, 2]], [], "x"))
 
 
 def test_instructions_are_numbered_lines() -> None:

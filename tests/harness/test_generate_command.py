@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from problem_rows import stdin_row, write_rows
+from rich.console import Console
 
 from engine import Engine
 from generator.cache import Cache, CachedModel
@@ -17,6 +19,8 @@ from harness.cli import main
 from harness.exit_status import ExitStatus
 from harness.generation import Plan, generate
 from harness.generation.meter import Meter
+from harness.generation.problem import Generated
+from harness.generation.report import show_pair
 from harness.problem_file import ProblemFile
 from harness.problems import Problem
 
@@ -34,6 +38,7 @@ class Known:
 
     name = "known"
     lanes = 1
+    cost = None
 
     def generate(self, requests: Sequence[Request]) -> list[list[Text]]:
         return [self._texts(request) for request in requests]
@@ -81,6 +86,16 @@ def test_pairs_are_shown_with_their_test_cases(folder: Path, capsys: pytest.Capt
     assert "--- again:" not in said
 
 
+def test_what_a_model_writes_does_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    written = SimpleNamespace(instruction="Clear \x1b[2J it.\ud800", code="print(1)\n\tpass\r\n[red]\n")
+    row = SimpleNamespace(passed=1, test_cases=1)
+    one: Any = SimpleNamespace(problem=SimpleNamespace(id="p"), pairs=SimpleNamespace(suite=None))
+    pair: Any = SimpleNamespace(pair=written, row=row)
+    show_pair(one, pair, Console(markup=False, highlight=False, emoji=False))
+    said = capsys.readouterr().out
+    assert "Clear \\x1b[2J it.\\ud800\n\nprint(1)\n    pass\\r\n[red]\n" in said
+
+
 def test_rows_and_json_are_for_programs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "pairs.jsonl"
     cached = ["--cache", str(folder / "texts.sqlite")]
@@ -102,7 +117,9 @@ def test_rows_and_json_are_for_programs(folder: Path, tmp_path: Path, capsys: py
         (["--model", "magic"], "expected llamacpp:FILE.gguf"),
         (["--model", "llamacpp:/no/such.gguf"], "/no/such.gguf: there is no such file"),
         (["--cache", "{folder}/texts.sqlite", "--seed", "5"], "the cache has no text of known"),
-        (["--cache", "{folder}/empty.sqlite"], "has texts of 0 models"),
+        (["--cache", "{folder}/mistyped.sqlite"], "mistyped.sqlite: there is no such file"),
+        (["--cache", "{folder}/texts.sqlite", "--prompts", "{folder}"], "code.md: [Errno 2]"),
+        (["--cache", "{folder}/texts.sqlite", "--per-minute", "0"], "--per-minute: expected more than 0"),
         (["--cache", "{folder}/problems.jsonl"], "problems.jsonl"),
     ],
 )
@@ -115,6 +132,30 @@ def test_what_cannot_be_done_is_one_line(
     assert said in heard.err
     assert heard.err.count("\n") == 1
     assert heard.out == ""
+    assert not (folder / "mistyped.sqlite").exists()
+
+
+def test_a_cache_without_texts_says_so(tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Cache(tmp_path / "empty.sqlite"):
+        pass
+    assert main(command(folder, "--cache", str(tmp_path / "empty.sqlite"))) == ExitStatus.BAD_INPUT
+    assert "has texts of 0 models" in capsys.readouterr().err
+
+
+def test_ctrl_c_says_where_the_rows_are(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first_only(*arguments: Any) -> Iterator[Generated]:
+        yield next(generate(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.generate_command.generate", first_only)
+    cached = ["--cache", str(folder / "texts.sqlite"), "-o", str(tmp_path / "pairs.jsonl")]
+    assert main(command(folder, *cached)) == ExitStatus.INTERRUPTED
+    said = capsys.readouterr().err
+    left = tmp_path / "pairs.jsonl.partial"
+    assert f"the rows so far are in {left}; with the same --cache nothing is asked twice" in said
+    assert json.loads(left.read_text())["id"] == "double"
 
 
 def test_bad_rows_are_told_and_the_others_done(

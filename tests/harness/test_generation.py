@@ -250,7 +250,10 @@ def test_functions_are_called_with_the_models_arguments(engine: Engine) -> None:
     model = Scripted(writer([inputs([[3, 4, 5], 1], [[1], "x"], [[1]])], [pair(code), pair(wrong)]))
     [one] = generate([row], model, engine, Plan(1, feedback=0, samples=2, planned=0, repairs=0), Meter())
     assert one.inputs.valid == [[[3, 4, 5], 1]]
-    assert "TypeError" in one.inputs.rounds[0].why_invalid[0]
+    [first] = one.inputs.rounds
+    assert "TypeError" in first.why_invalid[0]
+    assert (first.proposed, first.valid, first.whole) == (3, 1, False)
+    assert first.why_invalid[1:] == ["expected a list of 2 arguments"]
     assert [each.row.verdict for each in one.pairs.pairs] == [Verdict.ACCEPTED, Verdict.WRONG_ANSWER]
 
 
