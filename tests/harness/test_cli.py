@@ -417,6 +417,11 @@ def long_work(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         child.kill()
 
 
+def but_progress(said: bytes) -> list[bytes]:
+    """The lines of stderr but those which say how far the work is: on a slow machine there are some."""
+    return [line for line in said.splitlines() if b" verdicts, " not in line]
+
+
 def test_ctrl_c_is_one_line(long_work: subprocess.Popen[bytes]) -> None:
     assert long_work.stdout is not None
     assert long_work.stderr is not None
@@ -424,9 +429,7 @@ def test_ctrl_c_is_one_line(long_work: subprocess.Popen[bytes]) -> None:
     long_work.send_signal(signal.SIGINT)
     long_work.stdout.read()
     assert long_work.wait(timeout=10) == 130
-    *progress, last = long_work.stderr.read().splitlines()
-    assert last == b"semi-instruct: interrupted"
-    assert all(b" verdicts, " in line for line in progress)  # on a slow machine it says how far it is
+    assert but_progress(long_work.stderr.read()) == [b"semi-instruct: interrupted"]
 
 
 def test_ctrl_c_is_one_line_while_modules_are_loaded_too(tmp_path: Path) -> None:
@@ -448,4 +451,4 @@ def test_a_reader_that_has_seen_enough_is_no_error(long_work: subprocess.Popen[b
     started = time.monotonic()
     assert long_work.wait(timeout=10) == 141
     assert time.monotonic() - started < 5
-    assert long_work.stderr.read() == b""
+    assert but_progress(long_work.stderr.read()) == []
