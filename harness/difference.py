@@ -15,7 +15,7 @@ from harness.known_answers import KnownAnswers
 from harness.many_calls import OnRun, Submits
 from harness.oracles import Drop, TestCase, answer_of, settle
 from harness.problems import Candidate, Problem
-from harness.scorecard import Scorecard
+from harness.scorecard import Scorecard, taken_s
 from harness.strength import UNRATED
 from harness.time_rule import TOO_LARGE_FOR_IT, candidate_limits, confirming
 from harness.verdicts import Verdict, VerdictRow
@@ -44,11 +44,14 @@ class Difference:
 
 
 class Judge:
-    """Asks the oracles and candidates of one problem, and asks no oracle the same thing twice.
+    """Asks the oracles and candidates of one problem, and asks no oracle what it has answered.
 
     Args:
         engine: runs the programs.
         on_run: called with every outcome.
+
+    Attributes:
+        taken_s: what the runs of candidates counted for; see ``harness.scorecard.taken_s``.
     """
 
     def __init__(self, engine: Submits, problem: Problem, on_run: OnRun | None = None) -> None:
@@ -60,6 +63,8 @@ class Judge:
         self._settled: dict[bytes | str, TestCase | Drop] = {}
         self._exhausting: set[bytes | str] = set()
         self._slowest_s: dict[bytes | str, float] = {}
+        self._too_short_s: dict[bytes | str, float] = {}  # CPU seconds that were not enough
+        self.taken_s = 0.0
 
     def difference(
         self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None, oracle_s: float = inf
@@ -96,10 +101,11 @@ class Judge:
                 # On this input the oracles were taken by the engine, so what it refuses is the candidate.
                 outcome = self._start(program, test_input, Status.COMPILE_ERROR, each).result()
                 self._count(outcome)
+                self.taken_s += taken_s(outcome)
         return outcome
 
     def usual_s(self, case: TestCase) -> float:
-        """CPU seconds that the slowest oracle took for a test case that was settled here."""
+        """CPU seconds that the slowest oracle took for a test case, which :meth:`settled` has made."""
         return self._slowest_s[key_of(case.input)]
 
     def settled(self, test_input: TestInput, oracle_s: float = inf) -> TestCase | Drop:
@@ -113,18 +119,23 @@ class Judge:
             RunFailed: see there.
         """
         key = key_of(test_input)
+        if oracle_s <= self._too_short_s.get(key, 0.0) or oracle_s < self._slowest_s.get(key, 0.0):
+            return Drop.CRASH
         if key not in self._settled:
-            limits = replace(self._problem.limits, cpu_time=min(self._problem.cpu_time_s, oracle_s))
+            usual = self._problem.limits
+            # The limit on the wall stays: how long an oracle waits for a core says nothing of the input.
+            limits = replace(usual, cpu_time=min(usual.cpu_time, oracle_s), wall_time=usual.wall_seconds)
             started = [self._start(program, test_input, Status.SANDBOX_ERROR, limits) for program in self._oracles]
             outcomes = [future.result() for future in started]
             for outcome in outcomes:
                 self._count(outcome)
-            statuses = {outcome.status for outcome in outcomes}
-            if Status.TIME_LIMIT in statuses and oracle_s < self._problem.cpu_time_s:
+            slowest_s = max(outcome.cpu_time_s for outcome in outcomes)
+            if limits.cpu_time < usual.cpu_time and slowest_s >= limits.cpu_time:
+                self._too_short_s[key] = oracle_s
                 return Drop.CRASH
-            if statuses & EXHAUSTED:
+            if any(outcome.status in EXHAUSTED for outcome in outcomes):
                 self._exhausting.add(key)
-            self._slowest_s[key] = max(outcome.cpu_time_s for outcome in outcomes)
+            self._slowest_s[key] = slowest_s
             answers = [answer_of(self._problem, outcome) for outcome in outcomes]
             case = settle(0, test_input, answers, self._problem.how_compared)
             self._settled[key] = self._known_answers.sifted(case)

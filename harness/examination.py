@@ -106,6 +106,11 @@ class Examination:
         """Whether the budget has put an end to the taking of inputs."""
         return self._work.is_over_budget
 
+    @property
+    def spent(self) -> float:
+        """CPU seconds of the budget so far."""
+        return self._work.spent
+
     def rows(self) -> list[VerdictRow]:
         """The verdict of each candidate, in the order of the problem, when all is done."""
         findings = self._searching.findings if self._searching else None

@@ -112,7 +112,7 @@ def _of_files(asked: Asked, formats: Sequence[Format] | None) -> Problem:
     if not is_function and not examples:
         if not formats:
             raise BadRequest("nothing says what the inputs look like: give --example FILE, or --format FILE")
-        examples = [{"input": _drawn_example(formats[0])}]
+        examples = [{"input": _drawn_example(formats[0], asked.format)}]
     row: dict[str, Any] = {
         "id": asked.oracles[0].stem,
         "kind": "function" if is_function else "stdin",
@@ -128,11 +128,11 @@ def _of_files(asked: Asked, formats: Sequence[Format] | None) -> Problem:
         raise BadRequest(f"{bad.field}: {bad.reason}") from None
 
 
-def _drawn_example(format_: Format) -> str:
+def _drawn_example(format_: Format, path: Path | None) -> str:
     try:
         return draw(format_, SeededChooser(Random("example"), Profile(_EXAMPLE_CAP)))  # noqa: S311  nothing secret
     except CannotDraw as error:
-        raise BadRequest(f"the format has no input: {error}") from None
+        raise BadRequest(f"{path or 'the format'}: there is no such input: {error}") from None
 
 
 def _arguments(path: Path) -> Any:

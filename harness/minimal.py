@@ -12,7 +12,7 @@ from harness.difference import Difference, RunFailed
 from harness.many_calls import Submits
 from harness.problems import Problem
 from harness.scorecard import Failure
-from harness.shrinking import Allowance, Shrinker
+from harness.shrinking import Shrinker
 from harness.verdicts import Verdict, VerdictRow
 
 # Not those that used up a limit, as each try would again.
@@ -35,24 +35,16 @@ def with_minimal_counterexamples(
 
     Args:
         rows, failures: of the problem's candidates; see ``harness.examination.Examination``.
-        cpu_s: what all this may take. Each counterexample has an equal part of it, and what those before have left.
+        cpu_s: what all this may take, about. Each counterexample has an equal part of it, whatever the others take.
     """
     if problem.language != "python" or problem.how_compared.kind == "checker":
         return list(rows)
-    allowance = Allowance(0.0)
-
-    def charge(outcome: Outcome) -> None:
-        allowance.charge(outcome)
-        if on_run is not None:
-            on_run(outcome)
-
-    shrinker = Shrinker(engine, problem, seed, on_run=charge, allowance=allowance)
     to_shrink = sum(failure is not None and row.verdict in _SHRUNK for row, failure in zip(rows, failures, strict=True))
+    shrinker = Shrinker(engine, problem, seed, on_run=on_run, cpu_s=cpu_s / max(1, to_shrink))
     shown = []
     for candidate, row, failure in zip(problem.candidates, rows, failures, strict=True):
         found = None
         if failure is not None and row.verdict in _SHRUNK:
-            allowance.left_s += cpu_s / to_shrink
             with suppress(RunFailed):  # the counterexample that is there is as true, and larger
                 found = shrinker.shrink(candidate, failure.input)
         shown.append(row if failure is None or found is None else _shown_on(row, failure, found))

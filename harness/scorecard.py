@@ -25,6 +25,11 @@ _IDLE_PART = 0.1
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
 
 
+def taken_s(outcome: Outcome) -> float:
+    """What a run counts for: its CPU seconds, and a part of those it was idle."""
+    return outcome.cpu_time_s + _IDLE_PART * max(0.0, outcome.wall_time_s - outcome.cpu_time_s)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How a candidate failed on a test case.
@@ -72,7 +77,7 @@ class Scorecard:
     def charge(self, outcome: Outcome) -> None:
         """Count the time of a run; no more than that where it decides nothing, as another one has to confirm it."""
         self.seconds += outcome.cpu_time_s
-        self.taken_s += outcome.cpu_time_s + _IDLE_PART * max(0.0, outcome.wall_time_s - outcome.cpu_time_s)
+        self.taken_s += taken_s(outcome)
 
     def leave_unsearched(self) -> None:
         """Note that no inputs were looked for that it fails on, as it has used up its time."""

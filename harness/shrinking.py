@@ -3,8 +3,9 @@
 First a pool of small inputs is looked through, many in one sandbox; the smallest that fails, run again in sandboxes of
 its own, is a good place to start. From there Hypothesis shrinks, or, where an input is not known to be made of choices,
 one thing after the other is taken away. Nothing is taken for a counterexample without fresh sandboxes, and inputs keep
-to what is known of valid ones. The work is bounded in runs; nothing depends on time but how much of the pool a slow
-program sees.
+to what is known of valid ones. The work is bounded in runs. CPU time decides where programs are slow: how much of the
+pool they see, which inputs take an oracle far longer than the known one, when a candidate has wasted enough; and how
+many runs there are where the caller has only so much time.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ RUNS = 150
 SHRUNK = "shrunk"  # the provenance of what is made here
 _POOL = 160
 _POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
-_POOL_PART = 0.25  # likewise, of an allowance
+_POOL_PART = 0.25  # likewise, of the time there is for a counterexample
 _LEAST_LOOK_S = 0.01  # less is not worth a sandbox
+_LEAST_RUN_S = 0.001
+_MOST_TAKEN_S = 20.0  # by a candidate; one that sleeps or wastes time is given up then
 _SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
 _EXHAUSTIONS = 3  # runs that may use up a limit, as each takes all the time there is; one if that is the failure
 # CPU seconds that an oracle may take for a smaller input: so many, and so many times what the known one took.
@@ -63,17 +66,6 @@ class _Made:
     input: TestInput
     choices: list[int]
     build: Callable[[Choose], TestInput]
-
-
-@dataclass(slots=True)
-class Allowance:
-    """CPU seconds that runs may still take, all together; the last run may take more."""
-
-    left_s: float = inf
-
-    def charge(self, outcome: Outcome) -> None:
-        """Take away what a run took."""
-        self.left_s -= outcome.cpu_time_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +90,8 @@ class Shrinker:
         judge: one that may know some answers of the oracles already.
         formats: of the inputs of a whole program; None to infer them.
         on_run: called with every outcome, but those of a judge that was given.
-        allowance: nothing new is tried when it is spent; whoever gives it charges it.
+        cpu_s: CPU seconds for each counterexample, about: tries are as many as the oracles and the candidate have time
+            for, which they do not share with other candidates.
     """
 
     def __init__(
@@ -109,11 +102,11 @@ class Shrinker:
         judge: Judge | None = None,
         formats: Sequence[Format] | None = None,
         on_run: OnRun | None = None,
-        allowance: Allowance | None = None,
+        cpu_s: float = inf,
     ) -> None:
         self._engine = engine
         self._problem = problem
-        self._allowance = allowance or Allowance()
+        self._cpu_s = cpu_s
         self._seed = f"{seed} {problem.id}"
         self._judge = judge or Judge(engine, problem, on_run)
         self._on_run = on_run
@@ -130,15 +123,17 @@ class Shrinker:
             runs: inputs that may be tried.
 
         Returns:
-            None if the candidate does not differ on it after all.
+            None if the candidate does not differ on it after all, or there is no time for another try.
 
         Raises:
             RunFailed: by the sandbox's fault.
         """
-        found = self._judge.difference(candidate, known, outcome)
+        case = self._judge.settled(known)
+        runs = 0 if isinstance(case, Drop) else min(runs, self._affordable(case))
+        found = self._judge.difference(candidate, known, outcome) if runs else None
         if found is None:
             return None
-        attempt = _Attempt(self._judge, candidate, found, runs, self._allowance)
+        attempt = _Attempt(self._judge, candidate, found, runs, min(self._cpu_s, _MOST_TAKEN_S))
         made = self._smallest_of(self._pool, attempt)
         if made is None:
             made = self._smallest_beyond_guesses(attempt) if known.args is None else _made_of_arguments(known)
@@ -151,6 +146,11 @@ class Shrinker:
         else:
             self._reduce(attempt, known)
         return attempt.best
+
+    def _affordable(self, case: TestCase) -> int:
+        """Tries that there is time for, if each takes the oracles and the candidate what this one takes the oracles."""
+        each_s = max(self._judge.usual_s(case), _LEAST_RUN_S) * (len(self._problem.oracles) + 1)
+        return RUNS if self._cpu_s == inf else int(self._cpu_s / each_s)
 
     def _smallest_of(self, pool: Sequence[tuple[_Made, TestCase]], attempt: _Attempt) -> _Made | None:
         """The smallest input of a pool that fails, and is smaller than the best known."""
@@ -233,7 +233,7 @@ class Shrinker:
         return list(infer(texts) if self._given_formats is None else self._given_formats)
 
     def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
-        most_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._allowance.left_s * _POOL_PART)
+        most_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._cpu_s * _POOL_PART)
         if most_s < _LEAST_LOOK_S:
             return ((test_input, None) for test_input in inputs)
         limits = replace(self._problem.limits, cpu_time=most_s)
@@ -318,7 +318,8 @@ class _Attempt:
     candidate: Candidate
     best: Difference
     runs: int
-    allowance: Allowance
+    most_taken_s: float
+    _taken_before_s: float = field(init=False)
     _oracle_s: float = field(init=False)
     _verdict: Verdict = field(init=False)
     _known: dict[bytes | str, bool] = field(default_factory=dict)
@@ -326,6 +327,7 @@ class _Attempt:
 
     def __post_init__(self) -> None:
         self._verdict = self.best.row.verdict
+        self._taken_before_s = self.judge.taken_s
         self._oracle_s = _ORACLE_S + _ORACLE_MULTIPLE * self.judge.usual_s(self.best.case)
         if self.best.outcome.status in EXHAUSTED:
             self._exhaustions = 1
@@ -334,7 +336,8 @@ class _Attempt:
     @property
     def goes_on(self) -> bool:
         """Whether more may be tried."""
-        return self.runs > 0 and self._exhaustions > 0 and self.allowance.left_s > 0
+        has_time = self.judge.taken_s - self._taken_before_s < self.most_taken_s
+        return self.runs > 0 and self._exhaustions > 0 and has_time
 
     def fails(self, new: TestInput) -> bool:
         """Whether the candidate fails on an input smaller than the best, in the same way; it is then the best."""

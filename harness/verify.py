@@ -24,7 +24,7 @@ RUNS_A_WORKER = 2
 # Problems read ahead of the one whose verdicts are next, for each run in progress. Enough that a slow problem does not
 # leave workers idle, few enough that a file of any length is never in memory.
 PROBLEMS_A_RUN = 4
-# Of a budget that is spent, what making counterexamples minimal may take beyond it.
+# Of a budget that has ended something, what making counterexamples minimal may take beyond it.
 SHRINKING_PART = 0.1
 
 
@@ -104,7 +104,7 @@ def judge(
         planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
         sources: where inputs may come from.
         shrink: whether counterexamples are made minimal (``harness.shrinking``), which takes some 40 more runs for each
-            rejected candidate; where the budget is spent, for a tenth of it more at most.
+            rejected candidate; where the budget has ended something, what is left of it and a tenth more is for that.
         keeps_suites: whether to keep a few test cases of each problem.
         on_run: called with every outcome, on the caller's thread.
 
@@ -119,7 +119,9 @@ def judge(
         rows = examination.rows()
         if not shrink:
             return rows
-        cpu_s = budget * SHRINKING_PART if budget is not None and examination.is_over_budget else inf
+        cpu_s = inf
+        if budget is not None and examination.is_over_budget:
+            cpu_s = max(0.0, budget - examination.spent) + SHRINKING_PART * budget
         failures = examination.failures()
         return with_minimal_counterexamples(engine, examination.problem, rows, failures, seed, on_run, cpu_s)
 

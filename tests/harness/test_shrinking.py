@@ -23,6 +23,7 @@ from harness.formats.choosers import Profile, SeededChooser, Style
 from harness.formats.drawing import draw
 from harness.hypothesis_shrinking import CannotBuild, Choose, shrink_choices
 from harness.inputs import TestInput
+from harness.oracles import Drop, TestCase
 from harness.problems import Problem
 from harness.showing import plain_value
 from harness.shrinking import RUNS, Shrinker
@@ -312,23 +313,61 @@ def test_one_more_run_may_take_all_the_time_there_is() -> None:
     assert found.row.verdict is Verdict.TIME_LIMIT
 
 
-@pytest.mark.parametrize(("cpu_s", "tried"), [(0.0001, [6]), (0.05, [3, 4]), (1.0, [0])])
-def test_where_the_budget_is_spent_shrinking_takes_a_tenth_of_it_at_most(cpu_s: float, tried: list[int]) -> None:
-    examples = [LONG, *(f"1\n{number}\n" for number in range(20))]
+EXPENSIVE = "1\n0\n"
+ONES = [LONG, *(f"1\n{number}\n" for number in range(20))]
+
+
+def judged_over_budget(
+    cpu_s: dict[str, float], budget: float = 4.0
+) -> tuple[dict[str, str], list[tuple[str, bytes, tuple[Any, ...]]]]:
+    """The counterexamples of wrong candidates, each of which takes so long for an input, and all runs."""
 
     def script(program: Program, stdin: bytes, _: Any) -> Outcome:
-        if program.source not in {"right", "wrong"}:  # a look, or a run for coverage
+        source = str(program.source)
+        if source not in {"right", *cpu_s}:  # a look, or a run for coverage
             return Outcome(Status.NONZERO_EXIT)
-        return printed(str(program.source), cpu=4.0 if stdin == b"1\n0\n" else cpu_s)
+        is_expensive = source == "right" and stdin == EXPENSIVE.encode()
+        return printed(source, cpu=4.0 if is_expensive else cpu_s.get(source, cpu_s["wrong"]))
 
-    row = stdin_row(examples=[{"input": each} for each in examples], candidates=candidate("wrong"))
+    candidates = [{"id": source, "source": source} for source in cpu_s]
+    row = stdin_row(examples=[{"input": each} for each in ONES], candidates=candidates)
     with Counting(script) as engine:
-        [verdict] = verify([problem(row)], engine, budget=4.0, planned=0, shrink=True)
-        new = [stdin for source, stdin, _ in engine.asked if source == "wrong" and stdin.decode() not in examples]
-    assert "budget" in verdict.detail
-    assert verdict.counterexample is not None
-    assert (verdict.counterexample.input == LONG) is (not new)
-    assert len(new) in tried
+        verdicts = list(verify([problem(row)], engine, budget=budget, planned=0, shrink=True))
+    assert "budget" in verdicts[0].detail
+    shown = {row.candidate: str(row.counterexample.input) for row in verdicts if row.counterexample is not None}
+    return shown, engine.asked
+
+
+@pytest.mark.parametrize(("cpu_s", "tried"), [(0.0001, 11), (0.05, 4), (1.0, 0)])
+def test_where_the_budget_is_spent_shrinking_takes_a_tenth_of_it_at_most(cpu_s: float, tried: int) -> None:
+    shown, asked = judged_over_budget({"wrong": cpu_s})
+    new = [stdin for source, stdin, _ in asked if source == "wrong" and stdin.decode() not in ONES]
+    assert len(new) == tried
+    assert (shown["wrong"] == LONG) is (not new)
+
+
+def test_who_wastes_time_takes_none_of_it_from_the_others() -> None:
+    honest, wasteful = {"wrong": 0.005}, {"wasteful": 3.0}
+    alone, _ = judged_over_budget({**honest, "wrong2": 0.005})
+    first, asked = judged_over_budget({**wasteful, **honest})
+    last, _ = judged_over_budget({**honest, **wasteful})
+    assert first["wrong"] == last["wrong"] == alone["wrong"] == alone["wrong2"] != LONG
+    assert first["wasteful"] == last["wasteful"]
+    tries = [stdin for source, stdin, _ in asked if source == "wasteful" and stdin.decode() not in ONES]
+    assert len(tries) <= 1
+
+
+def test_one_that_sleeps_is_given_up() -> None:
+    def script(program: Program, stdin: bytes, _: Any) -> Outcome:
+        if program.source == "wrong":
+            is_wrong = len(stdin) > 200
+            return printed("wrong" if is_wrong else "right", cpu=0.01, wall_time_s=9.0)
+        return printed("right") if program.source == "right" else Outcome(Status.NONZERO_EXIT)
+
+    one = rows_of_two()
+    with Counting(script) as engine:
+        assert Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG)) is not None
+        assert engine.of("wrong") < 20.0 / 0.9 + 2 < RUNS
 
 
 def test_a_smaller_input_that_takes_an_oracle_far_longer_is_passed_over() -> None:
@@ -349,11 +388,36 @@ def test_a_smaller_input_that_takes_an_oracle_far_longer_is_passed_over() -> Non
             if source == "right" and stdin != LONG.encode()
         ]
         assert {limits.cpu_time for limits in smaller} == {0.9}
-        # Not for ever: with all its time it may do.
-        before = len(engine.asked)
-        judge.settled(text("1\n1\n"))
-        assert len(engine.asked) > before
-        assert judge.is_exhausting(text("1\n1\n"))
+        # It is not asked again for as little, but with all its time it may do.
+        again = text(next(stdin.decode() for source, stdin, _ in engine.asked[2:] if source == "right"))
+        asked = len(engine.asked)
+        assert judge.settled(again, 0.9) is Drop.CRASH
+        assert len(engine.asked) == asked
+        judge.settled(again)
+        assert len(engine.asked) > asked
+        assert judge.is_exhausting(again)
+
+
+def test_how_long_an_oracle_waits_for_a_core_says_nothing_of_an_input() -> None:
+    def script(program: Program, stdin: bytes, _: Any) -> Outcome:
+        if program.source not in {"right", "wrong"}:
+            return Outcome(Status.NONZERO_EXIT)
+        return printed(str(program.source), cpu=0.02, wall_time_s=0.0 if stdin == LONG.encode() else 5.0)
+
+    one = rows_of_two()
+    with Counting(script) as engine:
+        found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
+        assert min(limits.wall_seconds for limits in engine.limits) >= one.limits.wall_seconds
+    assert found is not None
+    assert found.case.input.stdin == b"2\n1 2\n"
+
+
+def test_what_a_slow_oracle_has_answered_counts_for_one_that_may_take_as_long() -> None:
+    with Counting(lambda program, *_: printed("right", cpu=0.5)) as engine:
+        judge = Judge(engine, rows_of_two())
+        assert isinstance(judge.settled(text("2\n1 2\n")), TestCase)
+        assert judge.settled(text("2\n1 2\n"), 0.4) is Drop.CRASH
+        assert isinstance(judge.settled(text("2\n1 2\n"), 0.6), TestCase)
 
 
 def test_a_run_that_is_known_is_not_made_again() -> None:
