@@ -125,13 +125,16 @@ def _asked(request: Request, count: int, before: int) -> dict[str, Any]:
 def _bounded(schema: Any) -> Any:
     """The schema with an end to every text and list: small models repeat themselves until they are cut off.
 
-    llama.cpp counts an escape as a character; other makers of grammars refuse escapes where there is a bound.
+    llama.cpp counts an escape as a character; other makers of grammars refuse escapes where there is a bound. A pattern
+    it takes for the text as JSON writes it, where a line ends in a backslash and an n.
     """
     if isinstance(schema, list):
         return [_bounded(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     bounded = {name: _bounded(item) for name, item in schema.items()}
+    if "pattern" in schema and schema.get("type") == "string":
+        return schema | {"pattern": schema["pattern"].replace(r"\n", r"\\n")}
     ends: dict[Any, dict[str, Any]] = {
         "string": {"maxLength": LONGEST_STRING},
         "array": {} if "prefixItems" in schema else {"maxItems": LONGEST_LIST},

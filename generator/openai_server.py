@@ -12,6 +12,7 @@ from typing import Any
 
 from generator.errors import MissingExtra, ModelUnusable
 from generator.model import Cost, Finish, Request, Text
+from generator.schemas import without_patterns
 
 LANES = 8
 _TRIES = 6
@@ -150,7 +151,7 @@ def _asked(model: str, request: Request, before: int) -> dict[str, Any]:
         "max_tokens": request.sampling.max_tokens,
     }
     if request.schema is not None:
-        named = {"name": "answer", "schema": request.schema}
+        named = {"name": "answer", "schema": without_patterns(request.schema)}
         asked["response_format"] = {"type": "json_schema", "json_schema": named}
     return asked
 

@@ -1,6 +1,7 @@
 """JSON schemas for what models are to write as data.
 
-No lengths and no patterns of texts: some makers of grammars then refuse every escape, ``\\n`` among them.
+No lengths of texts: some makers of grammars then refuse every escape, ``\\n`` among them. So do some where there is a
+pattern; a backend leaves it out where its server may be one of these (:func:`without_patterns`).
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def input_list(count: int, calls: Sequence[Sequence[Any]] | None) -> dict[str, Any]:
+def input_list(count: int, calls: Sequence[Sequence[Any]] | None, pattern: str | None = None) -> dict[str, Any]:
     """``{"inputs": [...]}`` with so many items.
 
     Args:
         calls: known arguments of a function, whose types the new ones have; None for texts of stdin.
+        pattern: what these texts match; None for any.
     """
-    item = {"type": "string"} if calls is None else _arguments(calls)
+    text = {"type": "string"} | ({} if pattern is None else {"pattern": pattern})
+    item = text if calls is None else _arguments(calls)
     inputs = {"type": "array", "items": item, "minItems": count, "maxItems": count}
     return {"type": "object", "properties": {"inputs": inputs}, "required": ["inputs"], "additionalProperties": False}
 
@@ -30,6 +33,16 @@ def test_list(count: int, entry: str | None) -> dict[str, Any]:
     test = {"type": "object", "properties": {"input": given, "output": answer}, "required": ["input", "output"]}
     tests = {"type": "array", "items": test | {"additionalProperties": False}, "minItems": count, "maxItems": count}
     return {"type": "object", "properties": {"tests": tests}, "required": ["tests"], "additionalProperties": False}
+
+
+def without_patterns(schema: Any) -> Any:
+    """The schema with texts of any kind where it had a pattern."""
+    if isinstance(schema, list):
+        return [without_patterns(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    is_text = schema.get("type") == "string"
+    return {name: without_patterns(item) for name, item in schema.items() if not (is_text and name == "pattern")}
 
 
 def _arguments(calls: Sequence[Sequence[Any]]) -> dict[str, Any]:

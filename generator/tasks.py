@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generator.input_shapes import pattern_like
 from generator.model import Request, Sampling
 from generator.prompting import FOLDER, messages
 from generator.schemas import input_list, test_list
@@ -19,6 +20,8 @@ _MOST_WRONG = 3
 _INSTRUCTIONS = 2
 
 FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
+# Held to the shape of known inputs, a small model copies them at less.
+FOR_SHAPED_INPUTS = Sampling(temperature=1.3, top_p=1.0, max_tokens=400)
 FOR_TESTS = Sampling(temperature=0.7, max_tokens=512)
 FOR_CODE = Sampling(temperature=0.5, max_tokens=320)
 # Most of it is copied: what is not likely is a mistake.
@@ -146,8 +149,10 @@ class Tasks:
             edge=edge,
         )
         known = [example.input for example in natural.examples] or list(told.valid)
-        schema = input_list(count, None if natural.entry is None else known)
-        return Request(asked, 1, seed, FOR_INPUTS, schema)
+        # Edge cases are to be of other sizes than what is known.
+        pattern = None if edge or natural.entry is not None else pattern_like([*map(str, right)])
+        schema = input_list(count, None if natural.entry is None else known, pattern)
+        return Request(asked, 1, seed, FOR_INPUTS if pattern is None else FOR_SHAPED_INPUTS, schema)
 
     def documented(self, natural: NaturalCode, count: int, seed: int) -> Request:
         """Ask for the natural code as code that can be read, so many times.
