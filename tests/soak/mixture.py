@@ -54,7 +54,7 @@ HOSTILE = (
         "fork bomb that goes on",
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
         Status.TIME_LIMIT,
-        limits=_HASTY,
+        limits=replace(_HASTY, memory=128 * MIB),  # of the tiny limit eight interpreters have just about 6 MiB each
     ),
     _hostile(
         "thread bomb",
