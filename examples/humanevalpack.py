@@ -53,7 +53,7 @@ def constant(node: ast.expr) -> Any:
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError):
-        pass
+        pass  # it may be arithmetic on literals
     match node:
         case ast.List(items):
             return [constant(item) for item in items]

@@ -17,7 +17,7 @@ _MOST_WORDS = 60
 # So many different characters in all words are an alphabet of their own, "#" and "." for instance.
 _SMALL_ALPHABET = 3
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)\Z")
+_WHOLE = re.compile(r"(0|-?[1-9][0-9]*)\Z")
 _PLAIN = re.compile(r"[ -~\n]*\Z")
 
 

@@ -162,6 +162,6 @@ def _wait_s(attempt: int, said: str | None) -> float:
         if said is not None:
             return min(_LONGEST_WAIT_S, max(0.0, float(said)))
     except ValueError:
-        pass
+        pass  # it may be a date, or anything: then the time is ours to choose
     longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * (1 << attempt))
     return longest * (0.5 + random.random() / 2)  # noqa: S311  nothing secret is drawn

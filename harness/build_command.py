@@ -98,8 +98,6 @@ class Options:
         for option, value in shares.items():
             if not 0 <= value <= 1:
                 raise BadRequest(f"{option} {value:g}: expected a share from 0 to 1")
-        if self.per_minute is not None and not self.per_minute > 0:
-            raise BadRequest(f"--per-minute: expected more than 0 requests, not {self.per_minute:g}")
         if not self.budget > 0:
             raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
 

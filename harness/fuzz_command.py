@@ -20,7 +20,7 @@ from harness.fuzz import Finding, Settings
 from harness.fuzz_on_cores import News, fuzz_on_cores
 from harness.fuzz_request import Asked, Wanted, given_format, wanted
 from harness.progress import progress
-from harness.row_output import partial_path, row_output
+from harness.row_output import partial_path, row_output, where_rows_are
 from harness.showing import one_line
 
 
@@ -101,9 +101,7 @@ def execute(options: Options) -> ExitStatus:
     try:
         _search(options, problems, Settings(options.seed, options.inputs, options.budget, formats), tally)
     except KeyboardInterrupt:
-        left = partial_path(options.output) if options.output else None
-        rest = f": the rows so far are in {left}" if left and left.exists() else ""
-        raise Interrupted(f"interrupted{rest}") from None
+        raise Interrupted(f"interrupted{where_rows_are(options.output)}") from None
     if tally.unsearched:
         return ExitStatus.UNTRUSTED
     if tally.untested:

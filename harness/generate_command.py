@@ -29,7 +29,7 @@ from harness.generation.report import best_pair, report, show_pair
 from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
-from harness.row_output import partial_path, row_output
+from harness.row_output import row_output, where_rows_are
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +76,14 @@ def execute(options: Options) -> ExitStatus:
     budget = options.plan.budget
     if budget is not None and not budget > 0:
         raise BadRequest(f"--budget: expected more than 0 seconds, not {budget:g}")
-    if options.per_minute is not None and not options.per_minute > 0:
-        raise BadRequest(f"--per-minute: expected more than 0 requests, not {options.per_minute:g}")
     try:
         check(options.prompts or FOLDER)
         return _execute(options)
     except GeneratorError as error:
         raise BadRequest(str(error)) from None
     except KeyboardInterrupt:
-        left = partial_path(options.output) if options.output else None
-        rows = f": the rows so far are in {left}" if left and left.exists() else ""
         again = "; with the same --cache nothing is asked twice" if options.cache else ""
-        raise Interrupted(f"interrupted{rows}{again}") from None
+        raise Interrupted(f"interrupted{where_rows_are(options.output)}{again}") from None
 
 
 def _execute(options: Options) -> ExitStatus:

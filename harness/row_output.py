@@ -21,6 +21,12 @@ def partial_path(path: Path) -> Path:
     return final.with_name(f"{final.name}.partial")
 
 
+def where_rows_are(path: Path | None) -> str:
+    """What to say, after "interrupted", of the rows written so far; nothing where there are none."""
+    left = partial_path(path) if path is not None else None
+    return f": the rows so far are in {left}" if left is not None and left.exists() else ""
+
+
 def _final_path(path: Path) -> Path:
     # The target of a link is what gets replaced, not the link.
     return Path(os.path.realpath(path))

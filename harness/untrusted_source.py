@@ -42,7 +42,7 @@ def literal(expression: ast.expr | str) -> Any:
         if holds_only_data(value):
             return value
     except _UNPARSABLE:
-        pass
+        pass  # said below, as for what is no plain data
     raise NotLiteral("not a literal")
 
 

@@ -23,9 +23,11 @@ def opened_model(
         lanes, per_minute: see ``generator.choosing``.
 
     Raises:
-        BadRequest: neither a model nor a cache that has the texts of just one.
+        BadRequest: no such rate, or neither a model nor a cache that has the texts of just one.
         GeneratorError: the model or the cache cannot be used.
     """
+    if per_minute is not None and not per_minute > 0:
+        raise BadRequest(f"--per-minute: expected more than 0 requests, not {per_minute:g}")
     with ExitStack() as stack:
         model = stack.enter_context(closing(model_named(name, lanes, per_minute))) if name is not None else None
         if cache is None:

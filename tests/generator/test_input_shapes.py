@@ -39,6 +39,7 @@ def test_a_known_input_is_of_its_own_shape(texts: list[str]) -> None:
         ("100 200\n", ["7 999\n"], ["0 1000\n", "-1 5\n"]),
         ("0\n\n", ["0\n\n", "7\n\n"], ["0\n", "0\n1\n"]),
         ("....\n", ["....\n"], ["...\n", "abcd\n"]),
+        ("-0 ab\n", ["-7 yz\n"], ["0 ab\n", "-10 ab\n"]),
     ],
 )
 def test_others_have_as_many_words_of_the_same_kind(known: str, like: list[str], unlike: list[str]) -> None:

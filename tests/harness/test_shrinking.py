@@ -361,13 +361,13 @@ def test_one_that_sleeps_is_given_up() -> None:
     def script(program: Program, stdin: bytes, _: Any) -> Outcome:
         if program.source == "wrong":
             is_wrong = len(stdin) > 200
-            return printed("wrong" if is_wrong else "right", cpu=0.01, wall_time_s=9.0)
+            return printed("wrong" if is_wrong else "right", cpu=0.01, wall_time_s=60.0)
         return printed("right") if program.source == "right" else Outcome(Status.NONZERO_EXIT)
 
     one = rows_of_two()
     with Counting(script) as engine:
         assert Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG)) is not None
-        assert engine.of("wrong") < 20.0 / 0.9 + 2 < RUNS
+        assert engine.of("wrong") == 1 + 4  # it counts 6 s each time
 
 
 def test_a_smaller_input_that_takes_an_oracle_far_longer_is_passed_over() -> None:
