@@ -42,7 +42,7 @@ demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 # DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
 demo-llm:
 	@$(MAKE) --no-print-directory -j3 $(RUNTIME_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
-	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --at-once 4 --budget 2 $(DEMO_LLM)
+	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --samples 4 --budget 2 $(DEMO_LLM)
 
 # The same model writes the pairs of a dataset, one natural code a task. DEMO_BUILD="--samples 8 --repairs 1" and the like.
 demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)

@@ -46,7 +46,7 @@ from harness.dataset.retention import retain
 from harness.dataset.screening import screen
 from harness.dataset.settings import Settings
 from harness.dataset.stage import Build
-from harness.dataset.state import Drop, State
+from harness.dataset.state import Drop, Spent, State
 from harness.dataset.validation import VALIDATE, task_left
 from harness.verdicts import Verdict
 
@@ -69,8 +69,8 @@ def main() -> None:
             lines, spent = build(corpus, Path(name) / "build")
         seconds = time.monotonic() - started
     print("\n".join(lines))
-    for stage, (wall, runs) in sorted(spent.items()):
-        print(f"{stage}: {wall:.1f} s, {runs} runs, {rows / wall if wall else 0:.0f} rows/s")
+    for stage, took in sorted(spent.items()):
+        print(f"{stage}: {took.wall_s:.1f} s, {took.runs} runs, {rows / took.wall_s if took.wall_s else 0:.0f} rows/s")
     print(f"{rows} rows in {seconds:.0f} s: {rows / seconds:.0f} rows/s, one run of each included")
     claim = at_most(f"GiB at most, of all processes, for {rows} rows", peak.bytes / MIB / 1024, 2)
     Console(width=120).print(table_of([claim]))
@@ -115,7 +115,7 @@ def _copied(source: str, number: int) -> str:
     return f"{renamed.rstrip()}\nunused_{number} = [{', '.join(f'{number}{each}' for each in range(40))}]\n"
 
 
-def build(corpus: Path, folder: Path) -> tuple[list[str], dict[str, tuple[float, int]]]:
+def build(corpus: Path, folder: Path) -> tuple[list[str], dict[str, Spent]]:
     """All stages but validation. Returns the funnel, and seconds and runs by stage."""
     settings = Settings("natural", 0, corpus.name, corpus.stat().st_size, "problems", least_cases=1)
     benchmarks = load_benchmarks({})

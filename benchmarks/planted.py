@@ -29,7 +29,7 @@ from engine import Engine
 from harness.dataset.corpora import Corpus
 from harness.dataset.pairs import Pair
 from harness.dataset.pipeline import Inputs, build_dataset
-from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
+from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten, Usage
 from harness.dataset.retention import why_not
 from harness.dataset.settings import Settings
 from harness.dataset.stage import Build
@@ -51,6 +51,11 @@ class Planting:
     def __init__(self, planted: dict[str, list[str]]) -> None:
         self._planted = planted
 
+    @property
+    def usage(self) -> Usage:
+        """Nothing."""
+        return Usage()
+
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         """All that is planted for a task."""
         if code.id != task.codes[0].id:
@@ -58,7 +63,7 @@ class Planting:
         ask = Ask(f"Solve {task.id}.", "stdin")
         return Rewritten(tuple(Proposal(ask, source) for source in self._planted.get(task.id, [])))
 
-    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+    def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
         """None: what is planted has one."""
         return None
 

@@ -26,6 +26,8 @@ FOR_TESTS = Sampling(temperature=0.7, max_tokens=512)
 FOR_CODE = Sampling(temperature=0.5, max_tokens=320)
 # Most of it is copied: what is not likely is a mistake.
 FOR_DOCUMENTED = Sampling(temperature=0.3, max_tokens=400)
+# The code once more, and two functions beside it.
+FOR_FUNCTIONS = Sampling(temperature=0.3, max_tokens=560)
 FOR_INSTRUCTION = Sampling(temperature=0.3, max_tokens=120)
 
 
@@ -163,16 +165,20 @@ class Tasks:
         prompt = "documented" if natural.entry is None else "documented_function"
         return Request(self._about(prompt, natural, examples=natural.shown[:1]), count, seed, FOR_DOCUMENTED)
 
-    def instruction(self, natural: NaturalCode, code: str, seed: int) -> Request:
+    def functions(self, natural: NaturalCode, count: int, seed: int) -> Request:
+        """Ask for a whole program as a function, with what reads its arguments and prints what it returns."""
+        asked = self._about("function_of_program", natural, examples=natural.shown[:1])
+        return Request(asked, count, seed, FOR_FUNCTIONS)
+
+    def instruction(self, code: str, entry: str | None, examples: Sequence[Example], seed: int) -> Request:
         """Ask for the instruction that a code follows, a few times: the first that can be used is.
 
         Args:
-            natural: what the code is equal to; its examples are shown.
             code: documented.
+            entry: the function that it defines; None for a whole program.
+            examples: of what it is equal to; the first is shown.
         """
-        asked = messages(
-            "instruction", self.prompts, code=code.strip(), entry=natural.entry, examples=natural.shown[:1]
-        )
+        asked = messages("instruction", self.prompts, code=code.strip(), entry=entry, examples=examples[:1])
         return Request(asked, _INSTRUCTIONS, seed, FOR_INSTRUCTION)
 
     def programs(self, natural: NaturalCode, count: int, seed: int) -> Request:

@@ -71,6 +71,7 @@ class Options:
     limit: int = 0
     codes_a_task: int = 0
     samples: int = 4
+    functions: int = 0
     repairs: int = 0
     least_round_trip: float = 0.0
     workers: int | None = None
@@ -87,8 +88,8 @@ class Options:
             raise BadRequest("--model: natural mode asks no model; --mode semi and --mode self do")
         if self.mode != "natural" and self.model is None and not self.texts.is_file():
             raise BadRequest(f"--mode {self.mode}: needs --model NAME, or --cache FILE that has a model's texts")
-        if self.mode != "semi" and (self.repairs or self.least_round_trip):
-            raise BadRequest("--repairs and --round-trip: in semi mode alone")
+        if self.mode != "semi" and (self.repairs or self.least_round_trip or self.functions):
+            raise BadRequest("--functions, --repairs and --round-trip: in semi mode alone")
         shares = {
             "--near": self.near,
             "--alike": self.alike,
@@ -150,7 +151,7 @@ def _generator(options: Options) -> Iterator[Generator | None]:
     except OSError as error:
         raise OutputUnusable(f"{options.texts.parent}: {error.strerror or error}") from None
     with opened_model(options.model, options.texts, options.lanes, options.per_minute) as model:
-        yield ModelGenerator(model, options.listed)
+        yield ModelGenerator(model, options.listed, options.functions)
 
 
 def _build(options: Options, corpus: Corpus, generator: Generator | None) -> Made:
@@ -187,6 +188,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
         limit=options.limit,
         codes_a_task=options.codes_a_task,
         samples=options.samples,
+        functions=options.functions,
         repairs=options.repairs,
         least_round_trip=options.least_round_trip,
     )

@@ -186,6 +186,9 @@ def build(
     samples: Annotated[
         int, typer.Option(metavar="N", min=1, help="Codes to ask for, of a natural code or an instruction.")
     ] = 4,
+    functions: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Functions with adapters to ask for, of a whole program.")
+    ] = 0,
     inputs: Annotated[
         int, typer.Option(metavar="N", min=0, help="Inputs to ask for, of a natural code.")
     ] = Plan().inputs,
@@ -238,6 +241,7 @@ def build(
             cache=cache,
             codes_a_task=codes_a_task,
             samples=samples,
+            functions=functions,
             listed=inputs,
             repairs=repairs,
             least_round_trip=round_trip,

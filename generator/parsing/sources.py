@@ -10,7 +10,7 @@ _UNPARSABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
 # What runs nothing of a program but its definitions.
-_DEFINING = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
+DEFINING = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
 
 
 def tree_of(source: str) -> ast.Module | None:
@@ -43,7 +43,7 @@ def adds_documentation(source: str, other: str) -> bool:
 def with_main_called(source: str) -> str:
     """The source, with the call that a program lacks which does nothing but define ``main`` and more."""
     tree = tree_of(source)
-    if tree is None or not all(isinstance(node, _DEFINING) or _is_text(node) for node in tree.body):
+    if tree is None or not all(isinstance(node, DEFINING) or _is_text(node) for node in tree.body):
         return source
     if any(isinstance(node, ast.Name) and node.id == "main" for node in ast.walk(tree)):
         return source

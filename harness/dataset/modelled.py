@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from generator.model import Model, Request, Text
+from generator.parsing.adapted import adapted_in
 from generator.parsing.code import Wanted, code_in
 from generator.parsing.examples import examples_in
 from generator.parsing.inputs import inputs_in
@@ -15,7 +18,7 @@ from generator.parsing.instructions import instructions_in
 from generator.parsing.pairs import instruction_of, pair_in
 from generator.tasks import NaturalCode as Shown
 from generator.tasks import Tasks
-from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
+from harness.dataset.proposing import Adapter, Ask, Failure, Proposal, Rewritten, Usage
 from harness.dataset.tasks import NaturalCode, Task
 from harness.generation.natural import natural_code
 from harness.generation.plan import Plan
@@ -40,6 +43,7 @@ class ModelGenerator:
     Attributes:
         model: asked on as many threads as it has lanes.
         listed: inputs to ask for, for each natural code, in one list; 0 for none.
+        functions: how many times to ask for a whole program as a function too; 0 for never.
 
     Raises:
         GeneratorError: from any method: the model cannot be reached, or the cache has no answer.
@@ -47,7 +51,10 @@ class ModelGenerator:
 
     model: Model
     listed: int = Plan().inputs
+    functions: int = 0
     tasks: Tasks = field(default_factory=Tasks)
+    _used: Counter[str] = field(default_factory=Counter, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -59,6 +66,13 @@ class ModelGenerator:
         """The model's."""
         return self.model.lanes
 
+    @property
+    def usage(self) -> Usage:
+        """Of all threads."""
+        with self._lock:
+            read = self.model.cost.prompt_tokens if self.model.cost is not None else 0
+            return Usage(self._used["texts"], self._used["tokens"], read)
+
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         """The natural code as code that can be read; mostly without an instruction, see :meth:`instruct`."""
         request = self.tasks.documented(_shown(task, code), samples, _seed(seed, f"{task.id}/{code.id}", "pairs"))
@@ -67,12 +81,29 @@ class ModelGenerator:
         read = [pair_in(text, wanted) for text in self._ask(request)]
         pairs = dict.fromkeys(one.value for one in read if one.value is not None)
         found = [Proposal(Ask(pair.instruction or "", task.kind, task.entry), pair.code) for pair in pairs]
+        faults = [one.fault.value for one in read if one.value is None and one.fault]
+        if self.functions and task.entry is None:
+            more = self._as_functions(task, code, seed)
+            return Rewritten((*found, *more.found), (*faults, *more.faults))
+        return Rewritten(tuple(found), tuple(faults))
+
+    def _as_functions(self, task: Task, code: NaturalCode, seed: int) -> Rewritten:
+        """A whole program as functions, each with its adapter."""
+        own = _seed(seed, f"{task.id}/{code.id}", "functions")
+        request = self.tasks.functions(_shown(task, code), self.functions, own)
+        read = [adapted_in(text, Wanted(request.messages)) for text in self._ask(request)]
+        found = [
+            Proposal(Ask("", "function", one.entry, Adapter(one.parse, one.show)), one.function)
+            for one in dict.fromkeys(each.value for each in read if each.value is not None)
+        ]
         return Rewritten(tuple(found), tuple(one.fault.value for one in read if one.value is None and one.fault))
 
-    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+    def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
         """The instruction that a code follows, as small models say it best: when the code is known."""
-        natural = _shown(task, task.codes[0])
-        request = self.tasks.instruction(natural, source, _seed(seed, task.id, "instruction"))
+        # What a function of a program is given and returns, in values, nobody has said.
+        examples = _shown(task, task.codes[0]).shown if ask.adapter is None else []
+        about = task.id if ask.adapter is None else f"{task.id}/{ask.entry}"
+        request = self.tasks.instruction(source, ask.entry, examples, _seed(seed, about, "instruction"))
         read = [instruction_of(text, request.messages) for text in self._ask(request)]
         return next((one.value for one in read if one.value is not None), None)
 
@@ -117,6 +148,8 @@ class ModelGenerator:
 
     def _ask(self, request: Request) -> list[Text]:
         [texts] = self.model.generate([request])
+        with self._lock:
+            self._used.update(texts=len(texts), tokens=sum(text.tokens or 0 for text in texts))
         return texts
 
 

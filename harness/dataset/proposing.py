@@ -76,6 +76,24 @@ class Failure(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """What a generator has had to do.
+
+    Attributes:
+        texts: that were used, whether written now or kept from before.
+        tokens: in these texts, as far as the model says.
+        prompt_tokens: that a server says it has read, which is what it asks money for beside those it writes.
+    """
+
+    texts: int = 0
+    tokens: int = 0
+    prompt_tokens: int = 0
+
+    def since(self, before: Usage) -> Usage:
+        """What came after."""
+        return Usage(self.texts - before.texts, self.tokens - before.tokens, self.prompt_tokens - before.prompt_tokens)
+
+
 class Generator(Protocol):
     """Proposes instructions, codes, inputs and tests. Threads may share it, ``lanes`` at a time."""
 
@@ -87,14 +105,22 @@ class Generator(Protocol):
     def lanes(self) -> int:
         """How many tasks it works on at a time."""
 
+    @property
+    def usage(self) -> Usage:
+        """What it has had to do so far."""
+
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         """Clean, documented codes from a natural code, whole programs or functions, and instructions.
 
         An instruction may be left empty, to be written when the code is known to be right.
         """
 
-    def instruct(self, task: Task, source: str, seed: int) -> str | None:
-        """The instruction that a right code of a task follows; None to give up."""
+    def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
+        """The instruction that a right code of a task follows; None to give up.
+
+        Args:
+            ask: what the code is; without its instruction.
+        """
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         """Inputs for a natural code: texts of stdin, or lists of arguments in the tagged JSON of examples."""

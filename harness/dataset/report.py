@@ -15,6 +15,7 @@ from harness.dataset.pairs import Pair
 from harness.dataset.reading import LAYOUT
 from harness.dataset.replaying import REPLAY, retained_pairs
 from harness.dataset.stage import Build
+from harness.dataset.state import Spent
 from harness.dataset.validation import VALIDATE, judged_at
 from harness.verdicts import REJECTIONS, Verdict
 
@@ -108,8 +109,11 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
         "exported": exported,
         "read": steps[0],
         "tasks": len(figures.a_task),
-        "seconds": sum(wall for wall, _ in spent.values()),
-        "runs": sum(runs for _, runs in spent.values()),
+        "seconds": sum(each.wall_s for each in spent.values()),
+        "runs": sum(each.runs for each in spent.values()),
+        "texts": sum(each.usage.texts for each in spent.values()),
+        "tokens": sum(each.usage.tokens for each in spent.values()),
+        "prompt_tokens": sum(each.usage.prompt_tokens for each in spent.values()),
         "steps": steps,
         "funnel": bars([(step.stage, step.left, f"{step.left} {step.what}") for step in steps]),
         "verdicts": bars(
@@ -143,11 +147,11 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
     }
 
 
-def _in_order(spent: dict[str, tuple[float, int]], steps: list[Step]) -> list[tuple[str, float, int]]:
+def _in_order(spent: dict[str, Spent], steps: list[Step]) -> list[tuple[str, Spent]]:
     """What stages took, in the order of the funnel; repairs and the like behind."""
     places = {step.stage: place for place, step in enumerate(steps)}
     ordered = sorted(spent, key=lambda stage: (places.get(stage, len(places)), stage))
-    return [(stage, *spent[stage]) for stage in ordered]
+    return [(stage, spent[stage]) for stage in ordered]
 
 
 def _nearest(sample: list[frozenset[str]]) -> list[float]:

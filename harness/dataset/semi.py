@@ -76,12 +76,20 @@ def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:
 
 
 def instruct(generator: Generator, task: Task, before: JudgedTask, seed: int) -> Instructions:
-    """Ask for one instruction for all accepted pairs of a task that have none: their codes do the same."""
+    """Ask for instructions for accepted pairs of a task that have none.
+
+    One will do for all that are called alike, for their codes do the same.
+    """
     without = [pair for pair in before.pairs if pair.verdict is Verdict.ACCEPTED and not pair.instruction]
-    written = generator.instruct(task, without[0].source, seed) if without else None
-    if written is None or not is_text(written):
-        return Instructions()
-    return Instructions({pair.code: written.strip() for pair in without})
+    alike: dict[tuple[str, str | None], list[Pair]] = {}
+    for pair in without:
+        alike.setdefault((pair.kind, pair.entry), []).append(pair)
+    written: dict[str, str] = {}
+    for first, *others in alike.values():
+        said = generator.instruct(task, ask_of(first), first.source, seed)
+        if said is not None and is_text(said):
+            written |= {pair.code: said.strip() for pair in (first, *others)}
+    return Instructions(written)
 
 
 def retell(generator: Generator, before: JudgedTask, samples: int, seed: int) -> Proposals:

@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True):
         listed: inputs to ask the generator for, for each natural code.
         codes_a_task: natural codes of a task for which codes are proposed, the first ones; 0 for all.
         samples: codes to propose for a natural code, or an instruction.
+        functions: functions with adapters to propose for a natural code that is a whole program.
         repairs: rounds in which rejected proposals may be repaired.
         least_round_trip: share of codes written from the instruction alone that have to pass; 0 not to ask.
     """
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True):
     listed: int = 0
     codes_a_task: int = 0
     samples: int = 4
+    functions: int = 0
     repairs: int = 0
     least_round_trip: float = 0.0
 

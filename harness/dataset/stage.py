@@ -14,9 +14,9 @@ import msgspec
 from harness.cores import OpenEngine
 from harness.dataset.on_cores import ItemWork, on_cores
 from harness.dataset.progress import StageProgress, stage_progress
-from harness.dataset.proposing import Generator
+from harness.dataset.proposing import Generator, Usage
 from harness.dataset.settings import Settings
-from harness.dataset.state import Drop, State
+from harness.dataset.state import Drop, Spent, State
 from harness.verify import Executor
 
 # Tasks that are asked about, or wait for one before them, for each lane of the generator.
@@ -57,6 +57,7 @@ class Build:
     def stage(self, name: str, total: int, behind: int = 0) -> Iterator[Callable[[int, int], None]]:
         """A stage: a function to call with how many more items are behind it, and how many more runs."""
         progress = StageProgress(name, total, behind)
+        before = self._usage()
         try:
             with stage_progress(progress, self.quiet) as refresh:
 
@@ -68,7 +69,10 @@ class Build:
 
                 yield more
         finally:
-            self.state.spend(name, progress.seconds, progress.runs)
+            self.state.spend(name, Spent(progress.seconds, progress.runs, self._usage().since(before)))
+
+    def _usage(self) -> Usage:
+        return self.generator.usage if self.generator is not None else Usage()
 
     def pending(self, stage: str, before: str) -> Iterator[int]:
         """Places of the tasks that the stage before has had and this one has not."""

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import msgspec
 
+from harness.dataset.proposing import Usage
 from harness.dataset.settings import Settings
 from harness.dataset.tasks import Task
 from harness.errors import BadRequest, BadRow, HarnessError, OutputUnusable
@@ -41,7 +42,8 @@ CREATE TABLE IF NOT EXISTS hashes (kind TEXT, hash BLOB, place INTEGER, code TEX
 CREATE TABLE IF NOT EXISTS bands (kind TEXT, key INTEGER, place INTEGER, code TEXT,
     PRIMARY KEY (kind, key, place, code)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS vectors (kind TEXT, place INTEGER, code TEXT, data BLOB, PRIMARY KEY (kind, place, code));
-CREATE TABLE IF NOT EXISTS seconds (stage TEXT PRIMARY KEY, wall REAL NOT NULL, runs INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spent (stage TEXT PRIMARY KEY, wall REAL NOT NULL, runs INTEGER NOT NULL,
+    texts INTEGER NOT NULL, tokens INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -61,6 +63,20 @@ class Drop(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     reason: str
     detail: str = ""
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What a stage took.
+
+    Attributes:
+        wall_s: seconds by the clock.
+        runs: of programs.
+        usage: what the generator had to do.
+    """
+
+    wall_s: float
+    runs: int
+    usage: Usage = Usage()
 
 
 class State:
@@ -276,17 +292,20 @@ class State:
             "SELECT place, code, data FROM vectors WHERE kind = ? ORDER BY place, code", (kind,)
         )
 
-    def spend(self, stage: str, wall_s: float, runs: int) -> None:
+    def spend(self, stage: str, spent: Spent) -> None:
         """Count what a stage took, beside what it took before it was cut off."""
+        usage = spent.usage
         self._base.execute(
-            "INSERT INTO seconds VALUES (?, ?, ?) ON CONFLICT (stage) DO UPDATE "
-            "SET wall = wall + excluded.wall, runs = runs + excluded.runs",
-            (stage, wall_s, runs),
+            "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stage) DO UPDATE "
+            "SET wall = wall + excluded.wall, runs = runs + excluded.runs, texts = texts + excluded.texts, "
+            "tokens = tokens + excluded.tokens, prompt_tokens = prompt_tokens + excluded.prompt_tokens",
+            (stage, spent.wall_s, spent.runs, usage.texts, usage.tokens, usage.prompt_tokens),
         )
 
-    def spent(self) -> dict[str, tuple[float, int]]:
-        """Wall seconds and runs of each stage."""
-        return {stage: (wall, runs) for stage, wall, runs in self._base.execute("SELECT * FROM seconds")}
+    def spent(self) -> dict[str, Spent]:
+        """What each stage took."""
+        rows = self._base.execute("SELECT * FROM spent")
+        return {stage: Spent(wall, runs, Usage(*used)) for stage, wall, runs, *used in rows}
 
     def _paged(self, query: str, more: tuple[Any, ...]) -> Iterator[int]:
         """Places a page at a time, so that what is read may be written to meanwhile."""

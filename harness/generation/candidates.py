@@ -158,7 +158,8 @@ class Pairing:
         if not without:
             return
         best = max(without, key=lambda one: one.documented)
-        request = self._tasks.instruction(self._natural, best.pair.code, self._seed("instruction"))
+        natural = self._natural
+        request = self._tasks.instruction(best.pair.code, natural.entry, natural.shown, self._seed("instruction"))
         read = [instruction_of(text, request.messages) for text in self._model.ask(request)]
         self._found.instruction_faults.update(one.fault.value for one in read if one.fault)
         written = next((one.value for one in read if one.value is not None), None)

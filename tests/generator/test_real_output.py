@@ -29,7 +29,7 @@ def read(output: dict[str, Any]) -> tuple[str | None, Any]:
     """The fault, and how many inputs, the instruction, or the code."""
     text = Text(output["text"], Finish(output["finish"]))
     if output["task"] == "instruction":
-        asked = Tasks().instruction(NaturalCode(""), "", 0).messages
+        asked = Tasks().instruction("", None, [], 0).messages
         instruction = instruction_of(text, asked)
         return instruction.fault, instruction.value
     problem = CORPUS[output["problem"]]

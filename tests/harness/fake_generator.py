@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten
+from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten, Usage
 from harness.dataset.tasks import NaturalCode, Task
 from harness.problems import Example
 
@@ -27,11 +27,15 @@ class FakeGenerator:
     told: list[Failure] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
+    @property
+    def usage(self) -> Usage:
+        return Usage(len(self.asked))
+
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         self.asked.append(f"rewrite {task.id}/{code.id}")
         return Rewritten(tuple(self.rewrites.get(task.id, [])[:samples]))
 
-    def instruct(self, task: Task, source: str, seed: int) -> str | None:
+    def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
         self.asked.append(f"instruct {task.id}")
         return self.instructions.get(source)
 

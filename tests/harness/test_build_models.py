@@ -13,7 +13,7 @@ from corpus_rows import DOUBLE, built, drops, pairs, task_row, write_corpus
 
 from generator.cache import Cache, CachedModel
 from generator.errors import ModelUnusable
-from generator.model import Message, Request, Text
+from generator.model import Cost, Message, Request, Text
 from harness import cli
 from harness.dataset.funnel import Step
 from harness.dataset.modelled import ModelGenerator
@@ -39,6 +39,7 @@ class Known:
     """Writes by what it is asked for, told by the schema or the words of the prompt."""
 
     name = "known"
+    cost = Cost(prompt_tokens=7_654)
 
     def __init__(self, *, lanes: int = 1, fails_after: int = 10**6, **texts: list[str]) -> None:
         self.lanes = lanes
@@ -66,7 +67,7 @@ class Known:
             self.threads.add(thread)
             self._all_lanes.wait(60)  # a lane that is never used leaves the others waiting
         known = self._texts.get(kind, [])
-        return [Text(known[place] if place < len(known) else "") for place in range(request.count)]
+        return [Text(known[place] if place < len(known) else "", tokens=100) for place in range(request.count)]
 
 
 def kind_of(request: Request) -> str:
@@ -75,6 +76,8 @@ def kind_of(request: Request) -> str:
         return next(iter(request.schema["properties"]))
     if request.messages[0].content.startswith("You write the task"):
         return "instruction"
+    if request.messages[0].content.startswith("You turn Python programs into functions"):
+        return "functions"
     kinds = {" new tasks, numbered": "instructions", "is wrong:": "repair", "Write the function": "codes"}
     return next((kind for words, kind in kinds.items() if words in last), "pairs")
 
@@ -116,6 +119,77 @@ def test_an_instruction_is_written_when_the_code_is_known_to_be_right(tmp_path: 
     silent = Known(pairs=[block(RIGHT)])
     made = built(corpus(tmp_path), tmp_path / "silent", mode="semi", generator=ModelGenerator(silent))
     assert drops(made)["no_instruction"] == 1
+
+
+ADAPTED = """from math import floor
+
+def parse(text: str) -> list:
+    return [floor(int(text))]
+
+LEAST = 0
+
+def twice(number: int) -> int:
+    return helper(number) + LEAST
+
+def helper(number):
+    return number + number
+
+def doubled(number: int) -> int:
+    return twice(number)
+
+def show(value: int) -> str:
+    return str(value)
+
+print(show(doubled(*parse("4"))))
+"""
+
+
+def test_a_function_may_stand_for_a_whole_program(tmp_path: Path) -> None:
+    lazy = ADAPTED.replace("floor(int(text))", "2 * int(text)").replace("number + number", "number")
+    nothing = "def parse(text):\n    return []\n\ndef show(value):\n    return value\n"
+    model = Known(
+        pairs=[pair(RIGHT)],
+        functions=[block(lazy), block(ADAPTED), block(nothing), block(ADAPTED)],
+        instruction=["Instruction: Write a function `doubled(number)`."],
+    )
+    made = built(
+        corpus(tmp_path), tmp_path / "b", mode="semi", generator=ModelGenerator(model, functions=4), functions=4
+    )
+    program, function = pairs(tmp_path / "b")
+    assert (program["kind"], program["instruction"]) == ("stdin", "Read a number and print its double.")
+    assert (function["kind"], function["entry"]) == ("function", "doubled")
+    assert function["instruction"] == "Write a function `doubled(number)`."
+    assert function["adapter"]["parse"].splitlines()[:2] == ["from math import floor", ""]
+    assert "print" not in function["output"]
+    assert "def helper" in function["output"]
+    assert step(made, "propose").dropped["wrong_names"] == 1
+    assert drops(made)["runtime_error"] == 1  # whose parse solves the task
+    assert model.asked == ["pairs", "functions", "inputs", "instruction"]
+
+
+def test_no_function_is_asked_for_where_the_task_is_one(tmp_path: Path) -> None:
+    row = task_row("t", "def f(x):\n    return x * 2") | {"kind": "function", "entry": "f"}
+    row["examples"] = [{"input": [3], "output": 6}]
+    model = Known()
+    built(
+        write_corpus(tmp_path / "c.jsonl", row),
+        tmp_path / "b",
+        mode="semi",
+        generator=ModelGenerator(model, functions=4),
+    )
+    assert model.asked == ["pairs", "inputs"]
+
+
+def test_the_report_says_what_the_model_had_to_do(tmp_path: Path) -> None:
+    model = Known(pairs=[block(RIGHT)], instruction=["Instruction: Read a number and print its double."])
+    semi(tmp_path, model, samples=3)
+    page = (tmp_path / "b" / "report.html").read_text("utf-8")
+    spent = page[page.index("tokens written") :]
+    propose = spent[spent.index("<td>propose</td>") :].partition("</tr>")[0]
+    assert '<td class="n">4</td><td class="n">400</td>' in propose  # 3 codes, and a list of inputs
+    assert "6 texts of 600 tokens" in page  # and an instruction, twice
+    natural = built(corpus(tmp_path), tmp_path / "natural")
+    assert "tokens" not in natural.report.read_text("utf-8")
 
 
 def test_without_its_inputs_the_examples_say_less(tmp_path: Path) -> None:
