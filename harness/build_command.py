@@ -19,7 +19,7 @@ from harness.dataset.pipeline import Inputs, Made, build_dataset
 from harness.dataset.proposing import Generator
 from harness.dataset.settings import MODES, Mode, Settings
 from harness.dataset.stage import Build
-from harness.dataset.state import State
+from harness.dataset.state import State, see_that_it_is_free
 from harness.errors import BadRequest, Interrupted, OutputUnusable
 from harness.exit_status import ExitStatus
 from harness.generation.opening import opened_model
@@ -132,6 +132,7 @@ def execute(options: Options) -> ExitStatus:
     """
     mapping = read_mapping(options.columns) if options.columns else None
     corpus = Corpus(options.corpus, options.layout, mapping)
+    see_that_it_is_free(options.folder)
     try:
         with _generator(options) as generator:
             made = _build(options, corpus, generator)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -79,6 +79,30 @@ class Spent(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
+def see_that_it_is_free(folder: Path) -> None:
+    """What :class:`State` says of a folder in which another build is at work, before anything else is made ready.
+
+    Raises:
+        InUse: one is.
+        OutputUnusable: the folder cannot be written.
+    """
+    _locked(folder).close()
+
+
+def _locked(folder: Path) -> IO[str]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("a")
+    except OSError as error:
+        raise OutputUnusable(f"{folder}: {error.strerror or error}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise InUse(f"{folder}: another build is at work here; wait for it, or choose another folder") from None
+    return lock
+
+
 class State:
     """The open state of a build. A context manager; used by one thread.
 
@@ -95,16 +119,7 @@ class State:
 
     def __init__(self, folder: Path, settings: Settings, resume: bool = False) -> None:
         self.settings = settings
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / LOCK).open("a")
-        except OSError as error:
-            raise OutputUnusable(f"{folder}: {error.strerror or error}") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise InUse(f"{folder}: another build is at work here; wait for it, or choose another folder") from None
+        self._lock = _locked(folder)
         try:
             self._open(folder, settings, resume)
         except BaseException:  # raised again; an interrupt must not leave the folder locked

@@ -17,7 +17,7 @@ from fake_engine import SubprocessEngine
 from pyarrow import parquet
 
 from engine import Engine
-from harness import cli
+from harness import build_command, cli
 from harness.dataset.pairs import Evidence, Pair
 from harness.dataset.report import instructive
 from harness.dataset.retention import score, why_not
@@ -297,6 +297,9 @@ def test_a_second_build_on_one_folder_is_refused(tmp_path: Path) -> None:
         State(tmp_path / "b", asked)
     with pytest.raises(BadRequest, match="another seed and near"):
         State(tmp_path / "b", Settings(**(fields(asked) | {"seed": 1, "near": 0.5})), resume=True)
+    options = build_command.Options(tmp_path / "c.jsonl", tmp_path / "b", mode="semi", model="gone.gguf", resume=True)
+    with State(tmp_path / "b", asked, resume=True), pytest.raises(InUse):
+        build_command.execute(options)  # it would take a while to load a model
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "state.sqlite").write_text("no data base at all, but long enough to be looked at" * 30)
     with pytest.raises(BadRequest, match="not the state of a build"):
