@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 _BAR, _GAP = 22, 8
-_LABEL, _WIDTH, _VALUE = 150, 640, 120
+_LABEL, _WIDTH = 150, 640
+_LETTER = 7.5  # wide, about
 
 
 def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping[str, str] | None = None) -> str:
@@ -22,7 +23,7 @@ def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping
     own = kinds or {}
     most = max((number for _, number, _ in rows), default=0) or 1
     height = len(rows) * (_BAR + _GAP)
-    room = _WIDTH - _LABEL - _VALUE
+    room = _WIDTH - _LABEL - _LETTER * (max(len(beside) for _, _, beside in rows) + 3)
     parts = [f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" class="chart">']
     for place, (label, number, beside) in enumerate(rows):
         top = place * (_BAR + _GAP)
@@ -60,7 +61,6 @@ def histogram(values: Sequence[float], title: str, low: float = 0.0, high: float
     parts.append(f'<line x1="0" y1="{height}" x2="{width}" y2="{height}" class="axis"/>')
     parts.append(f'<text x="0" y="{height + 14}" class="value">{low:g}</text>')
     parts.append(f'<text x="{width}" y="{height + 14}" text-anchor="end" class="value">{high:g}</text>')
-    if most > 1:
-        parts.append(f'<text x="0" y="11" class="value">{most}</text>')
+    parts.append(f'<text x="0" y="11" class="value">{most}</text>')
     parts.append(f'<text x="{width / 2}" y="{height + 28}" text-anchor="middle">{escape(title)}</text>')
     return "".join([*parts, "</svg>"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from pyarrow import parquet
 
 from engine import Engine
 from harness import build_command, cli
+from harness.dataset.charts import bars
 from harness.dataset.pairs import Evidence, Pair
 from harness.dataset.report import instructive
 from harness.dataset.retention import score, why_not
@@ -192,6 +194,13 @@ def test_the_report_is_one_page_that_loads_nothing(walls: Engine, tmp_path: Path
     assert page.count("<svg") >= 8
     assert "http" not in page
     assert "<link" not in page
+
+
+def test_what_stands_beside_a_bar_is_within_the_chart() -> None:
+    chart = bars([("propose", 51, "51 codes proposed, and more"), ("read", 48, "48")])
+    right = [float(x) + 7 * len(text) for x, text in re.findall(r'<text x="([\d.]+)"[^>]*class="value">([^<]*)', chart)]
+    assert max(right) < 640
+    assert len(right) == 2
 
 
 def test_the_most_instructive_are_nearly_right_small_and_of_different_tasks() -> None:

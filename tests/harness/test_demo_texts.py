@@ -1,0 +1,40 @@
+"""`make demo` finds every text that it may ask for in the file that is shipped with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from demo_texts import ROOT, SAMPLES, SEED, TEXTS, ask, tasks
+
+from generator.cache import Cache, CachedModel
+from generator.errors import NotInCache
+from harness.dataset.modelled import ModelGenerator
+
+
+def test_every_text_is_there() -> None:
+    with Cache(TEXTS) as cache:
+        [name] = cache.models()
+        generator = ModelGenerator(CachedModel(cache, None, name))
+        assert sum(ask(generator, task) for task in tasks()) > 40
+
+
+def test_a_missing_text_is_noticed(tmp_path: Path) -> None:
+    part = tmp_path / "part.sqlite"
+    part.write_bytes(TEXTS.read_bytes())
+    with closing(sqlite3.connect(part)) as file, file:
+        file.execute("delete from texts where key in (select key from requests where messages like '%task that a%')")
+    with Cache(part) as cache:
+        generator = ModelGenerator(CachedModel(cache, None, cache.models()[0]))
+        with pytest.raises(NotInCache):
+            [ask(generator, task) for task in tasks()]
+
+
+def test_the_demo_asks_for_these_texts() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    asked = f"DEMO_SEMI := --mode semi --cache examples/{TEXTS.name} --samples {SAMPLES} --codes-a-task 1 "
+    assert asked in makefile
+    assert "--seed" not in makefile.partition("DEMO_SEMI := ")[2].partition("\n\n")[0]
+    assert SEED == 0  # which nothing else is said of
