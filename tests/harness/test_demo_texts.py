@@ -34,7 +34,7 @@ def test_a_missing_text_is_noticed(tmp_path: Path) -> None:
 
 def test_the_demo_asks_for_these_texts() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    asked = f"DEMO_SEMI := --mode semi --cache examples/{TEXTS.name} --samples {SAMPLES} --codes-a-task 1 "
+    asked = f"DEMO_SEMI := --mode semi --cache examples/{TEXTS.name} --samples {SAMPLES} --codes-a-task 1\n"
     assert asked in makefile
     assert "--seed" not in makefile.partition("DEMO_SEMI := ")[2].partition("\n\n")[0]
     assert SEED == 0  # which nothing else is said of
