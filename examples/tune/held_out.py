@@ -49,7 +49,7 @@ def read_tasks(path: Path, count: int = 0) -> list[Task]:
     try:
         with opened(path, "rt", encoding="utf-8") as lines:
             tasks = [_task(json.loads(line)) for line in lines if line.strip()]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadFile(f"{path}: not a file of HumanEval's tasks: {error!r}") from None
     return spread([task for task in tasks if task.examples], count)
 
