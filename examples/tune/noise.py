@@ -23,7 +23,7 @@ def wilson(passed: int, count: int) -> tuple[float, float]:
 def sign_test(better: int, worse: int) -> float:
     """The chance of so uneven a count, or a more uneven one, if either were as likely (exact, two-sided; McNemar's)."""
     count, fewer = better + worse, min(better, worse)
-    return min(1.0, 2 * sum(comb(count, number) for number in range(fewer + 1)) / 2**count)
+    return min(1.0, 2 * sum(comb(count, number) for number in range(fewer + 1)) / (1 << count))
 
 
 def mean_difference(differences: Sequence[float]) -> tuple[float, float]:
