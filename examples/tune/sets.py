@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from harness.dataset.extra import needs
-from harness.errors import BadFile
+from harness.errors import BadFile, BadRequest
 
 _PLACES = ("dataset/data/pairs.parquet", "data/pairs.parquet", "")
 
@@ -41,11 +41,11 @@ class PairSet:
 def read_set(name: str, path: Path) -> PairSet:
     """A set by the folder of ``semi-instruct build``, by its ``dataset``, or by a Parquet file with ``messages``.
 
-    A file that says no ``task`` has a task a row.
+    A file that says no ``task`` has a task a row. A build may have retained nothing: such a set is empty.
 
     Raises:
         BadRequest: pyarrow is not installed.
-        BadFile: there is no such file, or it has no pairs.
+        BadFile: there is no such file, or it holds something else.
     """
     needs("pyarrow")
     from pyarrow import ArrowException, parquet
@@ -67,8 +67,6 @@ def read_set(name: str, path: Path) -> PairSet:
         )
     except (KeyError, TypeError) as error:
         raise BadFile(f"{file}: expected a column `messages` of role and content: {error!r}") from None
-    if not pairs:
-        raise BadFile(f"{file}: holds no pair")
     for number, pair in enumerate(pairs):
         if len(pair.messages) < 2 or pair.messages[-1][0] != "assistant":
             raise BadFile(f"{file}: row {number}: expected messages that end with the assistant's")
@@ -90,8 +88,16 @@ def chosen(pairs: Sequence[Pair], size: int, seed: int) -> list[Pair]:
 
 
 def sizes_for(sets: Sequence[PairSet]) -> list[int]:
-    """Three sizes that every set has, each about twice the one before: the largest is all of the smallest set."""
-    smallest = min(len(each.pairs) for each in sets)
+    """Three sizes that every set has, each about twice the one before: the largest is all of the smallest set.
+
+    Sets without a pair do not count.
+
+    Raises:
+        BadRequest: none has a pair.
+    """
+    smallest = min((len(each.pairs) for each in sets if each.pairs), default=0)
+    if not smallest:
+        raise BadRequest("--set: no set holds a pair: build them of a larger corpus, or with more --samples")
     return sorted({max(1, smallest // part) for part in (4, 2, 1)})
 
 

@@ -66,6 +66,19 @@ def test_sizes_are_those_that_all_sets_have() -> None:
     sets = [PairSet("a", PAIRS), PairSet("b", PAIRS[:13])]
     assert sizes_for(sets) == [3, 6, 13]
     assert sizes_for([PairSet("a", PAIRS[:1])]) == [1]
+    assert sizes_for([PairSet("a", PAIRS[:4]), PairSet("empty", ())]) == [1, 2, 4]
+    with pytest.raises(BadRequest, match="no set holds a pair"):
+        sizes_for([PairSet("empty", ())])
+
+
+def test_a_set_without_pairs_is_left_out(tmp_path: Path) -> None:
+    table = pyarrow.Table.from_pylist([{"messages": MESSAGES, "task": "t"}]).slice(0, 0)
+    (tmp_path / "data").mkdir()
+    parquet.write_table(table, tmp_path / "data/pairs.parquet")
+    empty = read_set("self", tmp_path)
+    assert empty.pairs == ()
+    plan = replace(PLAN, sets=(PLAN.sets[0], empty), sizes=(2,), seeds=(0,))
+    assert [str(cell) for cell in cells_of(plan)] == [UNTUNED, "semi-2-0"]
 
 
 def write_pairs(path: Path, rows: list[dict[str, Any]]) -> None:
