@@ -35,17 +35,7 @@ class Transformers:
     def __init__(self, name: str) -> None:
         self._torch, self._library = _libraries()
         self.name = f"transformers:{name}"
-        try:
-            place = _converted(Path(name), self._library) if name.endswith(".gguf") else name
-            self._tokenizer = self._library.AutoTokenizer.from_pretrained(place, padding_side="left")
-            self._model = self._library.AutoModelForCausalLM.from_pretrained(place, dtype="auto")
-        except (OSError, ValueError) as error:
-            raise ModelUnusable(f"{name}: transformers cannot load it: {error}") from None
-        if self._tokenizer.chat_template is None:
-            raise ModelUnusable(f"{name}: has no chat template: take a model that was tuned to follow instructions")
-        if self._tokenizer.pad_token is None:
-            self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._model.to("cuda" if self._torch.cuda.is_available() else "cpu")
+        self._model, self._tokenizer = loaded(name)
         self._model.eval()
         self._guide: Any = None
 
@@ -116,6 +106,31 @@ class Transformers:
                 self._guide = Guidance(self._tokenizer)
             processors.append(self._guide.processor(request.schema, length))
         return processors
+
+
+def loaded(name: str, dtype: str = "auto") -> tuple[Any, Any]:
+    """A causal model, on a GPU if there is one, and its tokenizer, which pads on the left.
+
+    Args:
+        name: hub id, folder, or a GGUF file (see :class:`Transformers`).
+        dtype: of the weights, as torch calls it; ``auto`` as they are stored.
+
+    Raises:
+        MissingExtra: torch, transformers or (for GGUF) gguf is not installed.
+        ModelUnusable: there is no such model, or it has no chat template.
+    """
+    torch, library = _libraries()
+    try:
+        place = _converted(Path(name), library) if name.endswith(".gguf") else name
+        tokenizer = library.AutoTokenizer.from_pretrained(place, padding_side="left")
+        model = library.AutoModelForCausalLM.from_pretrained(place, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise ModelUnusable(f"{name}: transformers cannot load it: {error}") from None
+    if tokenizer.chat_template is None:
+        raise ModelUnusable(f"{name}: has no chat template: take a model that was tuned to follow instructions")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model.to("cuda" if torch.cuda.is_available() else "cpu"), tokenizer
 
 
 def _without_system(messages: Sequence[Message]) -> Sequence[Message]:

