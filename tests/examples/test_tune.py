@@ -203,12 +203,13 @@ def test_intervals() -> None:
     assert wilson(0, 0) == (0, 1)
     assert sign_test(0, 5) == sign_test(5, 0) == 0.0625
     assert sign_test(0, 0) == sign_test(3, 3) == 1
-    assert mean_difference([1.0, 2.0, 3.0]) == pytest.approx((2, 1.959964 / 3**0.5))
-    assert mean_difference([1.0]) == (1, inf)
+    assert mean_difference([1.0, 2.0, 3.0] * 10) == pytest.approx((2, 1.959964 * (20 / 29 / 30) ** 0.5))
+    assert mean_difference([1.0, 2.0] * 14) == (1.5, inf)  # too few to say
+    assert mean_difference([]) == (0, inf)
 
 
-def measured(cell: Cell, passes: tuple[str, ...] = (), loss: float = 1.0) -> Measured:
-    names = [f"T/{number}" for number in range(6)]
+def measured(cell: Cell, passes: tuple[str, ...] = (), loss: float = 1.0, tasks: int = 30) -> Measured:
+    names = [f"T/{number}" for number in range(tasks)]
     verdicts = {name: Verdict.ACCEPTED if name in passes else Verdict.WRONG_ANSWER for name in names}
     losses = {name: loss + number / 1000 for number, name in enumerate(names)}
     texts = dict.fromkeys(names, RIGHT)
@@ -317,7 +318,7 @@ def test_differences_are_of_the_seeds_that_both_have() -> None:
 
 
 def test_a_row_has_its_interval() -> None:
-    of = row(measured(Cell("semi", 4, 0, PAIRS[:4]), ("T/0", "T/3")))
+    of = row(measured(Cell("semi", 4, 0, PAIRS[:4]), ("T/0", "T/3"), tasks=6))
     assert (of.passed, of.tasks, of.interval) == (2, 6, wilson(2, 6))
     shown = of.to_json()
     assert shown["passed_tasks"] == ["T/0", "T/3"]
