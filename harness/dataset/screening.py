@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from engine import Status
 from harness.checker import checker_of
 from harness.dataset.reading import READ
 from harness.dataset.stage import Build, Kept
@@ -13,6 +14,7 @@ from harness.inputs import inputs
 from harness.oracles import answer_of, why_failed
 from harness.processes import Tell
 from harness.sources import Sources
+from harness.time_rule import confirming
 from harness.untrusted_source import definition, parse
 from harness.verify import Executor
 
@@ -76,6 +78,10 @@ def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop 
     for number, example in enumerate(inputs(problem, 0, Sources.EXAMPLES), 1):
         outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=problem.limits).result()
         tell(1)
+        if outcome.status is Status.TIME_LIMIT:
+            patient = confirming(problem.limits)
+            outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=patient).result()
+            tell(1)
         answer = answer_of(problem, outcome)
         if answer is None:
             return Drop(code.id, "does_not_run", f"example {number}: {why_failed(outcome)}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from corpus_rows import DOUBLE, built, drops, pairs, task_row, write_corpus
+from fake_engine import ScriptedEngine
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import Outcome, Program, Status
 from harness.dataset.benchmarks import Benchmark, load_benchmarks
 from harness.dataset.codes import digest, jaccard, shingles, words_of_code
 from harness.dataset.duplicates import band_keys
+from harness.dataset.screening import screened
 from harness.dataset.tasks import NaturalCode, Task
+from harness.problems import Example
 
 LONGER = """
 def solve(numbers):
@@ -35,6 +40,23 @@ def test_natural_codes_have_to_parse_run_and_reproduce_their_examples(tmp_path: 
     made = built(write_corpus(tmp_path / "c.jsonl", task_row("t", *codes)), tmp_path / "b")
     assert drops(made) == {"does_not_parse": 1, "does_not_run": 1, "contradicts_example": 3}
     assert [pair["id"] for pair in pairs(tmp_path / "b")] == ["t/0"]
+
+
+def test_a_busy_machine_drops_no_code() -> None:
+    codes = (NaturalCode("0", "slow = 1"), NaturalCode("1", "slower = 1"))
+    task = Task("t", "stdin", codes=codes, examples=(Example("4\n", "8\n"),))
+    tried: Counter[str] = Counter()
+
+    def script(program: Program, stdin: bytes, args: object) -> Outcome:
+        tried[str(program.source)] += 1
+        late = tried[str(program.source)] == 1 or program.source == "slower = 1"
+        return Outcome(Status.TIME_LIMIT) if late else Outcome(Status.OK, exit_code=0, stdout=b"8\n")
+
+    with ScriptedEngine(script) as engine:
+        kept = screened(engine, task, lambda _: None)
+        walls = [limits.wall_seconds for limits in engine.limits]
+    assert (kept.codes, [drop.reason for drop in kept.dropped]) == (("0",), ["does_not_run"])
+    assert walls == [walls[0], 4 * walls[0]] * 2
 
 
 def test_functions_have_to_be_defined(tmp_path: Path) -> None:
