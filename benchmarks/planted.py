@@ -16,6 +16,7 @@ is missed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
@@ -45,6 +46,7 @@ from harness.problems import Example
 
 DATA = Path("../shared/data")
 NATURAL = condefects.ORACLES
+_NEVER_JUDGED = "never judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,11 @@ class Planted:
 class Planting:
     """A generator that proposes what is planted, all of a task with its first natural code."""
 
-    name = "planted"
     lanes = 1
 
     def __init__(self, planted: Sequence[Planted]) -> None:
+        # What is planted is part of the name, so that no build goes on with something else.
+        self.name = f"planted {hashlib.sha256(repr([one.source for one in planted]).encode()).hexdigest()[:12]}"
         self._sources: dict[str, list[str]] = {}
         for one in planted:
             self._sources.setdefault(one.task, []).append(one.source)
@@ -149,7 +152,7 @@ def of_condefects(tasks: Sequence[dict[str, Any]]) -> Iterator[Planted]:
     for task in tasks:
         row = condefects.problem(task) | {"candidates": []}
         right = dict.fromkeys(program["source"] for program in task["correct"][NATURAL:])
-        faulty = dict.fromkeys(program["source"] for program in task["faulty"])
+        faulty = dict.fromkeys(program["source"] for program in task["faulty"] if program["source"] not in right)
         for source in right:
             yield Planted(row, source, "ConDefects", is_right=True)
         for source in faulty:
@@ -177,7 +180,7 @@ def fates_of(planted: Sequence[Planted], pairs: Sequence[Pair], settings: Settin
     fates = []
     for one in planted:
         pair = judged.get((one.task, one.source))
-        why = "never judged" if pair is None else why_not(pair, settings)
+        why = _NEVER_JUDGED if pair is None else why_not(pair, settings)
         cases = 0 if pair is None else pair.test_cases
         fate = {"task": one.task, "kind": one.kind, "right": one.is_right, "kept": why is None, "test_cases": cases}
         fates.append(fate | {"why": ": ".join(filter(None, why)) if isinstance(why, tuple) else why})
@@ -195,8 +198,11 @@ def report(fates: Sequence[dict[str, Any]]) -> bool:
         wrong, kept = counted[kind, False, True] + counted[kind, False, False], counted[kind, False, True]
         right, lost = counted[kind, True, True] + counted[kind, True, False], counted[kind, True, False]
         print(f"{kind}: {kept} of {wrong} wrong ones retained, {lost} of {right} right ones lost")
-    of_wrong = [fate["kept"] for fate in fates if not fate["right"]]
-    of_right = [fate["kept"] for fate in fates if fate["right"]]
+    judged = [fate for fate in fates if fate["why"] != _NEVER_JUDGED]
+    if len(judged) < len(fates):
+        print(f"{len(fates) - len(judged)} were never judged and do not count")
+    of_wrong = [fate["kept"] for fate in judged if not fate["right"]]
+    of_right = [fate["kept"] for fate in judged if fate["right"]]
     claims = [
         at_most(f"% of {len(of_wrong)} wrong programs retained", 100 * sum(of_wrong) / max(1, len(of_wrong)), 2),
         at_least(f"% of {len(of_right)} right programs retained", 100 * sum(of_right) / max(1, len(of_right)), 98),

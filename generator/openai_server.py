@@ -19,6 +19,8 @@ _TRIES = 6
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
 _TIMEOUT_S = 300.0
+# More than any request uses; what is beyond is a mistake of the server's.
+_MOST_TOKENS = 10**9
 
 
 class OpenAIServer:
@@ -116,15 +118,15 @@ class OpenAIServer:
 
     def _read(self, answer: Any, count: int) -> list[Text]:
         choices = sorted(answer.choices or (), key=lambda choice: choice.index)[:count]
-        usage = answer.usage
-        written = usage.completion_tokens if usage is not None else None
+        read = _tokens(getattr(answer.usage, "prompt_tokens", None))
+        written = _tokens(getattr(answer.usage, "completion_tokens", None))
         with self._lock:
-            self.cost.prompt_tokens += usage.prompt_tokens if usage is not None else 0
+            self.cost.prompt_tokens += read or 0
             self.cost.tokens += written or 0
         each = None if written is None or not choices else written // len(choices)
         return [
             Text(
-                choice.message.content or "",
+                _content(choice.message.content),
                 Finish.LENGTH if choice.finish_reason == "length" else Finish.STOP,
                 each,
             )
@@ -154,6 +156,24 @@ def _asked(model: str, request: Request, before: int) -> dict[str, Any]:
         named = {"name": "answer", "schema": without_patterns(request.schema)}
         asked["response_format"] = {"type": "json_schema", "json_schema": named}
     return asked
+
+
+def _tokens(said: Any) -> int | None:
+    """A number of tokens, if it can be one."""
+    return said if type(said) is int and 0 <= said <= _MOST_TOKENS else None
+
+
+def _content(said: Any) -> str:
+    """What was written; some servers send it in parts.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    if isinstance(said, list):
+        return "".join(_content(part.get("text")) for part in said)
+    if said is not None and not isinstance(said, str):
+        raise TypeError(f"content: {type(said).__name__}, not text")
+    return said or ""
 
 
 def _wait_s(attempt: int, said: str | None) -> float:

@@ -45,12 +45,17 @@ def messages(name: str, folder: Path = FOLDER, **values: Any) -> tuple[Message, 
     parts = _parts(path)
     try:
         filled = [
-            Message(role, _environment().from_string(text).render(values).strip())
+            Message(role, _whole(_environment().from_string(text).render(values).strip()))
             for role, text in zip(parts[1::2], parts[2::2], strict=True)
         ]
     except Exception as error:  # an expression in a file may raise anything
         raise PromptUnusable(f"{path}: {error}") from None
     return _joined([message for message in filled if message.content])
+
+
+def _whole(text: str) -> str:
+    """The text with a question mark for each half of a character, which JSON can name and no server is sent."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _parts(path: Path) -> list[str]:

@@ -132,10 +132,11 @@ def execute(options: Options) -> ExitStatus:
     """
     mapping = read_mapping(options.columns) if options.columns else None
     corpus = Corpus(options.corpus, options.layout, mapping)
-    see_that_it_is_free(options.folder)
+    benchmarks = options.benchmark_files
+    see_that_it_is_free(options.folder, options.resume)
     try:
         with _generator(options) as generator:
-            made = _build(options, corpus, generator)
+            made = _build(options, corpus, benchmarks, generator)
     except GeneratorError as error:
         raise BadRequest(f"{error} (--resume goes on with what is in {options.folder})") from None
     _report(made, options.folder)
@@ -155,8 +156,7 @@ def _generator(options: Options) -> Iterator[Generator | None]:
         yield ModelGenerator(model, options.listed, options.functions)
 
 
-def _build(options: Options, corpus: Corpus, generator: Generator | None) -> Made:
-    files = options.benchmark_files
+def _build(options: Options, corpus: Corpus, files: Mapping[str, Path], generator: Generator | None) -> Made:
     with State(options.folder, _settings(options, corpus, files, generator), options.resume) as state:
         build = Build(state, state.settings, Engine, generator, options.workers)
         benchmarks = files if options.decontaminate else None

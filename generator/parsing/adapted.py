@@ -38,8 +38,8 @@ class Adapted:
 def adapted_in(text: Text, wanted: Wanted) -> Parsed[Adapted]:
     """The three functions in the one block of Python of a text. The last one of another name is the function.
 
-    What the block imports is there for each of them, and what else it defines belongs to the function. Calls that show
-    how to use them are left out.
+    What the block imports is there for each of them, and what else it defines belongs to the function. Lines that
+    define nothing, such as calls that show how to use them, are left out.
     """
     code = code_in(text, replace(wanted, functions=frozenset({PARSE, SHOW})))
     tree = tree_of(code.value) if code.value is not None else None
@@ -67,10 +67,13 @@ def _source(lines: Sequence[str], nodes: Sequence[ast.stmt]) -> str:
     """These statements, functions and classes set off by two blank lines."""
     source = ""
     was_block = False
+    done = 0
     for node in nodes:
         is_block = isinstance(node, ast.FunctionDef | ast.ClassDef)
         gap = "\n\n" if source and (is_block or was_block) else ""
-        source += gap + "".join(f"{line}\n" for line in lines[_first(node) - 1 : node.end_lineno])
+        # Several statements may share a line.
+        first, done = max(_first(node) - 1, done), node.end_lineno or done
+        source += gap + "".join(f"{line}\n" for line in lines[first:done])
         was_block = is_block
     return source
 

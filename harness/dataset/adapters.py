@@ -1,25 +1,50 @@
 """A function in the place of a whole program: what is read becomes its arguments, what it returns is printed.
 
-The adapter is as little trusted as the function. It is a part of the program that is judged; and it must not be the
-part that solves the task, so with a function that does nothing it has to fail.
+The adapter is as little trusted as the function, and it must not be the part that solves the task. So ``parse`` and
+``show`` may do little: no import but of some names for text and numbers, no name that reaches beyond them, nothing
+stored in an object. On the examples ``parse`` runs alone, and what it returns has to be made of what was read; and with
+functions that do nothing the whole has to fail. A ``show`` that solves the task from arguments which the function hands
+on in a wrapping of its own is not seen.
 """
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+from engine import Program
 from harness.dataset.proposing import Adapter
 from harness.dataset.tasks import Task
 from harness.inputs import inputs
 from harness.oracles import answer_of, why_failed
 from harness.processes import Tell
 from harness.sources import Sources
+from harness.untrusted_source import parse as syntax_of
 from harness.verify import Executor
 
 _STUBS = (
-    "def {entry}(*arguments):\n    return None\n",
-    "def {entry}(*arguments):\n    return arguments[0] if arguments else None\n",
-    "def {entry}(*arguments):\n    return arguments\n",
+    "None",
+    "0",
+    "''",
+    "arguments",
+    "arguments[0] if arguments else None",
+    "arguments[1] if len(arguments) > 1 else None",
+    "arguments[-1] if arguments else None",
 )
 _MOST_EXAMPLES = 8
+# To read and to write takes nothing else. Of modules that hold others, or what can be changed, only these names.
+_NAMES: dict[str, frozenset[str] | None] = {
+    "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
+    "itertools": None,
+    "math": None,
+    "re": frozenset({"compile", "findall", "finditer", "fullmatch", "match", "search", "split", "sub"}),
+}
+_REACHING = frozenset(
+    {"builtins", "delattr", "dir", "eval", "exec", "exit", "format", "format_map", "getattr", "globals", "input"}
+    | {"locals", "object", "open", "print", "quit", "setattr", "super", "sys", "type", "vars"}
+)
+_STORING = (ast.Global, ast.Nonlocal, ast.Delete, ast.ClassDef, ast.AsyncFunctionDef, ast.With, ast.Await)
 
 
 def whole_program(function: str, entry: str, adapter: Adapter) -> str:
@@ -46,24 +71,107 @@ def whole_program(function: str, entry: str, adapter: Adapter) -> str:
 
 def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, tell: Tell) -> str | None:
     """What is wrong with an adapter on the examples of its task, in words; None if nothing is."""
+    for name, source in (("parse", adapter.parse), ("show", adapter.show)):
+        if (beyond := _reaches(source)) is not None:
+            return f"{name} may not use {beyond}"
     problem = task.problem(["pass"], ())
-    examples = list(inputs(problem, 0, Sources.EXAMPLES))[:_MOST_EXAMPLES]
+    examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MOST_EXAMPLES]
     if not examples:
         return "there is no example to try it on"
+    for number, example in enumerate(examples, 1):
+        read = example.stdin.decode("utf-8", "replace")
+        outcome = engine.submit(Program(adapter.parse, entry="parse"), args=(read,), limits=problem.limits).result()
+        tell(1)
+        if not outcome.returned:
+            return f"parse failed on example {number}: {why_failed(outcome)}"
+        if not isinstance(outcome.value, list | tuple):
+            return f"parse returned no list on example {number}"
+        if (made_up := next(_made_up(list(outcome.value), read), None)) is not None:
+            return f"parse returned {made_up!r:.60} on example {number}, which is not in the input"
     for stub in _STUBS:
-        program = problem.program(whole_program(stub.format(entry=entry), entry, adapter))
+        program = problem.program(whole_program(f"def {entry}(*arguments):\n    return {stub}\n", entry, adapter))
         right = 0
-        for number, example in enumerate(examples, 1):
+        for example in examples:
             outcome = engine.submit(program, stdin=example.stdin, limits=problem.limits).result()
             tell(1)
             answer = answer_of(problem, outcome)
-            if answer is None and "in parse" in outcome.stderr.decode("utf-8", "replace"):
-                return f"parse failed on example {number}: {why_failed(outcome)}"
-            right += (
-                answer is not None
-                and example.known is not None
-                and problem.how_compared.agree(example.known.content, answer.content)
-            )
+            assert example.known is not None
+            right += answer is not None and problem.how_compared.agree(example.known.content, answer.content)
         if right == len(examples):
             return "it solves the task without the function"
     return None
+
+
+def _reaches(source: str) -> str | None:
+    """The first thing in a part of an adapter that could tell it more than it is given, or keep something."""
+    tree = syntax_of(source)
+    if tree is None:
+        return "what is no Python"
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names):
+                modules |= {name.asname or name.name: name.name for name in names}
+            case ast.ImportFrom(module, names):
+                allowed = _NAMES.get(module or "", frozenset())
+                if any(_is_hidden(name.name) or (allowed is not None and name.name not in allowed) for name in names):
+                    return "these imports"
+    if not _NAMES.keys() >= set(modules.values()):
+        return "these imports"
+    inside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(ast.Name(name), attribute) if name in modules:
+                allowed = _NAMES[modules[name]]
+                if allowed is not None and attribute not in allowed:
+                    return f"{modules[name]}.{attribute}"
+            case ast.Name(name) if name in modules and id(node) not in inside:
+                return "a module as a value"
+        match node:
+            case ast.Name(name) | ast.Attribute(attr=name) if _is_hidden(name) or name in _REACHING:
+                return name
+            case ast.Attribute(ctx=ast.Store()):
+                return "objects to store in"
+        if isinstance(node, _STORING):
+            return type(node).__name__.lower()
+    return None
+
+
+def _is_hidden(name: str) -> bool:
+    return (name.startswith("_") and name != "_") or name == "*"
+
+
+def _made_up(value: Any, read: str) -> Iterator[Any]:
+    """The numbers and texts in a value that do not stand in the text it was made of."""
+    match value:
+        case None | bool():
+            return
+        case str():
+            if value not in read and value not in read.split() and value != "":
+                yield value
+        case int() | float():
+            if not any(_is_number(word, value) for word in _words(read)):
+                yield value
+        case dict():
+            for key, inner in value.items():
+                yield from _made_up(key, read)
+                yield from _made_up(inner, read)
+        case list() | tuple() | set() | frozenset():
+            for inner in value:
+                yield from _made_up(inner, read)
+        case _:
+            yield value
+
+
+def _words(read: str) -> list[str]:
+    """What may be numbers: words, their parts between marks, and single digits."""
+    words = read.split()
+    parts = [part for word in words for part in "".join(c if c.isalnum() or c in ".-+" else " " for c in word).split()]
+    return [*words, *parts, *(letter for letter in read if letter.isdigit())]
+
+
+def _is_number(word: str, value: float) -> bool:
+    try:
+        return float(word) == value
+    except (ValueError, OverflowError):
+        return False

@@ -40,7 +40,11 @@ class Proposals(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def usable(proposals: Sequence[Proposal]) -> list[Proposal]:
     """Those that are text of sensible size; whatever else a generator says goes no further."""
-    return [one for one in proposals if is_text(one.source) and is_text(one.ask.instruction or "none yet")]
+    return [one for one in proposals if is_text(one.source, one.ask.instruction or "none yet", *_parts(one.ask))]
+
+
+def _parts(ask: Ask) -> tuple[str, ...]:
+    return () if ask.adapter is None else (ask.adapter.parse, ask.adapter.show)
 
 
 def is_text(*texts: str) -> bool:

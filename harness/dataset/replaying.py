@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -69,11 +70,14 @@ def problem_rows(judged: JudgedTask, kept: Sequence[str]) -> list[dict[str, Any]
     rows: list[dict[str, Any]] = []
     wanted = [pair for pair in judged.pairs if pair.id in frozenset(kept)]
     tasks = dict.fromkeys((pair.task, pair.suite) for pair in wanted)
+    rows_of: Counter[str] = Counter()
     for task, suite in tasks:
         pairs = [pair for pair in wanted if (pair.task, pair.suite) == (task, suite)]
-        number = sum(row["id"].partition("#")[0] == task for row in rows)
+        rows_of[task] += 1
         row = {name: value for name, value in judged.suites[suite].items() if name != "suite"}
-        row["id"] = f"{task}#{number + 1}" if number else task
+        # A # of the task's own is doubled, so that no other task can have the name of a second row.
+        name = task.replace("#", "##")
+        row["id"] = f"{name}#{rows_of[task]}" if rows_of[task] > 1 else name
         row["examples_only"] = True
         row["candidates"] = [
             {"id": pair.id, "source": pair.runs_as, "expect": Verdict.ACCEPTED.value} for pair in pairs

@@ -79,14 +79,21 @@ class Spent(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
-def see_that_it_is_free(folder: Path) -> None:
-    """What :class:`State` says of a folder in which another build is at work, before anything else is made ready.
+def see_that_it_is_free(folder: Path, resume: bool) -> None:
+    """What :class:`State` says of a folder that cannot be taken, before anything else is made ready.
 
     Raises:
-        InUse: one is.
+        InUse: another build is at work there.
+        BadRequest: there is a build in it that is not to be resumed.
         OutputUnusable: the folder cannot be written.
     """
     _locked(folder).close()
+    _see_that_it_may_go_on(folder, resume)
+
+
+def _see_that_it_may_go_on(folder: Path, resume: bool) -> None:
+    if (folder / STATE).exists() and not resume:
+        raise BadRequest(f"{folder}: holds a build already: --resume goes on with it, or choose another folder")
 
 
 def _locked(folder: Path) -> IO[str]:
@@ -127,9 +134,8 @@ class State:
             raise
 
     def _open(self, folder: Path, settings: Settings, resume: bool) -> None:
+        _see_that_it_may_go_on(folder, resume)
         file = folder / STATE
-        if file.exists() and not resume:
-            raise BadRequest(f"{folder}: holds a build already: --resume goes on with it, or choose another folder")
         try:
             self._base = sqlite3.connect(file, isolation_level=None)
             self._base.execute("PRAGMA journal_mode=WAL")

@@ -207,6 +207,32 @@ def test_cost_is_counted() -> None:
     assert (model.cost.prompt_tokens, model.cost.tokens) == (20, 60)
 
 
+@pytest.mark.parametrize("said", [10**30, -5, 8.5, None])
+def test_numbers_of_tokens_that_cannot_be_are_not_counted(said: object) -> None:
+    status, body, headers = completion("a", "b")
+    body["usage"] = {"prompt_tokens": said, "completion_tokens": said, "total_tokens": 1}
+    with server(lambda *_: (status, body, headers)) as (url, _):
+        model = OpenAIServer("m", url)
+        [texts] = model.generate([request(count=2)])
+    assert [(text.content, text.tokens) for text in texts] == [("a", None), ("b", None)]
+    assert (model.cost.prompt_tokens, model.cost.tokens) == (0, 0)
+
+
+def test_a_text_may_come_in_parts() -> None:
+    status, body, headers = completion("a")
+    body["choices"][0]["message"]["content"] = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
+    with server(lambda *_: (status, body, headers)) as (url, _):
+        [[text]] = OpenAIServer("m", url).generate([request()])
+    assert text.content == "one two"
+
+
+def test_what_is_no_text_is_told() -> None:
+    status, body, headers = completion("a")
+    body["choices"][0]["message"]["content"] = {"text": "one"}
+    with server(lambda *_: (status, body, headers)) as (url, _), pytest.raises(ModelUnusable, match="dict, not text"):
+        OpenAIServer("m", url).generate([request()])
+
+
 def test_requests_keep_their_distance() -> None:
     waited: list[float] = []
     with server(lambda *_: completion("a")) as (url, _):

@@ -76,6 +76,12 @@ def test_every_prompt_file_has_a_task() -> None:
             assert all(one != other for one, other in pairwise(roles))
 
 
+def test_half_a_character_of_a_model_goes_to_no_model() -> None:
+    feedback = Feedback(("6\n",), (Invalid("\ud800\n", "ValueError: \udfff"),), ())
+    for message in Tasks().inputs(STDIN, 2, 0, feedback).messages:
+        message.content.encode("utf-8")
+
+
 def test_right_inputs_are_shown_as_the_answer_that_is_wanted() -> None:
     roles = {message.role: message.content for message in Tasks().inputs(STDIN, 5, 0).messages}
     assert roles["assistant"] == '{"inputs": ["4\\n"]}'  # the long one would fill the prompt

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from pyarrow import parquet
 from engine import Engine
 from harness import build_command, cli
 from harness.dataset.charts import bars
-from harness.dataset.pairs import Evidence, Pair
+from harness.dataset.pairs import Evidence, JudgedTask, Pair
+from harness.dataset.replaying import problem_rows
 from harness.dataset.report import instructive
 from harness.dataset.retention import score, why_not
 from harness.dataset.settings import Settings
@@ -196,6 +198,23 @@ def test_the_report_is_one_page_that_loads_nothing(walls: Engine, tmp_path: Path
     assert "<link" not in page
 
 
+def test_rows_of_tasks_have_names_of_their_own() -> None:
+    def task(name: str) -> JudgedTask:
+        pairs = [
+            Pair(name, str(suite), "Double.", DOUBLE, "stdin", Evidence.ORACLE, Verdict.ACCEPTED, suite=suite)
+            for suite in (0, 1, 2)
+        ]
+        return JudgedTask(tuple(pairs), ({}, {}, {}))
+
+    names = [
+        row["id"]
+        for name in ("x", "x#2", "x##2", "x#")
+        for row in problem_rows(task(name), [f"{name}/{suite}" for suite in (0, 1, 2)])
+    ]
+    assert names[:3] == ["x", "x#2", "x#3"]
+    assert len(set(names)) == 12
+
+
 def test_what_stands_beside_a_bar_is_within_the_chart() -> None:
     chart = bars([("propose", 51, "51 codes proposed, and more"), ("read", 48, "48")])
     right = [float(x) + 7 * len(text) for x, text in re.findall(r'<text x="([\d.]+)"[^>]*class="value">([^<]*)', chart)]
@@ -309,6 +328,8 @@ def test_a_second_build_on_one_folder_is_refused(tmp_path: Path) -> None:
     options = build_command.Options(tmp_path / "c.jsonl", tmp_path / "b", mode="semi", model="gone.gguf", resume=True)
     with State(tmp_path / "b", asked, resume=True), pytest.raises(InUse):
         build_command.execute(options)  # it would take a while to load a model
+    with pytest.raises(BadRequest, match="holds a build already"):
+        build_command.execute(replace(options, resume=False))
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / "state.sqlite").write_text("no data base at all, but long enough to be looked at" * 30)
     with pytest.raises(BadRequest, match="not the state of a build"):

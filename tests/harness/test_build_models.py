@@ -14,6 +14,8 @@ from corpus_rows import DOUBLE, built, drops, pairs, task_row, write_corpus
 from generator.cache import Cache, CachedModel
 from generator.errors import ModelUnusable
 from generator.model import Cost, Message, Request, Text
+from generator.parsing.adapted import adapted_in
+from generator.parsing.code import Wanted
 from harness import cli
 from harness.dataset.funnel import Step
 from harness.dataset.modelled import ModelGenerator
@@ -165,6 +167,14 @@ def test_a_function_may_stand_for_a_whole_program(tmp_path: Path) -> None:
     assert step(made, "propose").dropped["wrong_names"] == 1
     assert drops(made)["runtime_error"] == 1  # whose parse solves the task
     assert model.asked == ["pairs", "functions", "inputs", "instruction"]
+
+
+def test_statements_on_one_line_are_there_once() -> None:
+    text = Text(block(ADAPTED.replace("LEAST = 0", "import sys; import os; LEAST = 0; REST = []")))
+    found = adapted_in(text, Wanted()).value
+    assert found is not None
+    assert found.function.count("LEAST = 0") == 1
+    assert found.parse.count("import os") == 1
 
 
 def test_no_function_is_asked_for_where_the_task_is_one(tmp_path: Path) -> None:

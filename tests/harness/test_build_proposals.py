@@ -13,6 +13,7 @@ from fake_generator import FakeGenerator
 
 from engine import Engine
 from harness.dataset.agreement import standing_together
+from harness.dataset.candidates import usable
 from harness.dataset.proposing import Adapter, Ask, Proposal
 from harness.problem_file import ProblemFile
 from harness.problems import Example, Problem
@@ -63,28 +64,106 @@ def test_proposals_are_judged_by_the_natural_code(walls: Engine, tmp_path: Path)
     assert accepted_again(walls, tmp_path / "b") == {(pair["id"], Verdict.ACCEPTED) for pair in found}
 
 
+SHOW_ALL = "def show(value):\n    return str(value)\n"
+
+
 @pytest.mark.parametrize(
-    ("adapter", "why"),
+    ("adapter", "code", "why"),
     [
-        (Adapter("def parse(text):\n    return [int(text) * 2]\n", ADAPTER.show), "solves the task without"),
-        (Adapter("def parse(text):\n    return [int(text.split()[1])]\n", ADAPTER.show), "parse failed on example 1"),
-        (Adapter(ADAPTER.parse, "def show(value):\n    return f'<{value}>'\n"), None),
-        (None, "no adapter"),
+        # What parse makes up may be the answer.
+        (Adapter("def parse(text):\n    return [int(text) * 2]\n", ADAPTER.show), "return number", "not in the input"),
+        (
+            Adapter("def parse(text):\n    return [int(text), int(text) * 2]\n", SHOW_ALL),
+            "return x",
+            "not in the input",
+        ),
+        (Adapter("def parse(text):\n    return [[str(2 * int(text))]]\n", ADAPTER.show), "return {0: a}", "not in the"),
+        (
+            Adapter("def parse(text):\n    return [int(text.split()[1])]\n", ADAPTER.show),
+            None,
+            "parse failed on example 1",
+        ),
+        (Adapter("import sys\ndef parse(text):\n    sys.exit(0)\n", ADAPTER.show), None, "parse may not use"),
+        (Adapter("def parse(text):\n    return int(text)\n", ADAPTER.show), None, "no list"),
+        (Adapter("def parse(text):\n    while True: pass\n", ADAPTER.show), None, "parse failed on example 1"),
+        # What show makes of any value may be, too.
+        (Adapter(ADAPTER.parse, "def show(value):\n    return str(2 * value)\n"), "return number", "solves the"),
+        (
+            Adapter(ADAPTER.parse, "def show(value):\n    return str(2 * value[0])\n"),
+            "return (number,)",
+            "solves the task",
+        ),
+        # Nothing is handed on behind the function's back.
+        (
+            Adapter("import math\ndef parse(text):\n    math.x = text\n    return [4]\n", SHOW_ALL),
+            None,
+            "objects to store in",
+        ),
+        (Adapter("import re\ndef parse(text):\n    re.enum.x(text)\n    return [4]\n", SHOW_ALL), None, "re.enum"),
+        (
+            Adapter("import re as m\ndef parse(text):\n    f(m)\n    return [4]\n", SHOW_ALL),
+            None,
+            "a module as a value",
+        ),
+        (Adapter("from re import enum\ndef parse(text):\n    return [4]\n", SHOW_ALL), None, "these imports"),
+        (Adapter("from math import *\ndef parse(text):\n    return [4]\n", SHOW_ALL), None, "these imports"),
+        (Adapter("import json\ndef parse(text):\n    return [4]\n", SHOW_ALL), None, "these imports"),
+        (Adapter("def parse(text):\n    return [getattr(text, 'x')]\n", SHOW_ALL), None, "getattr"),
+        (Adapter("def parse(text):\n    return text.__class__\n", SHOW_ALL), None, "__class__"),
+        (Adapter("def parse(text):\n    return '{0.a}'.format(text)\n", SHOW_ALL), None, "format"),
+        (Adapter("def parse(text):\n    global x\n    return [4]\n", SHOW_ALL), None, "global"),
+        (Adapter("def parse(:\n", SHOW_ALL), None, "no Python"),
+        (None, None, "no adapter"),
     ],
 )
-def test_an_adapter_is_proved_on_the_examples(
-    walls: Engine, tmp_path: Path, adapter: Adapter | None, why: str | None
+def test_an_adapter_that_may_solve_the_task_or_cannot_read_it_is_refused(
+    walls: Engine, tmp_path: Path, adapter: Adapter | None, code: str | None, why: str
 ) -> None:
-    lazy = "def twice(number):\n    return number\n" if why and "solves" in why else FUNCTION_CODE
-    _, made, found = semi(walls, tmp_path, Proposal(msgspec.structs.replace(FUNCTION, adapter=adapter), lazy))
+    source = f"def twice(number, *more):\n    {code}\n" if code else FUNCTION_CODE
+    _, made, found = semi(walls, tmp_path, Proposal(msgspec.structs.replace(FUNCTION, adapter=adapter), source))
     assert found == []
-    assert drops(made) == ({"runtime_error": 1} if why else {"wrong_answer": 1})
-    if why:
-        from harness.dataset.state import State
+    assert drops(made) == {"runtime_error": 1}
+    from harness.dataset.state import State
 
-        with State(tmp_path / "b", _settings(tmp_path), resume=True) as state:
-            [(_, drop)] = state.drops("retain")
-        assert why in drop.detail
+    with State(tmp_path / "b", _settings(tmp_path), resume=True) as state:
+        [(_, drop)] = state.drops("retain")
+    assert why in drop.detail
+
+
+def test_what_is_no_text_is_no_adapter() -> None:
+    fine = Proposal(FUNCTION, FUNCTION_CODE)
+    half = Proposal(msgspec.structs.replace(FUNCTION, adapter=Adapter(ADAPTER.parse, "'\ud800'")), FUNCTION_CODE)
+    assert usable([fine, half]) == [fine]
+
+
+def test_an_example_without_an_answer_is_no_proof(walls: Engine, tmp_path: Path) -> None:
+    lazy = Adapter(ADAPTER.parse, "def show(value):\n    return str(2 * value)\n")
+    row = task_row("t", DOUBLE)
+    row["examples"] = [*row["examples"], {"input": "12\n"}]
+    same = Proposal(msgspec.structs.replace(FUNCTION, adapter=lazy), "def twice(number):\n    return number\n")
+    _, made, found = semi(walls, tmp_path, same, row=row)
+    assert (found, drops(made)) == ([], {"runtime_error": 1})
+
+
+def test_an_adapter_that_shows_something_else_is_a_wrong_answer(walls: Engine, tmp_path: Path) -> None:
+    framed = Adapter(ADAPTER.parse, "def show(value):\n    return f'<{value}>'\n")
+    _, made, found = semi(walls, tmp_path, Proposal(msgspec.structs.replace(FUNCTION, adapter=framed), FUNCTION_CODE))
+    assert (found, drops(made)) == ([], {"wrong_answer": 1})
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [
+        "def parse(text):\n    for _ in range(1):\n        number, = text.split()\n    return [float(number)]\n",
+        "import re\ndef parse(text):\n    return [int(found) for found in re.findall('-?[0-9]+', text)]\n",
+        "from collections import deque\ndef parse(text):\n    return (int(deque(text.split()).popleft()),)\n",
+    ],
+)
+def test_an_honest_adapter_reads_as_it_likes(walls: Engine, tmp_path: Path, parse: str) -> None:
+    show = "import math\ndef show(value):\n    return str(math.floor(value))\n"
+    proposal = Proposal(msgspec.structs.replace(FUNCTION, adapter=Adapter(parse, show)), FUNCTION_CODE)
+    _, _, found = semi(walls, tmp_path, proposal)
+    assert [pair["entry"] for pair in found] == ["twice"]
 
 
 def _settings(tmp_path: Path) -> Any:
