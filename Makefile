@@ -62,7 +62,7 @@ demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_IN
 demo-tune: $(TUNE_SETS)/natural.built $(TUNE_SETS)/semi.built $(TUNE_SETS)/self.built $(TUNE_INSTALLED) $(RUNTIME_INSTALLED)
 	SEMI_INSTRUCT_RUNTIME=$(abspath $(RUNTIME)) $(TUNE)/bin/python -m examples.tune \
 		--set semi=$(TUNE_SETS)/semi --set self=$(TUNE_SETS)/self --set natural=$(TUNE_SETS)/natural \
-		--model $(TUNE_MODEL) -o $(VENV)/demo-tune --tasks 40 $(DEMO_TUNE)
+		--model $(TUNE_MODEL) -o $(VENV)/demo-tune --tasks 32 --longest 96 $(DEMO_TUNE)
 
 $(TUNE_SETS)/natural.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@mkdir -p $(TUNE_SETS)
