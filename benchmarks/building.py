@@ -185,7 +185,7 @@ class Peak:
 def _size(process: psutil.Process) -> int:
     try:
         return int(process.memory_full_info().pss)
-    except psutil.Error:
+    except psutil.Error:  # it has ended meanwhile
         return 0
 
 

@@ -213,7 +213,7 @@ def _read(program: Program, outcome: Outcome, most: int) -> list[Glimpse]:
     for line in outcome.stdout.split(b"\n")[:-1][:most]:
         try:
             told = values.loads(line)
-        except ValueRefused:
+        except ValueRefused:  # cut off, or not ours: what follows is not believed
             break
         match told:
             case [True, answer] if program.entry is not None or isinstance(answer, bytes):

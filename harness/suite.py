@@ -76,7 +76,7 @@ def as_example(case: TestCase) -> Example | None:
             example = Example(_as_text(case.input.stdin), _as_text(expected))
         else:
             example = Example(_as_tree(list(case.input.args)), _as_tree(expected))
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # what cannot be written to a file is in no suite
         return None
     return msgspec.structs.replace(example, beyond=case.input.beyond, provenance=case.input.provenance)
 

@@ -89,7 +89,7 @@ def _call(text: str, start: int, names: list[str]) -> Call | None:
         return None
     try:
         return tuple(_argument(node, names) for node in ordered)
-    except NotLiteral:
+    except NotLiteral:  # a call of names or expressions shows no values
         return None
 
 
@@ -164,7 +164,7 @@ def _inputs(text: str, signature: Signature) -> Iterator[Call]:
     for match in _first(r"\b[Ii]nput\s*:\s*", text):
         try:
             yield (_value(text, match.end()),)
-        except NotLiteral:
+        except NotLiteral:  # prose, and no value
             continue
 
 
@@ -172,7 +172,7 @@ def _numbers(text: str) -> Iterator[int | float]:
     for match in _first(_NUMBER, text):
         try:
             value = literal(match.group())
-        except NotLiteral:
+        except NotLiteral:  # digits that are part of something else
             continue
         if abs(value) <= LARGEST:
             yield value

@@ -131,5 +131,5 @@ def _tuple(parts: list[ast.expr], inner: _Inner) -> Shape:
 def _literals(parts: list[ast.expr]) -> Shape:
     try:
         return Choice(tuple(map(literal, parts)))
-    except NotLiteral:
+    except NotLiteral:  # an enumeration member, say: it may be anything
         return Anything()

@@ -88,7 +88,7 @@ def _texts(body: list[ast.stmt]) -> Iterator[str]:
 def _default(node: ast.expr) -> tuple[Any, ...]:
     try:
         return (literal(node),)
-    except NotLiteral:
+    except NotLiteral:  # a default that is computed shows no value
         return ()
 
 

@@ -27,7 +27,7 @@ def as_input(problem: Problem, proposed: Any) -> TestInput | None:
         return TestInput(MODEL, stdin=as_bytes(proposed))
     try:
         return TestInput(MODEL, args=tuple(decode(proposed)))
-    except ValueRefused:
+    except ValueRefused:  # no plain data, so no call can be made of it
         return None
 
 

@@ -47,5 +47,5 @@ def inputs_by_types(problem: Problem, codes: Iterable[str], count: int, seed: in
 def _as_tree(arguments: Arguments) -> list[Any] | None:
     try:
         return [encode(argument) for argument in arguments]
-    except ValueRefused:
+    except ValueRefused:  # a value that JSON cannot name
         return None

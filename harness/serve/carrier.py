@@ -111,7 +111,7 @@ def _collect(folder: int, paths: list[str], room: int) -> tuple[dict[str, bytes]
     for path in paths:
         try:
             data = _read(folder, path, room)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError):  # the program did not write it
             continue
         except (OSError, ValueError) as error:
             refused[path] = str(error)

@@ -183,6 +183,6 @@ def _shown_token(authorization: str) -> bytes:
     if kind.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).partition(b":")[2]
-        except (ValueError, binascii.Error):
+        except (ValueError, binascii.Error):  # a key that nobody has
             return b""
     return b""

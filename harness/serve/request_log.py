@@ -47,7 +47,7 @@ class LogWriter:
         """Write what is left, if it can be written in time."""
         try:
             self._lines.put(None, timeout=patience_s)
-        except queue.Full:
+        except queue.Full:  # out of time: the lines are lost with the process
             return
         self._thread.join(patience_s)
 

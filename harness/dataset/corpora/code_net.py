@@ -86,7 +86,7 @@ def _source(file: Path) -> str | None:
         if file.stat().st_size > LONGEST_SOURCE:
             return None
         return file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):  # not there, or in another encoding: there is no source
         return None
 
 
@@ -102,6 +102,6 @@ def _statement(file: Path) -> str | None:
 def _examples(folder: Path) -> tuple[Example, ...]:
     try:
         given, answer = ((folder / name).read_text("utf-8") for name in ("input.txt", "output.txt"))
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):  # many tasks have none
         return ()
     return printed_examples("input_output", [given], [answer])

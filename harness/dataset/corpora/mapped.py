@@ -116,7 +116,7 @@ def _listed(given: Any) -> Any:
         return given
     try:
         found = json.loads(given)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # plain text, then
         return given
     return found if isinstance(found, list) else given
 

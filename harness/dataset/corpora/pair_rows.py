@@ -113,7 +113,7 @@ def _documented(code: str, entry: str) -> Iterator[Example]:
     documentation = ast.get_docstring(found) if found is not None else None
     try:
         shown = doctest.DocTestParser().get_examples(documentation or "")
-    except ValueError:
+    except ValueError:  # malformed doctests show nothing
         return
     for one in shown:
         yield from asserted_examples(f"assert {one.source.strip()} == {one.want.strip()}", entry)
