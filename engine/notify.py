@@ -21,7 +21,7 @@ def forbidden_call(listener: int) -> str | None:
     buffer = bytearray(_NOTIF.size)
     try:
         fcntl.ioctl(listener, _NOTIF_RECV, buffer)
-    except OSError:  # see above: the call is over
+    except OSError:  # its process is gone
         return None
     number, arch = _NOTIF.unpack(buffer)[3:5]
     if arch != _AUDIT_ARCH_X86_64:

@@ -9,18 +9,17 @@ on in a wrapping of its own is not seen.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from typing import Any
 
 from engine import Program
+from harness.dataset.adapter_source import reaches_for
 from harness.dataset.proposing import Adapter
 from harness.dataset.tasks import Task
 from harness.inputs import inputs
 from harness.oracles import answer_of, why_failed
 from harness.processes import Tell
 from harness.sources import Sources
-from harness.untrusted_source import parse as syntax_of
 from harness.verify import Executor
 
 _STUBS = (
@@ -33,18 +32,6 @@ _STUBS = (
     "arguments[-1] if arguments else None",
 )
 _MOST_EXAMPLES = 8
-# To read and to write takes nothing else. Of modules that hold others, or what can be changed, only these names.
-_NAMES: dict[str, frozenset[str] | None] = {
-    "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
-    "itertools": None,
-    "math": None,
-    "re": frozenset({"compile", "findall", "finditer", "fullmatch", "match", "search", "split", "sub"}),
-}
-_REACHING = frozenset(
-    {"builtins", "delattr", "dir", "eval", "exec", "exit", "format", "format_map", "getattr", "globals", "input"}
-    | {"locals", "object", "open", "print", "quit", "setattr", "super", "sys", "type", "vars"}
-)
-_STORING = (ast.Global, ast.Nonlocal, ast.Delete, ast.ClassDef, ast.AsyncFunctionDef, ast.With, ast.Await)
 
 
 def whole_program(function: str, entry: str, adapter: Adapter) -> str:
@@ -72,7 +59,7 @@ def whole_program(function: str, entry: str, adapter: Adapter) -> str:
 def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, tell: Tell) -> str | None:
     """What is wrong with an adapter on the examples of its task, in words; None if nothing is."""
     for name, source in (("parse", adapter.parse), ("show", adapter.show)):
-        if (beyond := _reaches(source)) is not None:
+        if (beyond := reaches_for(source)) is not None:
             return f"{name} may not use {beyond}"
     problem = task.problem(["pass"], ())
     examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MOST_EXAMPLES]
@@ -100,45 +87,6 @@ def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, te
         if right == len(examples):
             return "it solves the task without the function"
     return None
-
-
-def _reaches(source: str) -> str | None:
-    """The first thing in a part of an adapter that could tell it more than it is given, or keep something."""
-    tree = syntax_of(source)
-    if tree is None:
-        return "what is no Python"
-    modules: dict[str, str] = {}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names):
-                modules |= {name.asname or name.name: name.name for name in names}
-            case ast.ImportFrom(module, names):
-                allowed = _NAMES.get(module or "", frozenset())
-                if any(_is_hidden(name.name) or (allowed is not None and name.name not in allowed) for name in names):
-                    return "these imports"
-    if not _NAMES.keys() >= set(modules.values()):
-        return "these imports"
-    inside = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(ast.Name(name), attribute) if name in modules:
-                allowed = _NAMES[modules[name]]
-                if allowed is not None and attribute not in allowed:
-                    return f"{modules[name]}.{attribute}"
-            case ast.Name(name) if name in modules and id(node) not in inside:
-                return "a module as a value"
-        match node:
-            case ast.Name(name) | ast.Attribute(attr=name) if _is_hidden(name) or name in _REACHING:
-                return name
-            case ast.Attribute(ctx=ast.Store()):
-                return "objects to store in"
-        if isinstance(node, _STORING):
-            return type(node).__name__.lower()
-    return None
-
-
-def _is_hidden(name: str) -> bool:
-    return (name.startswith("_") and name != "_") or name == "*"
 
 
 def _made_up(value: Any, read: str) -> Iterator[Any]:

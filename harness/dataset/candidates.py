@@ -40,10 +40,10 @@ class Proposals(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def usable(proposals: Sequence[Proposal]) -> list[Proposal]:
     """Those that are text of sensible size; whatever else a generator says goes no further."""
-    return [one for one in proposals if is_text(one.source, one.ask.instruction or "none yet", *_parts(one.ask))]
+    return [one for one in proposals if is_text(one.source, one.ask.instruction or "none yet", *_adapter_of(one.ask))]
 
 
-def _parts(ask: Ask) -> tuple[str, ...]:
+def _adapter_of(ask: Ask) -> tuple[str, ...]:
     return () if ask.adapter is None else (ask.adapter.parse, ask.adapter.show)
 
 

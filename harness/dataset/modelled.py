@@ -16,6 +16,7 @@ from generator.parsing.examples import examples_in
 from generator.parsing.inputs import inputs_in
 from generator.parsing.instructions import instructions_in
 from generator.parsing.pairs import instruction_of, pair_in
+from generator.parsing.parsed import Parsed
 from generator.tasks import NaturalCode as Shown
 from generator.tasks import Tasks
 from harness.dataset.proposing import Adapter, Ask, Failure, Proposal, Rewritten, Usage
@@ -81,11 +82,11 @@ class ModelGenerator:
         read = [pair_in(text, wanted) for text in self._ask(request)]
         pairs = dict.fromkeys(one.value for one in read if one.value is not None)
         found = [Proposal(Ask(pair.instruction or "", task.kind, task.entry), pair.code) for pair in pairs]
-        faults = [one.fault.value for one in read if one.value is None and one.fault]
+        faults = _faults(read)
         if self.functions and task.entry is None:
             more = self._as_functions(task, code, seed)
             return Rewritten((*found, *more.found), (*faults, *more.faults))
-        return Rewritten(tuple(found), tuple(faults))
+        return Rewritten(tuple(found), faults)
 
     def _as_functions(self, task: Task, code: NaturalCode, seed: int) -> Rewritten:
         """A whole program as functions, each with its adapter."""
@@ -96,7 +97,7 @@ class ModelGenerator:
             Proposal(Ask("", "function", one.entry, Adapter(one.parse, one.show)), one.function)
             for one in dict.fromkeys(each.value for each in read if each.value is not None)
         ]
-        return Rewritten(tuple(found), tuple(one.fault.value for one in read if one.value is None and one.fault))
+        return Rewritten(tuple(found), _faults(read))
 
     def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
         """The instruction that a code follows, as small models say it best: when the code is known."""
@@ -159,6 +160,10 @@ def _shown(task: Task, code: NaturalCode) -> Shown:
 
 def _seed(seed: int, about: str, task: str) -> int:
     return Plan(seed=seed).seed_for(about, task)
+
+
+def _faults(read: Sequence[Parsed[Any]]) -> tuple[str, ...]:
+    return tuple(one.fault.value for one in read if one.value is None and one.fault)
 
 
 def _functions(entry: str | None) -> frozenset[str]:

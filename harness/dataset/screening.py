@@ -76,12 +76,11 @@ def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop 
     comparison = problem.how_compared
     program = problem.program(code.source)
     for number, example in enumerate(inputs(problem, 0, Sources.EXAMPLES), 1):
-        outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=problem.limits).result()
-        tell(1)
-        if outcome.status is Status.TIME_LIMIT:
-            patient = confirming(problem.limits)
-            outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=patient).result()
+        for limits in (problem.limits, confirming(problem.limits)):
+            outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=limits).result()
             tell(1)
+            if outcome.status is not Status.TIME_LIMIT:
+                break
         answer = answer_of(problem, outcome)
         if answer is None:
             return Drop(code.id, "does_not_run", f"example {number}: {why_failed(outcome)}")
