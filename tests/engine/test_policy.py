@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import fcntl
+import itertools
 import json
 import os
 import platform
@@ -153,7 +154,7 @@ def test_x32_is_refused_for_every_number(name: str) -> None:
 
 
 def test_filter_is_short() -> None:
-    assert len(to_bpf(load("program"))) // 8 < 250
+    assert len(to_bpf(load("program"))) // 8 < 300
 
 
 edges = st.sampled_from([0, 1, 2, 0xFFFFFFFF, 1 << 32, (1 << 32) + 1, 1 << 63, 2**64 - 1])
@@ -210,15 +211,55 @@ def scattered(count: int) -> Json:
     return document("program") | {"syscalls": rules}
 
 
-def test_long_jumps_arrive() -> None:
-    doc = scattered(45)
-    assert 240 < len(to_bpf(parsed(doc))) // 8 <= 256
+@pytest.mark.parametrize(("calls", "shortest", "longest"), [(45, 240, 320), (120, 700, 900)])
+def test_long_jumps_arrive(calls: int, shortest: int, longest: int) -> None:
+    """Beyond the reach of a conditional jump, and far beyond it."""
+    doc = scattered(calls)
+    assert shortest < len(to_bpf(parsed(doc))) // 8 <= longest
     assert_agrees(doc, range(470))
 
 
+@pytest.mark.parametrize("calls", range(30, 46))
+def test_jumps_at_the_end_of_their_reach_arrive(calls: int) -> None:
+    assert_agrees(scattered(calls), range(calls))
+
+
 def test_too_long_a_filter_is_refused() -> None:
-    with pytest.raises(InvalidPolicy, match="expected at most 256"):
-        to_bpf(parsed(scattered(60)))
+    with pytest.raises(InvalidPolicy, match="more than 1024 BPF instructions"):
+        to_bpf(parsed(scattered(200)))
+
+
+def pairs(*tests: tuple[int, int], action: str = "SCMP_ACT_ALLOW") -> Json:
+    args = [{"index": n, "value": 0xFFFFFFFF, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"} for n, value in tests]
+    return {"names": ["setsockopt"], "action": action, "args": args}
+
+
+def test_values_of_one_word_share_its_load() -> None:
+    """A list of pairs costs one comparison a level and one an option, beside a load a word."""
+    levels, options = 4, 20
+    rules = [pairs((1, level), (2, level + option)) for level in range(levels) for option in range(options)]
+    bare = len(to_bpf(parsed(document("program") | {"syscalls": []}))) // 8
+    doc = document("program") | {"syscalls": rules}
+    assert len(to_bpf(parsed(doc))) // 8 - bare < levels * (options + 2) + 10
+    assert_agrees(doc, range(50, 60))
+
+
+def test_the_first_rule_wins_where_rules_share_a_load() -> None:
+    """In every order of four rules that overlap, of which some do not look at both arguments."""
+    refused = "SCMP_ACT_KILL_PROCESS"
+    rules = [pairs((1, 1), (2, 5)), pairs((2, 5), action=refused), pairs((1, 1), action=refused), pairs((1, 2), (2, 7))]
+    for order in itertools.permutations(rules):
+        assert_agrees(document("program") | {"syscalls": list(order)}, range(50, 60))
+
+
+def test_a_filter_grows_with_the_number_of_rules() -> None:
+    """Not with its square, however the rules overlap."""
+
+    def size(count: int) -> int:
+        rules = [pairs((place % 6, place)) for place in range(count)]
+        return len(to_bpf(parsed(document("program") | {"syscalls": rules}))) // 8
+
+    assert size(120) - size(60) == pytest.approx(size(60) - size(0), abs=5)
 
 
 # The two policies
