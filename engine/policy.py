@@ -8,8 +8,8 @@ one run, ``sealed`` what is put on top when the run's child has introduced itsel
 ``to_bpf`` lays the policy out as a balanced binary search over ranges of call numbers that share a decision, behind a
 check of the ABI: i386 calls come with a foreign ``arch``, x32 calls with bit 30 of the number set, and under either a
 number means another call, so neither ever reaches a rule. Rules that follow each other and look at the same word of an
-argument share its load: one load and one comparison for each value, so a list of (level, option) pairs costs
-one comparison for each level and one for each option. Classic BPF only jumps forward, so the program is built
+argument share its load: one load and one comparison for each value, two for a run of three and more, so a list of (level,
+option) pairs costs one comparison for each level and at most one for each option. Classic BPF only jumps forward, so the program is built
 from its last instruction to its first: whatever a jump names exists already and its distance is known. A conditional
 jump passes at most 255 instructions; where more are in between it goes by an unconditional one, which has 32 bits.
 Filters are kept short all the same: the kernel checks, compiles and emulates the filter on every load, and every run
@@ -241,6 +241,7 @@ class _Assembler:
     def __init__(self) -> None:
         self.reversed: list[tuple[int, int, int, int]] = []  # code, jt, jf, k
         self._returns: dict[int, int] = {}  # return value -> label of its RET
+        self._relays: dict[int, int] = {}  # label -> the newest relay to it
         self._labels: dict[tuple[_Decision, int], int] = {}  # rules and where they end -> where they begin
 
     def put(self, code: int, k: int, jt: int = 0, jf: int = 0) -> int:
@@ -260,9 +261,14 @@ class _Assembler:
         return self.put(jump, k, len(self.reversed) - yes, len(self.reversed) - no)
 
     def _within_reach(self, label: int) -> int:
-        """A label by which a conditional jump gets there, from the next instruction or from the one after it."""
-        distance = len(self.reversed) - label
-        return label if distance < _LONGEST_JUMP else self.put(_JUMP, distance)
+        """A label by which a conditional jump gets there, from the next instruction or from the one after it.
+
+        Where that is too far a relay is put, which serves all jumps from then on: a jump, or another copy of a RET.
+        """
+        if len(self.reversed) - self._relays.get(label, label) >= _LONGEST_JUMP:
+            code, _, _, k = self.reversed[label - 1]
+            self._relays[label] = self.put(_RET, k) if code == _RET else self.put(_JUMP, len(self.reversed) - label)
+        return self._relays.get(label, label)
 
     def search(self, starts: list[int], decisions: list[_Decision]) -> int:
         """Find the range of the call number in the accumulator, and go on to its decision."""
@@ -299,12 +305,30 @@ class _Assembler:
             by_value[k] = (*by_value.get(k, ()), (tuple(tested.items()), value))
         goals = {k: self._first_match(group, otherwise) for k, group in by_value.items()}
         label = otherwise
-        for k, goal in reversed(goals.items()):
-            label = self.test(_JEQ, k, goal, label)
+        for first, last, goal in reversed(_runs(goals)):
+            if last - first < 2:  # two tests would save nothing
+                for k in range(last, first - 1, -1):
+                    label = self.test(_JEQ, k, goal, label)
+            elif last < _WORD:
+                inside = self.test(_JGE, last + 1, label, goal)
+                label = self.test(_JGE, first, inside, label)
+            else:
+                label = self.test(_JGE, first, goal, label)
         offset, mask = word
         if mask != _WORD:
             self.put(_AND, mask)
         return self.put(_LOAD, offset)
+
+
+def _runs(goals: dict[int, int]) -> list[tuple[int, int, int]]:
+    """First value, last value and goal of every run of values without a gap that have the same goal."""
+    runs: list[tuple[int, int, int]] = []
+    for value, goal in sorted(goals.items()):
+        if runs and runs[-1][1:] == (value - 1, goal):
+            runs[-1] = (runs[-1][0], value, goal)
+        else:
+            runs.append((value, value, goal))
+    return runs
 
 
 def _read(path: Path) -> str:

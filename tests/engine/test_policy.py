@@ -211,7 +211,7 @@ def scattered(count: int) -> Json:
     return document("program") | {"syscalls": rules}
 
 
-@pytest.mark.parametrize(("calls", "shortest", "longest"), [(45, 240, 320), (120, 700, 900)])
+@pytest.mark.parametrize(("calls", "shortest", "longest"), [(50, 256, 300), (120, 600, 800)])
 def test_long_jumps_arrive(calls: int, shortest: int, longest: int) -> None:
     """Beyond the reach of a conditional jump, and far beyond it."""
     doc = scattered(calls)
@@ -317,11 +317,62 @@ def test_neither_policy_knows(name: str) -> None:
         ("socket", (40, 1, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_VSOCK
         ("socket", (16, 3, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_NETLINK
         ("socketpair", (38, 1, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_ALG
+        ("socket", (2, 0x80801, 6), ALLOW),  # SOCK_CLOEXEC, SOCK_NONBLOCK
+        ("socket", (2, 2, 17), ALLOW),
+        ("socket", (1, 5, 0), ALLOW),
+        ("socket", (2, 1, 17), ERRNO | errno.EPROTONOSUPPORT),
+        ("socket", (2, 1, 262), ERRNO | errno.EPROTONOSUPPORT),  # MPTCP
+        ("socket", (10, 0x80002, 136), ERRNO | errno.EPROTONOSUPPORT),  # UDP-Lite
+        ("socket", (2, 2, 1), ERRNO | errno.EPROTONOSUPPORT),  # ICMP
+        ("socket", (1, 1, 1), ERRNO | errno.EPROTONOSUPPORT),
+        ("socket", (1, 3, 0), ERRNO | errno.ESOCKTNOSUPPORT),
+        ("socket", (2, 5, 132), ERRNO | errno.ESOCKTNOSUPPORT),  # SCTP
+        ("socket", (2, 3, 0), ERRNO | errno.EPERM),
+        ("socket", (10, 10, 0), ERRNO | errno.EPERM),
+        ("setsockopt", (3, 1, 2), ALLOW),  # SO_REUSEADDR
+        ("setsockopt", (3, 6, 1), ALLOW),  # TCP_NODELAY
+        ("getsockopt", (3, 1, 4), ALLOW),  # SO_ERROR
+        ("setsockopt", (3, 0x100000001, 0x100000002), ALLOW),
+        ("setsockopt", (3, 1, 26), ERRNO | errno.ENOPROTOOPT),  # SO_ATTACH_FILTER
+        ("setsockopt", (3, 1, 32), ERRNO | errno.ENOPROTOOPT),  # SO_SNDBUFFORCE
+        ("setsockopt", (3, 41, 54), ERRNO | errno.ENOPROTOOPT),  # IPV6_HOPOPTS
+        ("setsockopt", (3, 41, 32), ERRNO | errno.ENOPROTOOPT),  # IPV6_FLOWLABEL_MGR
+        ("setsockopt", (3, 0, 35), ERRNO | errno.ENOPROTOOPT),  # IP_ADD_MEMBERSHIP
+        ("setsockopt", (3, 6, 31), ERRNO | errno.ENOPROTOOPT),  # TCP_ULP
+        ("setsockopt", (3, 6, 13), ERRNO | errno.ENOPROTOOPT),  # TCP_CONGESTION
+        ("setsockopt", (3, 17, 1), ERRNO | errno.ENOPROTOOPT),  # UDP_CORK
+        ("setsockopt", (3, 255, 1), ERRNO | errno.ENOPROTOOPT),
+        ("setxattr", (), ERRNO | errno.ENOTSUP),
+        ("fremovexattr", (), ERRNO | errno.ENOTSUP),
+        ("getxattr", (), ALLOW),
+        ("cachestat", (), ERRNO | errno.ENOSYS),
+        ("fsync", (3,), ERRNO | 0),
+        ("fadvise64", (3, 0, 0, 4), ERRNO | 0),
+        ("msync", (0, 0, 4), ERRNO | 0),
+        ("msync", (0, 0, 1), ALLOW),
+        ("preadv2", (3, 0, 0, 0, 0, 0), ALLOW),
+        ("preadv2", (3, 0, 0, 0, 0, 8), ERRNO | errno.EOPNOTSUPP),  # RWF_NOWAIT
+        ("pwritev2", (3, 0, 0, 0, 0, 0x12), ALLOW),  # RWF_APPEND | RWF_DSYNC
+        ("mmap", (0, 1 << 21, 3, 0x22), ALLOW),
+        ("mmap", (0, 1 << 21, 3, 0x40022), ERRNO | errno.ENOMEM),  # MAP_HUGETLB
+        ("memfd_create", (0, 3), ALLOW),
+        ("memfd_create", (0, 5), ERRNO | errno.EINVAL),  # MFD_HUGETLB
+        ("madvise", (0, 0, 4), ALLOW),
+        ("madvise", (0, 0, 12), ERRNO | errno.EINVAL),  # MADV_MERGEABLE
+        ("membarrier", (8,), ALLOW),
+        ("membarrier", (2,), ERRNO | errno.EINVAL),  # MEMBARRIER_CMD_GLOBAL_EXPEDITED
+        ("ioprio_set", (1, 0, 0), ERRNO | errno.EPERM),
         ("ioctl", (0, 0x5401), ALLOW),
+        ("ioctl", (0, 0x5421), ALLOW),  # FIONBIO
+        ("ioctl", (0, 0x8940), ERRNO | errno.ENOTTY),  # SIOCGIFBR
+        ("ioctl", (0, 0x40049409), ERRNO | errno.EOPNOTSUPP),  # FICLONE
         ("ioctl", (0, 0x5412), ERRNO | errno.EPERM),
         ("ioctl", (0, 0xDEAD00005412), ERRNO | errno.EPERM),
         ("ioctl", (0, 0x10000541C), ERRNO | errno.EPERM),
         ("fcntl", (3, 6), ALLOW),  # F_SETLK
+        ("fcntl", (3, 37), ERRNO | errno.EINVAL),  # F_OFD_SETLK
+        ("fcntl", (3, 1024), ERRNO | errno.EACCES),  # F_SETLEASE
+        ("fcntl", (3, 1030), ALLOW),  # F_DUPFD_CLOEXEC
         ("fcntl", (3, 1026), ERRNO | errno.EINVAL),  # F_NOTIFY
         ("fcntl", (3, 0x100000402), ERRNO | errno.EINVAL),
         ("prctl", (15,), ALLOW),
