@@ -16,8 +16,8 @@ import struct
 
 from engine import policy
 
-MAX_RECORD_LOCK_CALLS = 1 << 16
-"""Of one run. A call adds two locks at most, of some 200 bytes each: 25 MiB. A transaction of SQLite takes about eight
+MAX_RECORD_LOCK_CALLS = 1 << 15
+"""Of one run. A call adds two locks at most, of some 200 bytes each: 13 MiB. A transaction of SQLite takes about eight
 calls."""
 
 _NOTIF_RECV = 0xC0502100  # SECCOMP_IOCTL_NOTIF_RECV for the 80 bytes of struct seccomp_notif

@@ -115,7 +115,7 @@ with concurrent.futures.ProcessPoolExecutor(2) as pool: print(list(pool.map(abs,
 read, write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 signal.set_wakeup_fd(write); signal.signal(signal.SIGALRM, lambda *_: None)
 signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause(); print(os.read(read, 1) == bytes([signal.SIGALRM]))
-os.set_inheritable(read, True); os.set_inheritable(read, False); os.set_blocking(read, True); print(os.get_inheritable(read))
+os.set_inheritable(read, True); os.set_inheritable(read, False); os.set_blocking(read, True)
 print(os.nice(0), os.sched_getaffinity(0) == os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0))
 """,
     "files": """
@@ -124,7 +124,7 @@ with tempfile.TemporaryDirectory() as folder:
     one, two = pathlib.Path(folder, "one"), pathlib.Path(folder, "two")
     one.write_bytes(b"x" * 100_000)
     for copy in (shutil.copyfile, shutil.copy, shutil.copy2): copy(one, two)
-    shutil.copy2(os.__file__, two); shutil.copystat(os.__file__, two); shutil.copytree(folder, folder + "2"); shutil.rmtree(folder + "2")
+    shutil.copy2(os.__file__, two); shutil.copystat(os.__file__, two); shutil.copytree(folder, "/tmp/2")
     print(os.listxattr(one), one.read_bytes() == b"x" * 100_000)
     with open(one, "r+b") as file:
         file.write(b"y"); file.flush(); os.fsync(file.fileno()); os.fdatasync(file.fileno())
@@ -169,8 +169,8 @@ print(len(anonymous), len(mmap.mmap(os.open(os.__file__, os.O_RDONLY), 0, prot=m
     "terminals": """
 import fcntl, getpass, io, os, shutil, sys, termios, tty
 print([os.isatty(n) for n in range(3)], sys.stdin.isatty(), shutil.get_terminal_size())
-for action in (lambda: termios.tcgetattr(0), lambda: tty.setraw(1), lambda: os.get_terminal_size(1), lambda: os.tcgetpgrp(0)):
-    try: action()
+for action in (termios.tcgetattr, tty.setraw, os.get_terminal_size, os.tcgetpgrp):
+    try: action(1)
     except (OSError, termios.error) as error: print(error.args[0] in (22, 25))
 import warnings; warnings.simplefilter("ignore")
 sys.stdin = io.StringIO("secret\\n"); print(getpass.getpass(stream=sys.stdout))
@@ -189,7 +189,8 @@ if not child: os._exit(0)
 print(select.select([os.pidfd_open(child)], [], [], 5)[0] != [], os.waitpid(child, 0)[1])
 """,
     "imports": """
-import ctypes.util, curses, dbm, ensurepip, locale, platform, pty, readline, resource, ssl, sqlite3, syslog, uuid, zoneinfo
+import ctypes.util, curses, dbm, ensurepip, locale, platform, pty, readline, resource, ssl
+import sqlite3, syslog, uuid, zoneinfo
 ssl.create_default_context(); ssl.MemoryBIO(); print(uuid.uuid1().version, platform.system(), resource.getpagesize())
 import hashlib, secrets; print(hashlib.scrypt(b"x", salt=b"y", n=2, r=1, p=1)[:2], len(secrets.token_bytes(8)))
 """,

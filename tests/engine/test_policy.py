@@ -275,7 +275,9 @@ def test_worker_lets_through_what_program_allows_or_reports() -> None:
         for args in vectors(inner, number) | vectors(outer, number):
             if expected(inner, number, args) in (ALLOW, NOTIFY):
                 assert expected(outer, number, args) == ALLOW, (syscall_name(number), args)
-    for name in names_with("program", "SCMP_ACT_NOTIFY") - {"fcntl"}:  # of which record locks are reported, to be counted
+    for name in names_with("program", "SCMP_ACT_NOTIFY") - {
+        "fcntl"
+    }:  # of which record locks are reported, to be counted
         assert expected(inner, NUMBERS[name], (0,) * 6) == NOTIFY, f"{name} has another rule as well"
 
 
