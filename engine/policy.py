@@ -8,12 +8,12 @@ one run, ``sealed`` what is put on top when the run's child has introduced itsel
 ``to_bpf`` lays the policy out as a balanced binary search over ranges of call numbers that share a decision, behind a
 check of the ABI: i386 calls come with a foreign ``arch``, x32 calls with bit 30 of the number set, and under either a
 number means another call, so neither ever reaches a rule. Rules that follow each other and look at the same word of an
-argument share its load: one load and one comparison for each value, two for a run of three and more, so a list of (level,
-option) pairs costs one comparison for each level and at most one for each option. Classic BPF only jumps forward, so the program is built
-from its last instruction to its first: whatever a jump names exists already and its distance is known. A conditional
-jump passes at most 255 instructions; where more are in between it goes by an unconditional one, which has 32 bits.
-Filters are kept short all the same: the kernel checks, compiles and emulates the filter on every load, and every run
-loads it.
+argument share its load: one load, and one comparison for each value or two for a run of three and more. So a list of
+(level, option) pairs costs one comparison for each level and at most one for each option. Classic BPF only jumps
+forward, so the program is built from its last instruction to its first: whatever a jump names exists already and its
+distance is known. A conditional jump passes at most 255 instructions; where more are in between it goes by a relay: an
+unconditional jump, which has 32 bits, or another copy of a RET. Filters are kept short all the same: the kernel checks,
+compiles and emulates the filter on every load, and every run loads it.
 
 Sources: seccomp(2), seccomp_unotify(2), the kernel's Documentation/networking/filter.rst, the OCI runtime-spec
 (config-linux.md, "Seccomp").
@@ -72,7 +72,7 @@ class Arg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel
         return (self.value, self.value_two) if self.op == "SCMP_CMP_MASKED_EQ" else (2**64 - 1, self.value)
 
     def tests(self) -> tuple[_Test, ...]:
-        """The condition on the argument's two words, little endian; those that the mask leaves out are not looked at."""
+        """The condition on the argument's two words, little endian, without those that the mask leaves out."""
         mask, result = self.mask_and_result
         low = _ARGS + 8 * self.index
         words = ((low, mask & _WORD, result & _WORD), (low + 4, mask >> 32, result >> 32))

@@ -18,7 +18,6 @@ NOISE = 48 * MIB
 """What the rest of a busy machine may add to its kernel's memory while an attack runs."""
 _UNRECLAIMABLE = ("SUnreclaim", "Percpu", "VmallocUsed", "PageTables", "KernelStack")
 _LOOK_SECONDS = 0.02
-_TRIES = 3
 
 # For the top of a program that works in many processes at once and holds what it got until all have it.
 CHILDREN = f"""{TOOLS}
@@ -72,12 +71,13 @@ print(set(in_children(24, work)))
 """
 
 # A valid ACL: its owner, one user many times, group, mask, others; struct posix_acl_xattr_entry.
-_ACL = """
+ACL = """
+import struct
 ACL = struct.pack("<I", 2) + struct.pack("<HHI", 1, 6, 0xFFFFFFFF) + struct.pack("<HHI", 2, 6, 1000) * 8000
 ACL += b"".join(struct.pack("<HHI", tag, 6, 0xFFFFFFFF) for tag in (4, 16, 32))
 """
 
-ACCESS_CONTROL_LISTS = f"""{CHILDREN}{_ACL}
+ACCESS_CONTROL_LISTS = f"""{CHILDREN}{ACL}
 answers = collections.Counter()
 for number in range(3000):
     path = f"/tmp/{{number}}"
@@ -87,7 +87,7 @@ time.sleep(0.2)
 print(sorted(answers))
 """
 
-ATTRIBUTES_OF_MAPPINGS = f"""{CHILDREN}{_ACL}
+ATTRIBUTES_OF_MAPPINGS = f"""{CHILDREN}{ACL}
 answers = collections.Counter()
 for number in range(4000):
     file = os.memfd_create("x")
@@ -230,14 +230,14 @@ def _unreclaimable() -> int:
     return sum(int(size) << 10 for name, size, *_ in lines if name.rstrip(":") in _UNRECLAIMABLE)
 
 
-def growth(attack: Callable[[], Outcome], bound: int) -> tuple[Outcome, int]:
+def growth(attack: Callable[[], Outcome], bound: int, tries: int = 3) -> tuple[Outcome, int]:
     """Run an attack; its outcome, and the bytes by which the kernel's own memory grew at most meanwhile.
 
     What the rest of the machine does counts, too. So an attack with more than ``bound`` is tried again, and the least
-    of three growths is given: that of an attack that takes memory is the same each time.
+    of all growths is given: that of an attack that takes memory is the same each time.
     """
     least = 0
-    for attempt in range(_TRIES):
+    for attempt in range(tries):
         outcome, grown = _watched(attack)
         least = grown if attempt == 0 else min(least, grown)
         if least <= bound:
