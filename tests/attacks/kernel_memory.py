@@ -79,7 +79,7 @@ ACL += b"".join(struct.pack("<HHI", tag, 6, 0xFFFFFFFF) for tag in (4, 16, 32))
 
 ACCESS_CONTROL_LISTS = f"""{CHILDREN}{ACL}
 answers = collections.Counter()
-for number in range(3000):
+for number in range(2200):
     path = f"/tmp/{{number}}"
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
     answers[str(attempt(os.setxattr, path, "system.posix_acl_access", ACL))] += 1
@@ -92,12 +92,11 @@ answers = collections.Counter()
 for number in range(4000):
     file = os.memfd_create("x")
     os.ftruncate(file, 4096)
-    for name in ("system.posix_acl_access", "user.x"):
-        answers[name, str(attempt(os.setxattr, file, name, ACL))] += 1
+    answers[str(attempt(os.setxattr, file, "system.posix_acl_access", ACL))] += 1
     libc.mmap(None, ctypes.c_size_t(4096), 3, 1, file, ctypes.c_long(0))
     os.close(file)
 time.sleep(0.2)
-print(sorted({{answer for _, answer in answers}}))
+print(sorted(answers))
 """
 
 SOCKET_FILTERS = f"""{CHILDREN}
@@ -211,7 +210,7 @@ def work(number):
             answers[libc.fcntl(file, COMMAND, lock) and errno.errorcode[ctypes.get_errno()]] += 1
             if answers["ENOLCK"] or answers["EINVAL"]: return sorted(map(str, answers))
     return sorted(map(str, answers))
-print(set(in_children(30, work)))
+print(set(in_children(14, work)))
 """
 
 NAMES_THAT_ARE_NOT_THERE = f"""{CHILDREN}
