@@ -4,6 +4,7 @@ A record lock (fcntl, F_SETLK and F_SETLKW) takes kernel memory that no control 
 a program asks, and no rlimit bounds them since Linux 2.4. The filter cannot count. So the inner policy reports these
 calls, too, and the supervisor counts them: it has the kernel make the call, until there were ``MAX_RECORD_LOCK_CALLS``
 in one run, and answers ENOLCK from then on. Only their number matters, so nothing is read that could change meanwhile.
+A program that goes on asking costs the supervisor time and gets nothing for it: soon that is a forbidden call.
 
 Sources: seccomp_unotify(2); fcntl(2); the kernel's fs/locks.c (filelock_cache is made without SLAB_ACCOUNT).
 """
@@ -19,6 +20,7 @@ from engine import policy
 MAX_RECORD_LOCK_CALLS = 1 << 15
 """Of one run. A call adds two locks at most, of some 200 bytes each: 13 MiB. A transaction of SQLite takes about eight
 calls."""
+_MAX_REFUSED_CALLS = 1 << 10
 
 _NOTIF_RECV = 0xC0502100  # SECCOMP_IOCTL_NOTIF_RECV for the 80 bytes of struct seccomp_notif
 _NOTIF_SEND = 0xC0182101  # SECCOMP_IOCTL_NOTIF_SEND for the 24 bytes of struct seccomp_notif_resp
@@ -42,7 +44,7 @@ class Listener:
         self._record_lock_calls = 0
 
     def forbidden_call(self) -> str | None:
-        """The name of the forbidden call that waits, or None for a record lock, which is answered here.
+        """The name of the forbidden call that waits; None for a record lock, which is answered here.
 
         A forbidden call is never answered: the caller kills the run, and a process that waits for an answer dies like
         any other.
@@ -59,12 +61,13 @@ class Listener:
         if number & _X32:
             return f"call {number & ~_X32} of a foreign ABI (x32)"
         if number == _FCNTL:
-            self._answer_record_lock(identity)
-            return None
+            self._record_lock_calls += 1
+            if self._record_lock_calls <= MAX_RECORD_LOCK_CALLS + _MAX_REFUSED_CALLS:
+                self._answer_record_lock(identity)
+                return None
         return policy.syscall_name(number)
 
     def _answer_record_lock(self, identity: int) -> None:
-        self._record_lock_calls += 1
         allowed = self._record_lock_calls <= MAX_RECORD_LOCK_CALLS
         answer = _RESPONSE.pack(identity, 0, 0, _CONTINUE) if allowed else _RESPONSE.pack(identity, 0, -errno.ENOLCK, 0)
         try:

@@ -232,6 +232,17 @@ def test_i11_record_locks(arena: Arena) -> None:
     assert arena.attack(few, limits=ROOMY).status is Status.OK
 
 
+def test_i11_asks_for_record_locks_without_end(arena: Arena) -> None:
+    """Each answer is the supervisor's time, and it does not give it for ever."""
+    source = f"""{kernel_memory.CHILDREN}
+lock = struct.pack("hhqqi4x", 1, 0, 0, 1, 0)
+file = os.memfd_create("x")
+while True: libc.fcntl(file, 7, lock)
+"""
+    outcome = arena.attack(source, limits=replace(ROOMY, cpu_time=patient(30)))
+    assert (outcome.status, outcome.detail) == (Status.FORBIDDEN_SYSCALL, "fcntl")
+
+
 def test_i11_a_locked_record_is_locked(arena: Arena) -> None:
     """The kernel makes the calls that are counted: two processes exclude each other, and one waits for the other."""
     answers = ask(
