@@ -346,6 +346,7 @@ def test_neither_policy_knows(name: str) -> None:
         ("setsockopt", (3, 1, 2), ALLOW),  # SO_REUSEADDR
         ("setsockopt", (3, 6, 1), ALLOW),  # TCP_NODELAY
         ("getsockopt", (3, 1, 4), ALLOW),  # SO_ERROR
+        ("setsockopt", (3, 41, 49), ALLOW),  # IPV6_RECVPKTINFO
         ("setsockopt", (3, 0x100000001, 0x100000002), ALLOW),
         ("setsockopt", (3, 1, 26), ERRNO | errno.ENOPROTOOPT),  # SO_ATTACH_FILTER
         ("setsockopt", (3, 1, 32), ERRNO | errno.ENOPROTOOPT),  # SO_SNDBUFFORCE
