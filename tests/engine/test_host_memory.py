@@ -21,7 +21,8 @@ _ACCESS_LISTS = Program("""
 import os, struct, time
 entry = lambda tag, who: struct.pack("<HHI", tag, 7, who)
 nobody = 0xFFFFFFFF
-lists = struct.pack("<I", 2) + entry(1, nobody) + entry(2, 1000) * 8180 + b"".join(entry(n, nobody) for n in (4, 16, 32))
+last = b"".join(entry(tag, nobody) for tag in (4, 16, 32))
+lists = struct.pack("<I", 2) + entry(1, nobody) + entry(2, 1000) * 8180 + last
 for number in range(4000):
     open(f"/tmp/{number}", "w").close()
     os.setxattr(f"/tmp/{number}", "system.posix_acl_access", lists)
