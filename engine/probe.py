@@ -172,7 +172,7 @@ def _run(worker: workers.Worker, source: str, limits: Limits) -> Outcome:
     try:
         try:
             return worker.run(Program(source), b"", b"", limits)
-        except workers.Suspected:  # of another engine's doing: a probe is repeated like any run
+        except workers.Suspected:  # of another's doing: a probe is repeated like any run
             return worker.run(Program(source), b"", b"", limits, alone=True)
     except workers.WorkerDied as error:
         raise SandboxUnavailable("jail", str(error), "see `semi-instruct doctor`") from error
