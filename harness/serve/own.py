@@ -20,7 +20,7 @@ from harness.serve.answers import QUEUE_HEADER, plain_answer
 from harness.serve.documented import GUARDED, failures
 from harness.serve.pool import Ticket
 from harness.serve.refusals import Overloaded, Refusal, Unusable
-from harness.serve.sandbox_fusion import Base64, Path, decoded_files
+from harness.serve.sandbox_fusion import Base64, decoded_files
 from harness.serve.service import Service, facts_of, is_ours, note
 from harness.serve.strict_route import StrictRoute
 from harness.serve.waiting import gone
@@ -67,8 +67,10 @@ class RunRequest(BaseModel):
     clock: float | None = Field(
         default=None, ge=0, le=253402300799, description="seconds since 1970 at which its clock starts"
     )
-    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by relative path")
-    fetch_files: list[Path] = Field(default_factory=list, description="relative paths of files to hand back")
+    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by path")
+    fetch_files: list[str] = Field(
+        default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
+    )
     id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
 
 

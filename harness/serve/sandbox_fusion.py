@@ -28,7 +28,6 @@ _SHORTEST_S = 0.001
 
 type Seconds = Annotated[float, Field(ge=_SHORTEST_S, le=86_400)]
 type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
-type Path = Annotated[str, Field(pattern=luggage.PATH_PATTERN)]
 
 
 class RunStatus(StrEnum):
@@ -77,10 +76,11 @@ class RunCodeRequest(BaseModel):
     )
     stdin: str | None = None
     files: dict[str, Base64 | None] = Field(
-        default_factory=dict, description="contents in base64 by path, relative to the run's folder; null is no file"
+        default_factory=dict,
+        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; null is no file",
     )
     fetch_files: list[str] = Field(
-        default_factory=list, description="paths of files that are handed back; what is not there is left out"
+        default_factory=list, description="paths of files that are handed back; what cannot be is left out and named in message"
     )
 
 
@@ -164,7 +164,9 @@ def response_of(done: Done) -> RunCodeResponse:
     succeeded = outcome.status is Status.OK
     return RunCodeResponse(
         status=RunStatus.SUCCESS if succeeded else RunStatus.FAILED,
-        message="; ".join(f"{path}: {reason}" for path, reason in done.refused.items()),
+        message="; ".join(
+            f"not fetched: {luggage.shown(path)}: {reason}" for path, reason in done.refused.items()
+        ),
         run_result=_stage(outcome),
         files={path: base64.b64encode(data).decode("ascii") for path, data in done.files.items()},
     )
