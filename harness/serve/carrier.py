@@ -17,9 +17,9 @@ Its text is read by ``harness.serve.luggage`` and never imported.
 
 from __future__ import annotations
 
+import _frozen_importlib_external as external  # importlib.machinery would have to be read
 import base64
 import contextlib
-import importlib.machinery
 import json
 import os
 import resource
@@ -68,14 +68,15 @@ def carry(
         _write(folders, path, data)
     files.clear()
     compiled, stage = os.pipe()
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_DFL)  # not an exception here, should the program send it
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGINT, interrupt)
         sys.path[:], sys.meta_path[:], sys.path_hooks[:] = importing
         os.closerange(_FIRST_OTHER, stage)
         os.closerange(stage + 1, 1 << 30)
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
         _become(source, f"{_BOX}/{name}", arguments, stage)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # not an exception here, should the program send it
     os.close(stage)
     _, status = os.waitpid(child, 0)
     _end_others()
@@ -128,10 +129,10 @@ def _become(source: bytes, path: str, arguments: list[str], stage: int) -> NoRet
 
 def _forget_modules_of(folder: str) -> None:
     """Forget what was imported beforehand and has a namesake in this folder: the program is to import the namesake."""
-    for name in {each.partition(".")[0] for each in sys.modules}:
+    for name in {each.partition(".")[0] for each in os.listdir(folder)} & sys.modules.keys():
         if name in _IMPORTED_BEFORE or name in sys.builtin_module_names:
             continue
-        spec = importlib.machinery.PathFinder.find_spec(name, [folder])
+        spec = external.PathFinder.find_spec(name, [folder])
         if spec is not None and spec.loader is not None:  # a folder without __init__.py gives way
             for each in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
                 del sys.modules[each]

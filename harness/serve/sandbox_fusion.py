@@ -80,7 +80,8 @@ class RunCodeRequest(BaseModel):
         description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; null is no file",
     )
     fetch_files: list[str] = Field(
-        default_factory=list, description="paths of files that are handed back; what cannot be is left out and named in message"
+        default_factory=list,
+        description="paths of files that are handed back; what cannot be is left out and named in message",
     )
 
 
@@ -164,9 +165,7 @@ def response_of(done: Done) -> RunCodeResponse:
     succeeded = outcome.status is Status.OK
     return RunCodeResponse(
         status=RunStatus.SUCCESS if succeeded else RunStatus.FAILED,
-        message="; ".join(
-            f"not fetched: {luggage.shown(path)}: {reason}" for path, reason in done.refused.items()
-        ),
+        message="; ".join(f"not fetched: {luggage.shown(path)}: {reason}" for path, reason in done.refused.items()),
         run_result=_stage(outcome),
         files={path: base64.b64encode(data).decode("ascii") for path, data in done.files.items()},
     )
