@@ -39,7 +39,21 @@ _CHUNK = 3 << 16  # a multiple of three, so that encoded chunks can be joined
 _ENVELOPE, _ENTRY = 64, 28  # bytes that the reply has around its entries, and each entry around its file
 # What every Python has imported before it looks for the program's imports; built-in modules come first as well.
 _IMPORTED_BEFORE = frozenset(
-    "__main__ _collections_abc _sitebuiltins abc codecs encodings genericpath io os posixpath site stat zipimport".split()
+    [
+        "__main__",
+        "_collections_abc",
+        "_sitebuiltins",
+        "abc",
+        "codecs",
+        "encodings",
+        "genericpath",
+        "io",
+        "os",
+        "posixpath",
+        "site",
+        "stat",
+        "zipimport",
+    ]
 )
 
 
