@@ -86,6 +86,11 @@ class Engine:
         return self._plan.isolation
 
     @property
+    def trouble(self) -> str | None:
+        """Why jails cannot be started at the moment; None when all is well."""
+        return None
+
+    @property
     def discarded_workers(self) -> int:
         """How many workers were given up so far: they died, hung, or a run on them was interrupted."""
         return self._discarded

@@ -18,6 +18,8 @@ class Limits:
         cpu_time: seconds of user plus system time, all processes and threads together.
         wall_time: seconds from the start of the program to the end of its last process; None means twice
             ``cpu_time`` plus one second, room enough for a program that computes on a busy machine.
+        deadline: seconds from the start of the program after which the run is ended, however much of that the machine
+            was starved; None means five times the wall time.
         memory: bytes of memory, the interpreter's own included; files in the run's tmpfs count too.
         output: bytes of stdout, and separately of stderr and of the returned value, that are kept. A program that
             writes more is stopped with ``output_limit``.
@@ -36,11 +38,14 @@ class Limits:
     file_size: int = 32 * MIB
     processes: int = 64
     open_files: int = 256
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         _check("cpu_time", self.cpu_time, 0.001, 86_400)
         if self.wall_time is not None:
             _check("wall_time", self.wall_time, 0.001, 86_400)
+        if self.deadline is not None:
+            _check("deadline", self.deadline, self.wall_seconds, 86_400)
         _check_whole("memory", self.memory, 16 * MIB, 1 << 46)
         _check_whole("output", self.output, 0, 1 << 34)
         _check_whole("file_size", self.file_size, 0, 1 << 46)

@@ -40,6 +40,7 @@ class Outcome:
         value: that value, rebuilt from plain data (``engine.inside.values``), else None.
         cpu_time_s: user plus system time of the whole tree, seconds.
         wall_time_s: from the hand-over of the program to the end of its last process, seconds.
+        wall_extension_s: by how much the wall limit was extended because the machine was too busy, seconds.
         peak_memory_bytes: highest memory use of the whole tree, the interpreter included.
         detail: in words, which limit or which system call.
         isolation: the walls that stood around this run.
@@ -56,6 +57,7 @@ class Outcome:
     value: Any = field(default=None, repr=False)  # a program may choose one that has no repr
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
+    wall_extension_s: float = 0.0
     peak_memory_bytes: int = 0
     detail: str = ""
     isolation: tuple[str, ...] = ()

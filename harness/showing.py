@@ -1,8 +1,8 @@
 """How text that is not ours is shown: one function for each kind of output, so that it can only ever be text there.
 
-Terminal and log: ``one_line``, ``lines_of_text``. YAML: ``yaml_scalar``. Markdown: ``markdown_text``, ``markdown_fenced``.
-HTML: ``html_text``, which the templates apply to everything. CSV is not written anywhere. Bytes and values of programs
-are cut where long, and always shown alike.
+Terminal and log: ``one_line``, ``lines_of_text``. YAML: ``yaml_scalar``. Markdown: ``markdown_text`` and
+``markdown_fenced``. HTML: ``html_text``; templates escape by themselves. CSV is not written anywhere. Bytes and values
+of programs are cut where long, and always shown alike.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def one_line(text: str, longest: int = 500) -> str:
 
 
 def lines_of_text(text: str) -> str:
-    """Text that may have lines and tabs; whatever else steers a terminal or hides text is escaped, as ``one_line`` does."""
+    """Text that may have lines and tabs; all else that steers a terminal or hides text is escaped, see ``one_line``."""
     return "".join(part if part in "\n\t" else one_line(part, len(part)) for part in re.split(r"([\n\t])", text))
 
 
@@ -76,7 +76,7 @@ def _yaml_character(character: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Text within a line of Markdown, in a cell of a table too (CommonMark 2.4 and 2.5): no markup, no link, no HTML."""
+    """Text in a line of Markdown, or in a cell of a table: no markup, no link, no HTML (CommonMark 2.4 and 2.5)."""
     line = one_line(" ".join(text.split()), len(text))
     return "".join(_markdown_character(line, place) for place in range(len(line)))
 

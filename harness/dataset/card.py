@@ -40,15 +40,13 @@ def card(build: Build, count: int, steps: list[Step]) -> str:
         "---",
     ]
     benchmarks = build.state.fact(BENCHMARKS, {})
-    free = (
-        ", ".join(f"{markdown_text(name)} ({tasks} tasks)" for name, tasks in sorted(benchmarks.items()))
-        or "none: not asked for"
-    )
+    looked_for = [f"{markdown_text(name)} ({tasks} tasks)" for name, tasks in sorted(benchmarks.items())]
+    free = ", ".join(looked_for) or "none: not asked for"
     body = f"""
 # {count} pairs of instruction and code, {settings.mode} mode
 
-Made by `semi-instruct build` from {markdown_text(settings.corpus)}. Every code was run in a sandbox and answers every test case of
-`test_cases` as expected; `semi-instruct verify problems.jsonl` shows it again, by these test cases alone.
+Made by `semi-instruct build` from {markdown_text(settings.corpus)}. Every code was run in a sandbox and answers every
+test case of `test_cases` as expected; `semi-instruct verify problems.jsonl` shows it again, by these test cases alone.
 
 - `pairs`: `messages` and `instruction`/`output` for tuning, `evidence`, `passed` of `test_cases`, strength, licence and
   where each is from.

@@ -38,23 +38,8 @@ _NO_FILE, _TOO_LARGE = -1, -2  # beside the numbers of errors (errno(3)); read b
 _CHUNK = 3 << 16  # a multiple of three, so that encoded chunks can be joined
 _ENVELOPE, _ENTRY = 64, 28  # bytes that the reply has around its entries, and each entry around its file
 # What every Python has imported before it looks for the program's imports; built-in modules come first as well.
-_IMPORTED_BEFORE = frozenset(
-    [
-        "__main__",
-        "_collections_abc",
-        "_sitebuiltins",
-        "abc",
-        "codecs",
-        "encodings",
-        "genericpath",
-        "io",
-        "os",
-        "posixpath",
-        "site",
-        "stat",
-        "zipimport",
-    ]
-)
+_IMPORTED_BEFORE = {"__main__", "_collections_abc", "_sitebuiltins", "abc", "codecs", "encodings", "genericpath", "io"}
+_IMPORTED_BEFORE |= {"os", "posixpath", "site", "stat", "zipimport"}
 
 
 def carry(

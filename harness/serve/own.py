@@ -71,6 +71,12 @@ class RunRequest(BaseModel):
     fetch_files: list[str] = Field(
         default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
     )
+    deadline_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        description="seconds you wait for the outcome; no wall limit is extended beyond that on a busy machine",
+    )
     id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
 
 
@@ -100,6 +106,7 @@ class OutcomeResponse(BaseModel):
     value: Any = Field(description="what it returned, as args are given")
     cpu_time_s: float
     wall_time_s: float
+    wall_extension_s: float = Field(description="by how much the wall limit was extended: the machine was too busy")
     peak_memory_bytes: int
     detail: str
     isolation: list[str] = Field(description="the walls that stood around the run")
@@ -254,6 +261,7 @@ def work_of(body: RunRequest, service: Service) -> Work:
         determinism=Determinism(body.determinism),
         clock=body.clock,
         luggage=luggage.pack(decoded_files(dict(body.files)), body.fetch_files),
+        patience_s=service.patience(body.deadline_s),
     )
 
 
@@ -271,7 +279,9 @@ def _limits(asked: AskedLimits, service: Service) -> Limits:
 
 def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
     """What came of a run, as JSON data."""
-    data = done.outcome.to_json() | {"queue_time_s": round(done.queue_s, 6)}
+    data = done.outcome.to_json()
+    data["wall_extension_s"] = round(done.outcome.wall_extension_s, 6)
+    data["queue_time_s"] = round(done.queue_s, 6)
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
     data["files_refused"] = dict(done.refused)
     return data | ({"id": name} if name is not None else {})

@@ -109,6 +109,8 @@ class RequestLog:
             seconds=round(seconds, 6),
             **runs,
             **times,
+            **({"extended_s": round(facts.extended_s, 6)} if facts.extended_s else {}),
+            **({"reasons": "; ".join(facts.reasons)} if facts.reasons else {}),
             **({"why": facts.why} if facts.why else {}),
         )
 

@@ -25,6 +25,8 @@ from harness.serve.work import Done, Work
 _KILLED = -9  # as subprocess says it
 _FAILED = 1
 _SHORTEST_S = 0.001
+# verl's reward waits compile_timeout + run_timeout + 10 s for an answer; a second is for its way.
+_WAITED_FOR_S = 9.0
 
 type Seconds = Annotated[float, Field(ge=_SHORTEST_S, le=86_400)]
 type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
@@ -129,7 +131,7 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
         Unusable: more than can be had, or files that cannot be.
         InvalidProgram: limits out of range.
     """
-    service.granted_seconds("compile_timeout", body.compile_timeout)
+    compile_s = service.granted_seconds("compile_timeout", body.compile_timeout)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout)
     memory = service.granted_bytes("memory_limit_MB", body.memory_limit_MB * MIB if body.memory_limit_MB > 0 else None)
     return Work(
@@ -137,6 +139,7 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
         limits=Limits(cpu_time=cpu_seconds(wall_s), wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
         luggage=luggage.pack(decoded_files(body.files), body.fetch_files),
+        patience_s=service.patience(compile_s + wall_s + _WAITED_FOR_S),
     )
 
 

@@ -30,7 +30,13 @@ class Luggage:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One run that is asked for; the fields are those of ``Engine.run``, and the luggage, if there is any."""
+    """One run that is asked for; the fields are those of ``Engine.run``, and two more.
+
+    Attributes:
+        luggage: its files, if there are any.
+        patience_s: seconds after which its client no longer waits for the answer, waiting for a worker included; None
+            where that is not known.
+    """
 
     program: Program
     limits: Limits
@@ -39,6 +45,7 @@ class Work:
     determinism: str = Determinism.FIXED
     clock: float | None = None
     luggage: Luggage | None = None
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
