@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-LINES = {"a": 43, "b": 33, "c": 20, "d": 10, "e": 28, "f": 7, "g": 12, "h": 12}
+LINES = {"a": 43, "b": 33, "c": 20, "d": 10, "e": 28, "f": 7, "g": 12, "h": 12, "l": 4}
 _MODULES = {
     "a": "test_a_resources",
     "b": "test_b_processes",
@@ -17,6 +17,7 @@ _MODULES = {
     "f": "test_f_python",
     "g": "test_g_zygote",
     "h": "test_h_service",
+    "l": "test_l_surroundings",
 }
 
 
