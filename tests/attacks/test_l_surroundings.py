@@ -357,11 +357,11 @@ def test_l03_log_and_metrics() -> None:
     """One line of JSON a fact, whatever is in it; labels are chosen by us. ``test_h10_logs`` asks a server."""
     stream = io.StringIO()
     log = LogWriter(stream)
-    log.write("request", path=_HOSTILE, why=_HOSTILE, reasons=_HOSTILE)
+    log.write("request", path=f"\x7f{_HOSTILE}", why=_HOSTILE, reasons=_HOSTILE)
     log.close()
     [line] = stream.getvalue().splitlines()
     assert line.isprintable()
-    assert json.loads(line)["why"] == _HOSTILE[:200]
+    assert (json.loads(line)["why"], json.loads(line)["path"][0]) == (_HOSTILE[:200], "\x7f")
     metrics = Metrics()
     failed: Any = replace(Done(_outcome()), queue_s=1.0)
     metrics.run(failed, "python")
