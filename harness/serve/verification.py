@@ -25,7 +25,7 @@ from harness.serve.documented import GUARDED, failures
 from harness.serve.facts import Facts
 from harness.serve.pool import Pool, Ticket
 from harness.serve.refusals import ClientGone, NoSandboxes, Overloaded, Refusal, Unavailable, Unusable
-from harness.serve.service import Service, facts_of, note
+from harness.serve.service import Service, facts_of, note, note_reason
 from harness.serve.strict_route import StrictRoute
 from harness.serve.waiting import gone
 from harness.serve.work import Done, Work
@@ -121,7 +121,9 @@ class _PooledEngine:
                 if done.cancelled():
                     outcome.set_exception(_Stopped())
                 elif isinstance(error := done.exception(), Refusal):
-                    outcome.set_result(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
+                    refused = Outcome(Status.SANDBOX_ERROR, detail=str(error))
+                    note_reason(self._facts, Done(refused))
+                    outcome.set_result(refused)
                 elif error is not None:
                     outcome.set_exception(error)
                 else:

@@ -158,7 +158,9 @@ def test_every_reason_of_a_sandbox_error_is_told(running: Running) -> None:
     running.engine.outcome = Outcome(Status.SANDBOX_ERROR, detail="workers died 2 times, last:\nthe zygote")
     assert "zygote" in running.http.post("/v1/run", json={"source": ""}).json()["detail"]
     assert "zygote" in running.http.post("/api/v2/execute", json=_PISTON).json()["message"]
-    assert "zygote" in running.http.post("/run_code", json=code("")).json()["message"]
+    theirs = running.http.post("/run_code", json=code(""))
+    assert (theirs.status_code, "zygote" in theirs.json()["message"]) == (504, True)
+    assert int(theirs.headers["retry-after"]) >= 1
     running.engine.outcome = Outcome(Status.SANDBOX_ERROR, detail="x" * 10_000)
     running.http.post("/v1/runs", json={"runs": [{"source": ""}]})
     metrics = running.http.get("/metrics").text
