@@ -24,6 +24,7 @@ from harness.errors import BadRequest, Interrupted, OutputUnusable
 from harness.exit_status import ExitStatus
 from harness.generation.opening import opened_model
 from harness.generation.plan import Plan
+from harness.showing import lines_of_text
 
 TEXTS = "texts.sqlite"
 
@@ -196,7 +197,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
 
 
 def _report(made: Made, folder: Path) -> None:
-    print("\n".join(shown(made.steps)))
+    print(lines_of_text("\n".join(shown(made.steps))))
     if made.bad_rows:
         print(f"{made.bad_rows} bad rows, named in the report", file=sys.stderr)
     print(f"{made.pairs} pairs in {folder / 'dataset'}; report: {made.report}")

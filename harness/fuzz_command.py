@@ -111,7 +111,7 @@ def execute(options: Options) -> ExitStatus:
 
 def _search(options: Options, problems: Iterator[Wanted], settings: Settings, tally: _Tally) -> None:
     first = next(problems)  # before a sandbox is started, so that what is wrong is said at once
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, emoji=False)
     bar = sys.stderr.isatty() and not sys.stdout.isatty()
     with (
         row_output(options.output, options.as_json) as write,
@@ -138,7 +138,7 @@ def _count(tally: _Tally, finding: Finding) -> None:
     tally.differences += finding.difference is not None
     if finding.fault:
         tally.unsearched += 1
-        print(f"{name}: not searched: {finding.fault}", file=sys.stderr)
+        print(f"{name}: not searched: {one_line(finding.fault)}", file=sys.stderr)
     elif finding.difference is None and not finding.test_cases:
         tally.untested += 1
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(finding.dropped_inputs.items()))

@@ -20,7 +20,7 @@ from harness.serve.answers import QUEUE_HEADER, plain_answer
 from harness.serve.documented import GUARDED, failures
 from harness.serve.pool import Ticket
 from harness.serve.refusals import Overloaded, Refusal, Unusable
-from harness.serve.sandbox_fusion import Base64, Path, decoded_files
+from harness.serve.sandbox_fusion import Base64, decoded_files
 from harness.serve.service import Service, facts_of, is_ours, note
 from harness.serve.strict_route import StrictRoute
 from harness.serve.waiting import gone
@@ -67,8 +67,16 @@ class RunRequest(BaseModel):
     clock: float | None = Field(
         default=None, ge=0, le=253402300799, description="seconds since 1970 at which its clock starts"
     )
-    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by relative path")
-    fetch_files: list[Path] = Field(default_factory=list, description="relative paths of files to hand back")
+    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by path")
+    fetch_files: list[str] = Field(
+        default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
+    )
+    deadline_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        description="seconds you wait for the outcome; no wall limit is extended beyond that on a busy machine",
+    )
     id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
 
 
@@ -98,6 +106,7 @@ class OutcomeResponse(BaseModel):
     value: Any = Field(description="what it returned, as args are given")
     cpu_time_s: float
     wall_time_s: float
+    wall_extension_s: float = Field(description="by how much the wall limit was extended: the machine was too busy")
     peak_memory_bytes: int
     detail: str
     isolation: list[str] = Field(description="the walls that stood around the run")
@@ -252,6 +261,7 @@ def work_of(body: RunRequest, service: Service) -> Work:
         determinism=Determinism(body.determinism),
         clock=body.clock,
         luggage=luggage.pack(decoded_files(dict(body.files)), body.fetch_files),
+        patience_s=service.patience(body.deadline_s),
     )
 
 
@@ -269,7 +279,9 @@ def _limits(asked: AskedLimits, service: Service) -> Limits:
 
 def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
     """What came of a run, as JSON data."""
-    data = done.outcome.to_json() | {"queue_time_s": round(done.queue_s, 6)}
+    data = done.outcome.to_json()
+    data["wall_extension_s"] = round(done.outcome.wall_extension_s, 6)
+    data["queue_time_s"] = round(done.queue_s, 6)
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
     data["files_refused"] = dict(done.refused)
     return data | ({"id": name} if name is not None else {})

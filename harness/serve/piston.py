@@ -160,7 +160,7 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
     known = body.language in (LANGUAGE, *aliases(service.python_version))
     if not known or not satisfies(parse_version(service.python_version), body.version):
         raise Unusable(f"{body.language}-{body.version} is not run here: there is {LANGUAGE}-{service.python_version}")
-    service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
+    compile_s = service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
     service.granted_seconds("compile_cpu_time", body.compile_cpu_time / 1000)
     service.granted_bytes("compile_memory_limit", body.compile_memory_limit)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout / 1000)
@@ -178,6 +178,8 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
         limits=Limits(cpu_time=cpu_s, wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
         luggage=luggage.pack(files, (), body.args or (), main or None),
+        # Its clients tell no more: Piston's own server may take as long as both stages may.
+        patience_s=service.patience(compile_s + wall_s),
     )
 
 

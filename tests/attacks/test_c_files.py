@@ -41,7 +41,12 @@ DOES_NOT_APPLY = {
 @pytest.fixture
 def canaries(tmp_path: Path) -> Iterator[list[Path]]:
     """Files of the host that everybody may read, in every kind of place that a jail might share by mistake."""
-    folders = [tmp_path, *map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/opt", "/var", "/usr")), Path.cwd(), Path.home()]
+    folders = [
+        tmp_path,
+        *map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/opt", "/var", "/usr", "/mnt")),
+        Path.cwd(),
+        Path.home(),
+    ]
     placed = []
     for folder in folders:
         if os.access(folder, os.W_OK):
@@ -61,7 +66,6 @@ def test_c01_reads_files_of_the_host(arena: Arena, canaries: list[Path]) -> None
         "/proc/self/cwd/../../../etc/passwd",
         "/box/../etc/passwd",
         "/run",
-        "/mnt",
     ]
     known += [
         "~/.aws/credentials",
@@ -74,7 +78,9 @@ def test_c01_reads_files_of_the_host(arena: Arena, canaries: list[Path]) -> None
     paths = [*known, *own, *map(str, canaries), *(f"/proc/self/root{path}" for path in canaries)]
     assert len(canaries) > 3
     seen = f"[(path, got) for path in {paths} if (got := attempt(os.open, path, 0)) != 'ENOENT']"
-    assert ask(arena, seen, READ_USERS) == [[], "ENOENT"]
+    # /mnt has the name by which clients know the run's own folder, and nothing of the host's.
+    own_folder = "(os.listdir('/mnt'), os.path.realpath('/mnt/data'))"
+    assert ask(arena, seen, READ_USERS, own_folder) == [[], "ENOENT", (["data"], "/box/work")]
 
 
 @dataclass(frozen=True)

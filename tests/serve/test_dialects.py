@@ -127,9 +127,9 @@ def test_sandbox_fusion_files(server: Server) -> None:
         ({"run_timeout": 61}, "at most 60 s"),
         ({"memory_limit_MB": 1}, "memory must lie between"),
         ({"memory_limit_MB": 1 << 30}, "at most"),
-        ({"files": {"../x": _B64}}, "'..'"),
+        ({"files": {"../x": _B64}}, "'../x': leads out"),
         ({"files": {"x": "no base64!"}}, "no base64"),
-        ({"fetch_files": ["/etc/passwd"]}, "relative"),
+        ({"files": {"/etc/passwd": _B64}}, "'/etc/passwd': leads out"),
     ],
 )
 def test_what_sandbox_fusion_cannot_have_is_422(server: Server, change: dict[str, Any], words: str) -> None:
@@ -195,7 +195,7 @@ def test_piston_runs_files_arguments_and_encodings(server: Server) -> None:
         ({"files": []}, "files"),
         ({"files": [{}]}, "files.0.content"),
         ({"files": [{"content": "zz", "encoding": "hex"}]}, "is no hex"),
-        ({"files": [{"content": "", "name": "/abs"}]}, "relative"),
+        ({"files": [{"content": "", "name": "/abs"}]}, "'/abs': leads out"),
         ({"files": [{"content": "", "name": "a"}, {"content": "", "name": "a"}]}, "name of its own"),
         ({"run_timeout": 61_000}, "at most 60 s"),
         ({"stdin": 5}, "stdin"),
