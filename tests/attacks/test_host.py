@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, cgroup
+from engine import Engine, Limits, cgroup
 from tests.anatomy import HELD, await_programs
 from tests.attacks.host import Host
 from tests.patience import patient
@@ -73,12 +73,10 @@ def _a_zombie() -> Iterator[None]:
 @contextmanager
 def _a_process_in_a_sandbox() -> Iterator[None]:
     with Engine(workers=1) as engine:
-        future = engine.submit(HELD, stdin=b"60")
+        future = engine.submit(HELD, stdin=b"1000", limits=Limits(wall_time=600))
         [started] = await_programs(engine)
         yield
-        program = started.parent()
-        assert program is not None
-        program.kill()
+        started.parents()[0].kill()
         future.result(patient(20))
 
 
@@ -123,7 +121,9 @@ def _what_others_do() -> Iterator[None]:
         ("descriptors", _a_descriptor),
     ],
 )
-def test_what_is_left_is_noticed_until_it_is_gone(aspect: str, left: Callable[[], AbstractContextManager[None]]) -> None:
+def test_what_is_left_is_noticed_until_it_is_gone(
+    aspect: str, left: Callable[[], AbstractContextManager[None]]
+) -> None:
     before = Host.look()
     with left():
         assert aspect in before.changes(Host.look())
