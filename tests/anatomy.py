@@ -13,7 +13,12 @@ from engine.worker import Worker
 from tests.patience import patient
 
 PARTS = 5  # of a worker at rest
-HELD = Program("import os, time\nif os.fork() == 0: time.sleep(1000)\ntime.sleep(float(input()))")
+HELD = Program("""
+import os, time
+child = os.fork()
+if child == 0: time.sleep(1000)
+time.sleep(float(input()))
+os.kill(child, 9), os.wait()""")
 """Takes as long as its input says. It starts a process, by which it is seen that the program itself is running."""
 _BEGIN_SECONDS = 20.0
 

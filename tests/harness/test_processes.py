@@ -19,8 +19,7 @@ from multiprocess import active_children
 
 from engine import SandboxUnavailable
 from harness.processes import ATTEMPTS, RESULTS_AHEAD, in_processes
-from tests.patience import patient
-from tests.serve.running import until
+from tests.patience import patient, until
 
 ROOT = Path(__file__).parents[2]
 

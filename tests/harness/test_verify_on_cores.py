@@ -25,8 +25,7 @@ from harness.verdicts import VerdictRow
 from harness.verify import judge, verify
 from harness.verify_on_cores import FEWEST_PROBLEMS_A_PROCESS, lost_rows, verify_on_cores
 from tests.anatomy import groups
-from tests.patience import patient
-from tests.serve.running import until
+from tests.patience import patient, until
 
 ROOT = Path(__file__).parents[2]
 CORES = 2
