@@ -322,18 +322,19 @@ def test_results_come_in_order_and_little_is_taken_ahead() -> None:
 
 
 def test_the_model_writes_while_programs_run() -> None:
-    written, met = threading.Semaphore(0), threading.Semaphore(0)
+    """The second text, and the first run after the first text, both end only when the other has begun."""
+    meeting = threading.Barrier(2, timeout=patient(30))
+    first_is_written, has_met = threading.Event(), threading.Lock()
 
-    def write(request: Request) -> list[str]:
-        """Every text but the first is finished only after a program has begun to run meanwhile."""
+    def write(_: Request) -> list[str]:
         if len(model.asked) > 1:
-            written.release()
-            assert met.acquire(timeout=patient(30)), "no program runs while the model writes"
+            meeting.wait()
+        first_is_written.set()
         return [inputs("1\n7\n")]
 
     def run(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
-        if written.acquire(blocking=False):
-            met.release()
+        if first_is_written.is_set() and has_met.acquire(blocking=False):
+            meeting.wait()
         return printed("7")
 
     problems = [stdin_problem(id=f"p{number}") for number in range(2)]
