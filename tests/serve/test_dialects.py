@@ -241,7 +241,7 @@ def test_own_run_refuses_what_it_does_not_know(server: Server) -> None:
 
 
 def test_a_batch_comes_back_as_it_finishes(server: Server) -> None:
-    slow = {"source": f"import time; time.sleep({patient(1.5)}); print('slow')", "id": "slow"}
+    slow = {"source": f"import time; time.sleep({patient(4)}); print('slow')", "id": "slow"}
     quick = [{"source": f"print({number})", "id": str(number)} for number in range(20)]
     lines = []
     with server.http.stream("POST", "/v1/runs", json={"runs": [slow, *quick]}) as answer:
