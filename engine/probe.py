@@ -169,7 +169,10 @@ def _layer(name: str, stands: bool, detail: str) -> Layer:
 
 def _run(worker: workers.Worker, source: str, limits: Limits) -> Outcome:
     try:
-        return worker.run(Program(source), b"", b"", limits)
+        try:
+            return worker.run(Program(source), b"", b"", limits)
+        except workers.Suspected:  # of another engine's doing: a probe is repeated like any run
+            return worker.run(Program(source), b"", b"", limits, alone=True)
     except workers.WorkerDied as error:
         raise SandboxUnavailable("jail", str(error), "see `semi-instruct doctor`") from error
 
