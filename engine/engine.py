@@ -91,10 +91,11 @@ class Engine:
             self._proven = True
             for _ in range(1, self.workers):
                 self._idle.append(self._start_worker())
+            self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
+            self._start_threads()
         except BaseException:  # raised again; an interrupt must not leave workers behind
             self.close(cancel=True)
             raise
-        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
         _forget_after_fork(self)
 
     @property
@@ -329,6 +330,26 @@ class Engine:
             raise EngineClosed("this engine belongs to the process that made it: make one in each process")
         if self._closed:
             raise EngineClosed("this engine is closed")
+
+    def _start_threads(self) -> None:
+        """Start all threads of the pool, so that no ``submit`` has to: one that cannot raises, yet the run is queued.
+
+        Raises:
+            SandboxUnavailable: the machine has been short of threads for too long.
+        """
+        all_started = threading.Event()
+        try:
+            for _ in range(self.workers):
+                self._shortage.overcome(partial(self._start_thread, all_started))
+        finally:
+            all_started.set()
+
+    def _start_thread(self, all_started: threading.Event) -> None:
+        try:
+            self._executor.submit(all_started.wait)  # none is idle, so it takes a new one
+        except RuntimeError as error:
+            remedy = "free processes or memory on this machine"
+            raise SandboxUnavailable("thread", str(error), remedy, passing=True) from error
 
     def _start_worker(self, cancellation: Cancellation | None = None) -> worker.Worker:
         """A new worker. Waits while the machine is short of what it takes.

@@ -30,6 +30,7 @@ from harness.exit_status import ExitStatus
 from harness.fuzz import INPUTS
 from harness.fuzz_request import Asked
 from harness.generation.plan import Plan
+from harness.log_on_stderr import log_on_stderr
 from harness.machine_faults import is_of_the_machine, naming
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.showing import one_line
@@ -65,7 +66,8 @@ def run(
     """Run one program in a sandbox. Exit status 0 if its status is ok (and a function returned), else 1."""
     limits = run_command.limits(cpu_time, wall_time, memory, output, processes)
     request = run_command.request(program, language, stdin, entry, args, determinism, clock)
-    return run_command.execute(request, limits, as_json)
+    with log_on_stderr():
+        return run_command.execute(request, limits, as_json)
 
 
 @app.command()
@@ -107,7 +109,8 @@ def verify(
     options = verify_command.Options(
         problems, output, budget, inputs, seed, workers, as_json, comparison, shrink, suites, resume
     )
-    return verify_command.execute(options)
+    with log_on_stderr():
+        return verify_command.execute(options)
 
 
 @app.command()
@@ -149,7 +152,9 @@ def fuzz(
     3 if a fault of ours left something unsearched.
     """
     asked = Asked(problems, problem, candidate or (), oracle or (), example or (), entry, format_file)
-    return fuzz_command.execute(fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json))
+    options = fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json)
+    with log_on_stderr():
+        return fuzz_command.execute(options)
 
 
 @app.command()
@@ -222,41 +227,41 @@ def build(
     """
     if mode not in MODES:
         raise BadRequest(f"--mode {mode}: expected {', '.join(MODES)}")
-    return build_command.execute(
-        build_command.Options(
-            corpus=corpus,
-            folder=folder,
-            mode=mode,
-            seed=seed,
-            resume=resume,
-            layout=layout,
-            columns=columns,
-            licence=licence,
-            strict=strict,
-            decontaminate=decontaminate,
-            benchmarks=tuple(benchmark or ()),
-            budget=budget,
-            planned=planned,
-            near=near,
-            embeddings=embeddings,
-            alike=alike,
-            least_cases=least_cases,
-            least_killed=least_killed,
-            pairs_a_task=pairs_a_task,
-            limit=limit,
-            model=model,
-            cache=cache,
-            codes_a_task=codes_a_task,
-            samples=samples,
-            functions=functions,
-            listed=inputs,
-            repairs=repairs,
-            least_round_trip=round_trip,
-            lanes=lanes,
-            per_minute=per_minute,
-            workers=workers,
-        )
+    options = build_command.Options(
+        corpus=corpus,
+        folder=folder,
+        mode=mode,
+        seed=seed,
+        resume=resume,
+        layout=layout,
+        columns=columns,
+        licence=licence,
+        strict=strict,
+        decontaminate=decontaminate,
+        benchmarks=tuple(benchmark or ()),
+        budget=budget,
+        planned=planned,
+        near=near,
+        embeddings=embeddings,
+        alike=alike,
+        least_cases=least_cases,
+        least_killed=least_killed,
+        pairs_a_task=pairs_a_task,
+        limit=limit,
+        model=model,
+        cache=cache,
+        codes_a_task=codes_a_task,
+        samples=samples,
+        functions=functions,
+        listed=inputs,
+        repairs=repairs,
+        least_round_trip=round_trip,
+        lanes=lanes,
+        per_minute=per_minute,
+        workers=workers,
     )
+    with log_on_stderr():
+        return build_command.execute(options)
 
 
 @app.command()
@@ -339,7 +344,8 @@ def generate(
     options = generate_command.Options(
         problems, model, cache, output, plan, limit, lanes, workers, prompts, show, as_json, per_minute
     )
-    return generate_command.execute(options)
+    with log_on_stderr():
+        return generate_command.execute(options)
 
 
 @app.command()

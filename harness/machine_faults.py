@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ _LONGEST_WAIT_S = 10.0
 
 _PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
 _FAILED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE})
+_FAILED_BASE = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM})
 _NO_THREAD = "can't start new thread"
 
 
@@ -48,15 +50,24 @@ def is_of_the_machine(error: OSError) -> bool:
     return error.errno in _FAILED or passes(error)
 
 
+def is_of_a_full_base(error: BaseException | None) -> bool:
+    """Whether an error of SQLite's is the machine's fault."""
+    return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FAILED_BASE
+
+
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
     """What fails in the block by the machine's fault is said of this file.
 
     Raises:
-        MachineFailed: instead of such an ``OSError``.
+        MachineFailed: instead of such an ``OSError``, or error of SQLite's.
     """
     try:
         yield
+    except sqlite3.Error as error:
+        if not is_of_a_full_base(error):
+            raise
+        raise MachineFailed(f"{path}: {error}") from error
     except OSError as error:
         if not is_of_the_machine(error):
             raise
