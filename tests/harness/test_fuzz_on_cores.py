@@ -174,7 +174,8 @@ def test_a_problem_that_kills_processes_is_not_searched_and_a_fault_of_ours(
         (None, "sandbox_error", why)
     ] * 2
     complaints = [line for line in said.err.splitlines() if " sandboxes; " not in line]  # but not the progress
-    assert complaints == [f"p1 {name}: not searched: {why}" for name in ("right", "wrong")]
+    logged = f"semi-instruct: an item is given up: {why}"
+    assert complaints == [logged, *(f"p1 {name}: not searched: {why}" for name in ("right", "wrong"))]
     others = [json.dumps(each) for each in rows if each not in lost]
     assert others == quickly_expected[:2] + quickly_expected[4:]
 
