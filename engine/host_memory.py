@@ -28,8 +28,7 @@ from engine.limits import MIB
 LOOK_SECONDS = 0.1
 # What a busy host's kernel may grow by on its own account meanwhile. Less than this is no evidence.
 _NOISE = 64 * MIB
-_SETTLE_SECONDS = 5.0
-_SETTLED = MIB
+_SETTLE_SECONDS = 10.0
 # Memory that is not the kernel's own, or that it gives back when it is asked to.
 _NOT_KERNEL = frozenset(
     {b"MemFree", b"Buffers", b"Cached", b"SwapCached", b"AnonPages", b"SReclaimable", b"Hugetlb", b"Balloon"}
@@ -63,6 +62,7 @@ class Watchdog:
         self._watched: set[Watched] = set()
         self._looked_at = 0.0
         self._uncharged = 0
+        self._calm = 0  # what it was before it rose
 
     def add(self, group: cgroup.Group) -> None:
         """Count a group's kernel memory as accounted for, until ``remove``."""
@@ -97,15 +97,13 @@ class Watchdog:
             self._look_if_due()
 
     def settle(self) -> None:
-        """Wait until the kernel has given back what ended runs held: for at most a few seconds."""
+        """Wait until the kernel has given back what the ended runs held, so that it is not held against the next.
+
+        It does so in its own time. What it has not given back after some seconds is there to stay.
+        """
         deadline = time.monotonic() + _SETTLE_SECONDS
-        last = self._measure()
-        while time.monotonic() < deadline:
+        while self._measure() > self._calm + _NOISE // 2 and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
-            now = self._measure()
-            if last - now < _SETTLED:
-                break
-            last = now
         with self._lock:
             self._looked_at = 0.0
 
@@ -123,6 +121,7 @@ class Watchdog:
         self._uncharged = self._measure()
         self._looked_at = now
         if any(self._uncharged - watched.before > watched.allowance for watched in self._watched):
+            self._calm = min(watched.before for watched in self._watched)
             for watched in self._watched:
                 watched.suspected = True
                 with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
