@@ -15,10 +15,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from engine import cgroup, probe, runtime, worker
+from engine import cgroup, diagnosis, probe, runtime, worker
 from engine.cancellation import Cancellation
 from engine.determinism import Conditions, Determinism
-from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
+from engine.errors import EngineClosed, InvalidProgram, RuntimeUnusable, SandboxUnavailable
 from engine.host_memory import Watchdog
 from engine.inside import values
 from engine.limits import MIB, Limits
@@ -467,7 +467,13 @@ def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: W
         if error.passing or not allow_degraded:
             raise
         hierarchy = None
-    return worker.plan(runtime.find(path), hierarchy, watchdog)
+    try:
+        found = runtime.find(path)
+    except RuntimeUnusable as error:
+        if isinstance(error.__cause__, OSError) and diagnosis.is_passing(error.__cause__):
+            raise error.__cause__ from None
+        raise
+    return worker.plan(found, hierarchy, watchdog)
 
 
 def _forget_after_fork(engine: Engine) -> None:
