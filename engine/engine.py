@@ -29,6 +29,7 @@ from engine.shortage import Shortage
 _DEFAULT_LIMITS = Limits()
 _LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
 _ATTEMPTS = 2
+_ATTEMPTS_ALONE = 3
 _START_ATTEMPTS = 3  # at once: another nsjail may be tidying the mount points that they share
 
 _log = logging.getLogger("semi_instruct.engine")
@@ -151,15 +152,18 @@ class Engine:
         self._check_open()
         conduct = partial(self._attempt, program, stdin, arguments, limits, conditions, cancellation)
         attempts, cpu_s, wall_s = 0, 0.0, 0.0
-        reason, alone = "", False
+        reason, alone, alone_before = "", False, 0
         wait = self._shortage.wait(cancellation, lambda: self._closed)
         while True:
             if cancellation is not None and cancellation.cancelled:
                 return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)
             try:
                 outcome = conduct(alone)
-            except worker.Suspected:
-                alone = True
+            except worker.Suspected as suspected:
+                # The first time it was one of several. Alone it is to blame if the rise ended with it, or comes each time.
+                if suspected.released or alone_before >= _ATTEMPTS_ALONE:
+                    return suspected.outcome
+                alone, alone_before = True, alone_before + 1
             except worker.NeverRan as error:
                 # Whatever ended all idle workers at once is no fault of the run: the next one is tried at once.
                 wait.attempts += 1

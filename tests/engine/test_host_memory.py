@@ -21,7 +21,8 @@ _ACCESS_LISTS = Program("""
 import os, struct, time
 entry = lambda tag, who: struct.pack("<HHI", tag, 7, who)
 nobody = 0xFFFFFFFF
-lists = struct.pack("<I", 2) + entry(1, nobody) + entry(2, 1000) * 8180 + b"".join(entry(n, nobody) for n in (4, 16, 32))
+last = b"".join(entry(tag, nobody) for tag in (4, 16, 32))
+lists = struct.pack("<I", 2) + entry(1, nobody) + entry(2, 1000) * 8180 + last
 for number in range(4000):
     open(f"/tmp/{number}", "w").close()
     os.setxattr(f"/tmp/{number}", "system.posix_acl_access", lists)
@@ -92,8 +93,28 @@ def test_a_rise_within_the_limit_ends_nothing(kernel: _Kernel, pair: Engine) -> 
     assert time.monotonic() - started < 1.0 + patient(0.8)
 
 
-def test_who_makes_it_rise_again_alone_has_hit_a_limit(kernel: _Kernel, pair: Engine) -> None:
-    rise = _while_they_run(kernel, 1 << 30, 0, 0, 1 << 30)
+def test_a_rise_that_stays_is_not_blamed_on_a_run_that_was_alone(kernel: _Kernel, pair: Engine) -> None:
+    """As when a driver pins memory for a GPU while programs run: it rises beside the repeat too, and does not fall."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host_memory, "_SETTLE_SECONDS", 0.2)
+        rise = _while_they_run(kernel, 1 << 30, 1 << 30, 2 << 30)
+        outcome = pair.run(_BYSTANDER, stdin=b"1.0", limits=_LIMITS)
+        rise.join()
+    assert (outcome.status, outcome.stdout) == (Status.OK, b"right\n")
+
+
+def test_a_rise_that_comes_with_every_repeat_is_its_doing(kernel: _Kernel, pair: Engine) -> None:
+    """Even if it outlives the run: nothing else rises each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(host_memory, "_SETTLE_SECONDS", 0.2)
+        rise = _while_they_run(kernel, *(number << 30 for number in range(1, 12)))
+        outcome = pair.run(_BYSTANDER, stdin=b"20", limits=_LIMITS)
+        rise.join()
+    assert outcome.status is Status.MEMORY_LIMIT
+
+
+def test_a_run_that_makes_it_rise_again_alone_has_hit_a_limit(kernel: _Kernel, pair: Engine) -> None:
+    rise = _while_they_run(kernel, 1 << 30, 0, 0, 1 << 30, 0)
     outcome = pair.run(_BYSTANDER, stdin=b"20", limits=_LIMITS)
     rise.join()
     assert (outcome.status, outcome.signal) == (Status.MEMORY_LIMIT, 9)
