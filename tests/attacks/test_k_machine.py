@@ -20,6 +20,8 @@ import pytest
 from engine import cgroup
 from tests.patience import patient
 
+DOES_NOT_APPLY: dict[str, str] = {}
+
 ROOT = Path(__file__).parents[2]
 DOUBLE, WRONG = "print(int(input()) * 2)", "print(42)"
 VERDICTS = ["accepted", "wrong_answer"]
