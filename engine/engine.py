@@ -15,10 +15,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from engine import cgroup, probe, runtime, worker
+from engine import cgroup, diagnosis, probe, runtime, worker
 from engine.cancellation import Cancellation
 from engine.determinism import Conditions, Determinism
-from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
+from engine.errors import EngineClosed, InvalidProgram, RuntimeUnusable, SandboxUnavailable
 from engine.host_memory import Watchdog
 from engine.inside import values
 from engine.limits import MIB, Limits
@@ -92,10 +92,11 @@ class Engine:
             self._proven = True
             for _ in range(1, self.workers):
                 self._idle.append(self._start_worker())
+            self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
+            self._start_threads()
         except BaseException:  # raised again; an interrupt must not leave workers behind
             self.close(cancel=True)
             raise
-        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
         _forget_after_fork(self)
 
     @property
@@ -334,6 +335,26 @@ class Engine:
         if self._closed:
             raise EngineClosed("this engine is closed")
 
+    def _start_threads(self) -> None:
+        """Start all threads of the pool, so that no ``submit`` has to: one that cannot raises, yet the run is queued.
+
+        Raises:
+            SandboxUnavailable: the machine has been short of threads for too long.
+        """
+        all_started = threading.Event()
+        try:
+            for _ in range(self.workers):
+                self._shortage.overcome(partial(self._start_thread, all_started))
+        finally:
+            all_started.set()
+
+    def _start_thread(self, all_started: threading.Event) -> None:
+        try:
+            self._executor.submit(all_started.wait)  # none is idle, so it takes a new one
+        except RuntimeError as error:
+            remedy = "free processes or memory on this machine"
+            raise SandboxUnavailable("thread", str(error), remedy, passing=True) from error
+
     def _start_worker(self, cancellation: Cancellation | None = None) -> worker.Worker:
         """A new worker. Waits while the machine is short of what it takes.
 
@@ -450,7 +471,13 @@ def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: W
         if error.passing or not allow_degraded:
             raise
         hierarchy = None
-    return worker.plan(runtime.find(path), hierarchy, watchdog)
+    try:
+        found = runtime.find(path)
+    except RuntimeUnusable as error:
+        if isinstance(error.__cause__, OSError) and diagnosis.is_passing(error.__cause__):
+            raise error.__cause__ from None
+        raise
+    return worker.plan(found, hierarchy, watchdog)
 
 
 def _forget_after_fork(engine: Engine) -> None:

@@ -17,7 +17,7 @@ from generator.errors import GeneratorError
 from generator.model import Model
 from generator.prompting import FOLDER, check
 from generator.tasks import Tasks
-from harness.errors import BadRequest, BadRow, Interrupted
+from harness.errors import BadRequest, BadRow, Interrupted, MachineFailed
 from harness.exit_status import ExitStatus
 from harness.generation.funnel import Funnel
 from harness.generation.meter import Meter
@@ -26,6 +26,7 @@ from harness.generation.pipeline import generate
 from harness.generation.plan import Plan
 from harness.generation.problem import Generated
 from harness.generation.report import best_pair, report, show_pair
+from harness.machine_faults import is_of_a_full_base
 from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
@@ -81,6 +82,8 @@ def execute(options: Options) -> ExitStatus:
         check(options.prompts or FOLDER)
         return _execute(options)
     except GeneratorError as error:
+        if is_of_a_full_base(error.__context__):
+            raise MachineFailed(str(error)) from None
         raise BadRequest(str(error)) from None
     except KeyboardInterrupt:
         again = "; with the same --cache nothing is asked twice" if options.cache else ""

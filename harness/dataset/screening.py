@@ -81,6 +81,8 @@ def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop 
             tell(1)
             if outcome.status is not Status.TIME_LIMIT:
                 break
+        if outcome.status is Status.SANDBOX_ERROR:
+            return Drop(code.id, "sandbox_error", why_failed(outcome))
         answer = answer_of(problem, outcome)
         if answer is None:
             return Drop(code.id, "does_not_run", f"example {number}: {why_failed(outcome)}")

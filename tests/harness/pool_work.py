@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import time
@@ -70,11 +71,26 @@ def work(item: Any, tell: Tell) -> Any:
             tell(argument)
         case "fail":
             raise Strange(1, 2)
-        case "die":
-            os.kill(os.getpid(), signal.SIGKILL)
         case "die once" if not Path(argument).exists():
             Path(argument).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        case "lack":  # of memory, for so many times
+            folder, times = argument
+            if len(list(Path(folder).iterdir())) < times:
+                Path(folder, str(os.getpid())).touch()
+                raise MemoryError
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "die for a while":
+            folder, times = argument
+            if len(list(Path(folder).iterdir())) < times:
+                Path(folder, str(os.getpid())).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        case "log":
+            level, text = argument
+            time.sleep(0.3)  # so that the other process logs, too
+            logging.getLogger("semi_instruct.engine").log(level, text)
+            time.sleep(0.3)
     return item
 
 

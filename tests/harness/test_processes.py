@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import logging
 import os
 import signal
 import subprocess
@@ -18,6 +20,8 @@ import pytest
 from multiprocess import active_children
 
 from engine import SandboxUnavailable
+from harness import processes
+from harness.errors import MachineFailed
 from harness.processes import ATTEMPTS, RESULTS_AHEAD, in_processes
 from tests.patience import patient, until
 
@@ -122,6 +126,129 @@ def test_workplaces_are_closed_when_all_is_done(tmp_path: Path) -> None:
     used = set(pooled([("meet", met)] * 2, workplace=partial(pool_work.marked, closed)))
     assert len(used) == 2
     assert {int(mark.name) for mark in Path(closed).iterdir()} == used
+
+
+class _Machine:
+    """A machine that starts no process so many times, and then does.
+
+    Args:
+        error: what it says.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch, refusals: float, error: Exception) -> None:
+        self.refused = 0
+        start = processes._start
+
+        def start_or_fail(workplace: Any) -> Any:
+            if self.refused < refusals:
+                self.refused += 1
+                raise error
+            return start(workplace)
+
+        patch.setattr(processes, "_start", start_or_fail)
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    return [(record.levelno, record.getMessage()) for record in caplog.records if "semi_instruct" in record.name]
+
+
+def told_once(records: list[tuple[int, str]]) -> bool:
+    """Whether it was said once that the work waits, and then once that it goes on."""
+    (first, begun), (last, over) = records
+    return (first, last) == (logging.WARNING, logging.INFO) and "waiting" in begun and "going on" in over
+
+
+LACKS = [
+    BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    OSError(errno.EMFILE, "Too many open files"),
+    RuntimeError("can't start new thread"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", LACKS, ids=repr)
+def test_a_process_that_cannot_be_started_for_a_while_is_waited_for(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    machine = _Machine(monkeypatch, 4, error)
+    items = [("keep", number) for number in range(6)]
+    with caplog.at_level(logging.INFO):
+        assert list(pooled(items)) == items
+    assert machine.refused == 4
+    assert told_once(logged(caplog)), logged(caplog)
+
+
+def test_the_work_goes_on_with_the_processes_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = iter([False, True])
+    start = processes._start
+
+    def start_one(workplace: Any) -> Any:
+        if next(started, True):
+            raise BlockingIOError(errno.EAGAIN, "no process")
+        return start(workplace)
+
+    monkeypatch.setattr(processes, "_start", start_one)
+
+    def wait_no_longer(_: int) -> None:
+        monkeypatch.setattr("harness.machine_faults.MOST_WAITED_S", 0)
+
+    items = [("tell", 1), *[("nap", 0.2)] * 10, *[("process", None)] * 5]
+    assert len(set(list(pooled(items, on_told=wait_no_longer))[11:])) == 1
+
+
+def test_when_no_process_can_be_started_for_long_the_machine_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    _Machine(monkeypatch, float("inf"), LACKS[0])
+    monkeypatch.setattr("harness.machine_faults.MOST_WAITED_S", 0.5)
+    with pytest.raises(MachineFailed, match=r"no process could be started for .*: Resource temporarily unavailable"):
+        list(pooled([("keep", 1)]))
+
+
+def test_what_is_no_lack_is_raised_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = _Machine(monkeypatch, float("inf"), PermissionError(errno.EPERM, "Operation not permitted"))
+    with pytest.raises(PermissionError):
+        list(pooled([("keep", 1)]))
+    assert machine.refused == 1
+
+
+def test_an_item_that_lacks_memory_for_a_while_is_done_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """More often than one that kills processes is."""
+    items = [("keep", 0), ("lack", (str(tmp_path), ATTEMPTS + 2)), ("keep", 2)]
+    with caplog.at_level(logging.INFO):
+        assert list(pooled(items)) == items
+    assert len(list(tmp_path.iterdir())) == ATTEMPTS + 2
+    assert told_once(logged(caplog)), logged(caplog)
+
+
+def test_an_item_that_lacks_memory_for_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("harness.machine_faults.MOST_WAITED_S", 0.5)
+    items = [("keep", 0), ("lack", (str(tmp_path), float("inf"))), ("keep", 2)]
+    kept, lost_one, other = pooled(items)
+    assert (kept, other) == (items[0], items[2])
+    assert lost_one[:2] == ("lost", items[1])
+    assert "processes of ours ended on it for" in lost_one[2]
+    assert "MemoryError" in lost_one[2]
+    assert (logging.ERROR, f"an item is given up: {lost_one[2]}") in logged(caplog)
+
+
+def test_a_process_that_the_kernel_ended_for_want_of_memory_does_not_count_against_its_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = itertools.count()
+    monkeypatch.setattr(processes, "memory_kills", lambda: next(kills))
+    items = [("keep", 0), ("die for a while", (str(tmp_path), ATTEMPTS + 2)), ("keep", 2)]
+    assert list(pooled(items)) == items
+
+
+@pytest.mark.parametrize(("level", "count"), [(logging.WARNING, 1), (logging.INFO, 1), (logging.ERROR, 4)])
+def test_what_processes_log_is_logged_here_and_no_warning_twice(
+    level: int, count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        list(pooled([("log", (level, "waiting"))] * 4))
+    assert logged(caplog) == [(level, "waiting")] * count
 
 
 WORKS_LONG = """
