@@ -82,11 +82,17 @@ def _rows(path: str, position: int) -> list[tuple[bool, str]]:
         coming = _from(path, position)
     taken: list[tuple[bool, str]] = []
     size = 0
-    for is_good, text in coming:
-        taken.append((is_good, text))
-        size += len(text)
-        if len(taken) == _ROWS_A_CALL or size > _BYTES_A_CALL:
+    while len(taken) < _ROWS_A_CALL and size < _BYTES_A_CALL:
+        try:
+            row = next(coming, None)
+        except (MemoryError, OSError, ValueError):  # raised again by the next call, if nothing comes before it
+            if not taken:
+                raise
+            return taken
+        if row is None:
             break
+        taken.append(row)
+        size += len(row[1])
     _open()[path] = (position + len(taken), coming)
     return taken
 
@@ -98,7 +104,7 @@ def _next_group(path: str, position: int) -> int:
     end = 0
     metadata = _parquet(path).metadata
     for number in range(metadata.num_row_groups):
-        end += metadata.row_group(number).num_rows
+        end += int(metadata.row_group(number).num_rows)
         if end > position:
             return end
     return position
