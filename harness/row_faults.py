@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine import EngineError
-from harness.errors import HarnessError
+from engine import EngineError, InvalidProgram
+from harness.errors import BadRow, HarnessError
 from harness.problems import Problem
 from harness.showing import one_line
 from harness.strength import UNRATED
@@ -26,9 +26,10 @@ def fault_of_row(error: Exception) -> str:
     """What is said of a row on which an exception of ``ROW_FAULTS`` was raised.
 
     Raises:
-        EngineError, HarnessError: the exception, where it was raised on purpose and is to end the work.
+        EngineError, HarnessError: the exception, where it says nothing of the row and is to end the work.
     """
-    if isinstance(error, EngineError | HarnessError):
+    is_on_purpose = isinstance(error, EngineError | HarnessError)
+    if is_on_purpose and not isinstance(error, InvalidProgram | BadRow):
         raise error
     return one_line(f"this row cannot be worked on: {type(error).__name__}: {error}", longest=300)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.process import AnalysisFailed, call_limited
-from harness.strict_json import MAX_UNITS, units
+from harness.strict_json import MAX_MARKS, has_more_marks
 
 # Rows that are taken by one call, and bytes of their JSON after which it takes no more.
 _ROWS_A_CALL = 64
@@ -134,7 +134,7 @@ def _row(one: Any) -> tuple[bool, str]:
         return False, "it takes too much memory"
     except (ValueError, RecursionError, TypeError) as error:
         return False, f"it cannot be read: {type(error).__name__}"
-    if len(text) > MAX_ROW_BYTES or units(text) > MAX_UNITS:
+    if len(text) > MAX_ROW_BYTES or has_more_marks(text.encode("ascii"), MAX_MARKS):
         return False, f"longer than {MAX_ROW_BYTES} bytes, or too many values"
     return True, text
 

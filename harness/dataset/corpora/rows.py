@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 from harness.analysis.tables import PARQUET, UnreadableTable, count_rows, table_rows
 from harness.dataset.extra import needs
 from harness.errors import BadFile, BadRow
-from harness.strict_json import MAX_UNITS, units
+from harness.strict_json import MAX_MARKS, has_more_marks
 
 # A row beyond this is refused unread.
 LONGEST_ROW_BYTES = 64 << 20
@@ -86,8 +86,8 @@ class RowFile:
             return BadRow(name, line, "row", f"longer than {LONGEST_ROW_BYTES} bytes ({raw})")
         try:
             text = raw.decode("utf-8-sig" if line == 1 else "utf-8")
-            if units(text) > MAX_UNITS:
-                return BadRow(name, line, "row", "it holds too many values")
+            if has_more_marks(raw, MAX_MARKS):
+                return BadRow(name, line, "row", f"it holds more than {MAX_MARKS} values")
             data = json.loads(text, parse_constant=_no_constant)
         except UnicodeDecodeError as error:
             return BadRow(name, line, "row", f"not UTF-8 text: {error.reason}")
