@@ -13,9 +13,10 @@ from rich.console import Console
 
 from engine import Engine
 from harness import fuzz_report
+from harness.analysis.planning import limited_formats
 from harness.errors import BadRequest, Interrupted
 from harness.exit_status import ExitStatus
-from harness.formats import Format, infer, text_of
+from harness.formats import Format, text_of
 from harness.fuzz import Finding, Settings
 from harness.fuzz_on_cores import News, fuzz_on_cores
 from harness.fuzz_request import Asked, Wanted, given_format, wanted
@@ -156,7 +157,7 @@ def _format_text(only: Wanted, formats: tuple[Format, ...] | None) -> str:
     problem = only.problem
     if problem.kind == "function":
         raise BadRequest(f"{problem.id}: only inputs of whole programs have a format: a function has arguments")
-    known = formats or infer([example.input for example in problem.examples])
+    known = formats or limited_formats([example.input for example in problem.examples])
     if not known:
         raise BadRequest(f"{problem.id}: no format explains the examples; inputs are made by changing those")
     return text_of(known[0])

@@ -18,6 +18,7 @@ from engine.inside.values import decode
 from harness.serve import luggage
 from harness.serve.answers import QUEUE_HEADER, plain_answer
 from harness.serve.documented import GUARDED, failures
+from harness.serve.off_loop import with_request, with_value
 from harness.serve.pool import Ticket
 from harness.serve.refusals import Overloaded, Refusal, Unusable
 from harness.serve.sandbox_fusion import Base64, decoded_files
@@ -131,11 +132,12 @@ def router(service: Service) -> APIRouter:
 
         What the program does wrong is in the outcome, and the answer is 200. A fault of the sandbox is 503.
         """
-        done = await service.perform(work_of(body, service), request)
+        done = await service.perform(await with_request(request, work_of, body, service), request)
         headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"}
         if is_ours(done):
             headers["Retry-After"] = "1"
-        return plain_answer(outcome_json(done, body.id), 503 if is_ours(done) else 200, headers)
+        status = 503 if is_ours(done) else 200
+        return await with_value(done.outcome.value, _run_answer, done, body.id, status, headers)
 
     @routes.post("/runs", response_class=Response, responses=many, summary="Run many programs")
     async def runs(body: BatchRequest, request: Request) -> Response:
@@ -144,7 +146,7 @@ def router(service: Service) -> APIRouter:
         A batch has one place in the queue at a time for each worker, so that others have their turns. A line with
         ``error`` instead of a status stands for a run that was not done.
         """
-        works = [work_of(each, service) for each in body.runs]
+        works = await with_request(request, lambda: [work_of(each, service) for each in body.runs])
         if len(open_batches) >= MOST_BATCHES:
             raise Overloaded("as many batches as may be are open", service.pool.retry_after_s)
         first = service.pool.submit(works[0], facts_of(request).client)
@@ -191,11 +193,11 @@ class _Batch:
                 return
             for future in finished & self._open.keys():
                 index, _ = self._open.pop(future)
-                line = self._line(index, future)
+                line = await self._line(index, future)
                 if line is None:  # a client with less waiting took its place: it has a right to another
                     self._submit(index)
                 else:
-                    yield json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
+                    yield line
             self._fill()
 
     async def close(self) -> None:
@@ -222,7 +224,7 @@ class _Batch:
             future = asyncio.wrap_future(ticket.future)
         self._open[future] = (index, ticket)
 
-    def _line(self, index: int, future: asyncio.Future[Any]) -> dict[str, Any] | None:
+    async def _line(self, index: int, future: asyncio.Future[Any]) -> bytes | None:
         """The line of a run; None if it has to be asked for again."""
         about = {"index": index}
         try:
@@ -232,9 +234,18 @@ class _Batch:
         except Refusal as refusal:
             done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(refusal)))
         except EngineError as error:
-            return {**about, "id": self._asked[index].id, "error": str(error)}
+            return _as_line({**about, "id": self._asked[index].id, "error": str(error)})
         note(facts_of(self.request), done)
-        return {**about, **outcome_json(done, self._asked[index].id)}
+        name = self._asked[index].id
+        return await with_value(done.outcome.value, lambda: _as_line({**about, **outcome_json(done, name)}))
+
+
+def _run_answer(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
+    return plain_answer(outcome_json(done, name), status, headers)
+
+
+def _as_line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def work_of(body: RunRequest, service: Service) -> Work:

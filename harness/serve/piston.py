@@ -16,6 +16,7 @@ from engine import Limits, Outcome, Program, Status
 from harness.serve import luggage
 from harness.serve.answers import answer, plain_answer
 from harness.serve.documented import GUARDED, Message, failures
+from harness.serve.off_loop import with_request
 from harness.serve.refusals import Unavailable, Unusable
 from harness.serve.semver import parse_version, satisfies
 from harness.serve.service import LANGUAGE, Service, cpu_seconds, is_ours
@@ -134,7 +135,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/execute/", include_in_schema=False)
     async def execute(body: ExecuteRequest, request: Request) -> Response:
         """Run a program in a sandbox of its own. A program's own faults are answered with 200."""
-        done = await service.perform(work_of(body, service), request)
+        done = await service.perform(await with_request(request, work_of, body, service), request)
         if is_ours(done):
             raise Unavailable(f"the sandbox failed: {done.outcome.detail}", 1)
         return answer(

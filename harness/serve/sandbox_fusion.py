@@ -17,6 +17,7 @@ from engine.limits import MIB
 from harness.serve import luggage
 from harness.serve.answers import answer
 from harness.serve.documented import GUARDED, failures
+from harness.serve.off_loop import with_request
 from harness.serve.refusals import Unusable
 from harness.serve.service import Service, cpu_seconds, is_ours
 from harness.serve.strict_route import StrictRoute
@@ -118,7 +119,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/run_code/", include_in_schema=False)
     async def run_code(body: RunCodeRequest, request: Request) -> Response:
         """Run a program in a sandbox of its own. A program's own faults are answered with 200 and ``Failed``."""
-        done = await service.perform(work_of(body, service), request)
+        done = await service.perform(await with_request(request, work_of, body, service), request)
         return answer(response_of(done), done, status=504 if is_ours(done) else 200)
 
     return routes

@@ -23,6 +23,7 @@ from harness.problems import Problem, parse_row
 from harness.serve.answers import plain_answer
 from harness.serve.documented import GUARDED, failures
 from harness.serve.facts import Facts
+from harness.serve.off_loop import with_request
 from harness.serve.pool import Pool, Ticket
 from harness.serve.refusals import ClientGone, NoSandboxes, Overloaded, Refusal, Unavailable, Unusable
 from harness.serve.service import Service, facts_of, note, note_reason
@@ -202,7 +203,7 @@ def router(service: Service, verifier: Verifier) -> APIRouter:
     )
     async def judge(body: VerifyRequest, request: Request) -> Response:
         """Judge every candidate of a problem against its oracles, as ``semi-instruct verify`` does."""
-        problem = problem_of(body, service)
+        problem = await with_request(request, problem_of, body, service)
         rows = await verifier.verdicts(body, problem, request)
         return plain_answer({"verdicts": rows, "runs": facts_of(request).runs})
 
