@@ -91,6 +91,9 @@ def work(item: Any, tell: Tell) -> Any:
             time.sleep(0.3)  # so that the other process logs, too
             logging.getLogger("semi_instruct.engine").log(level, text)
             time.sleep(0.3)
+        case "process":
+            time.sleep(0.05)  # so that the other process has its turn
+            return os.getpid()
     return item
 
 
