@@ -68,7 +68,7 @@ def _place(path: str) -> str:
     if _CONTROL.search(path):
         raise ValueError("expected no control characters")
     if _ELSEWHERE.match(path):
-        raise ValueError("expected a path in the sandbox, not a URL and no drive")
+        raise ValueError("expected a path in the sandbox, not a URL or a drive")
     if path.rpartition("/")[2] in ("", ".", ".."):
         raise ValueError("expected the path of a file, not of a folder")
     parts: list[str] = [] if path.startswith("/") else list(_RUN_FOLDER)
@@ -82,7 +82,7 @@ def _place(path: str) -> str:
     for folder, name in _FOLDERS.items():
         if len(parts) > len(folder) and tuple(parts[: len(folder)]) == folder:
             return "/".join((name, *parts[len(folder) :]))
-    raise ValueError("leads out of the run's folder, /tmp and /mnt/data")
+    raise ValueError("expected a path relative to the run's folder, not led out of it by '..', or in /tmp or /mnt/data")
 
 
 def shown(path: str) -> str:
