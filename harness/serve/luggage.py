@@ -36,6 +36,7 @@ _RUN_FOLDER = ("box", "work")
 _OTHER_NAMES = ("main.py", "program.py", "code.py", "solution.py", "semi_instruct_main.py")
 _ENVELOPE = 8192  # bytes of a reply beside the files in it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _WHY_NOT = {
     -1: "it is not a regular file",
     -2: "it is larger than what is left of the limit of output",
@@ -66,6 +67,8 @@ def _place(path: str) -> str:
         raise ValueError("expected Unicode text") from None
     if _CONTROL.search(path):
         raise ValueError("expected no control characters")
+    if _ELSEWHERE.match(path):
+        raise ValueError("expected a path in the sandbox, not a URL or a drive")
     if path.rpartition("/")[2] in ("", ".", ".."):
         raise ValueError("expected the path of a file, not of a folder")
     parts: list[str] = [] if path.startswith("/") else list(_RUN_FOLDER)
@@ -79,7 +82,7 @@ def _place(path: str) -> str:
     for folder, name in _FOLDERS.items():
         if len(parts) > len(folder) and tuple(parts[: len(folder)]) == folder:
             return "/".join((name, *parts[len(folder) :]))
-    raise ValueError("leads out of the run's folder, /tmp and /mnt/data")
+    raise ValueError("expected a path relative to the run's folder, not led out of it by '..', or in /tmp or /mnt/data")
 
 
 def shown(path: str) -> str:
