@@ -10,11 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from engine import Engine
@@ -55,27 +57,39 @@ class Job:
 
 
 def _job(*arguments: str, output: Path | None = None) -> Job:
-    """Run a command of ours and wait for it, with the resources that it and its children take."""
-    started = time.monotonic()
-    with open(os.devnull, "wb") as nothing, open(Path(arguments[1]).with_suffix(".stderr"), "w+b") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *arguments], stdin=nothing, stdout=nothing, stderr=stderr, cwd=_HERE
-        )
-        watch = threading.Timer(patient(_JOB_SECONDS), process.kill)
-        watch.start()
-        _, code, used = os.wait4(process.pid, 0)
-        watch.cancel()
-        process.returncode = os.waitstatus_to_exitcode(code)
-        stderr.seek(0)
-        said = stderr.read().decode("utf-8", "replace")
+    """Run a command of ours and wait for it."""
+    return _measured([sys.executable, "-m", "harness", *arguments], Path(arguments[1]).parent / "stderr", output)
+
+
+def _measured(command: Sequence[str], stderr: Path, output: Path | None = None) -> Job:
+    """Run a command and wait for it, looking at the memory of its processes meanwhile."""
+    started, peak = time.monotonic(), 0
+    with stderr.open("wb") as said_to, open(os.devnull, "wb") as nothing:
+        process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=said_to, cwd=_HERE)
+        while process.poll() is None:
+            peak = max(peak, _peak_bytes(process.pid))
+            if time.monotonic() - started > patient(_JOB_SECONDS):
+                process.kill()
+            time.sleep(0.05)
+    said = stderr.read_text("utf-8", "replace")
     lines = output.read_text().splitlines() if output is not None and output.exists() else []
-    job = Job(
-        process.returncode, [json.loads(line) for line in lines], said, time.monotonic() - started, used.ru_maxrss << 10
-    )
+    job = Job(process.returncode, [json.loads(line) for line in lines], said, time.monotonic() - started, peak)
     assert "Traceback" not in said, said
     assert job.seconds < patient(_JOB_SECONDS), said
     assert job.peak_bytes < _JOB_BYTES
     return job
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory that a process, or one of its descendants, has had so far."""
+    most = 0
+    with suppress(psutil.NoSuchProcess):
+        for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            with suppress(OSError, psutil.NoSuchProcess):
+                for line in Path(f"/proc/{each.pid}/status").read_text().splitlines():
+                    if line.startswith("VmHWM:"):
+                        most = max(most, int(line.split()[1]) << 10)
+    return most
 
 
 def _written(path: Path, rows: Sequence[dict[str, Any] | str | bytes]) -> Path:
@@ -149,11 +163,11 @@ def _pairs_verified(tmp_path: Path, codes: Sequence[str]) -> Job:
 class _Writes:
     """A model that writes one text to whatever it is asked."""
 
-    name = "hostile"
     lanes = 1
     cost = None
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, name: str, code: str) -> None:
+        self.name = name
         self._text = f"Instruction: Read a number and print its double.\n```python\n{code}\n```"
 
     def generate(self, requests: Sequence[Request]) -> list[list[Text]]:
@@ -170,8 +184,7 @@ def _generated(tmp_path: Path, codes: Sequence[str]) -> None:
     plan = Plan(inputs=0, samples=1, planned=0, repairs=0)
     with Engine(workers=1) as engine, Cache(tmp_path / "texts.sqlite") as cache:
         for number, code in enumerate([*codes, right]):
-            model = CachedModel(cache, _Writes(code))
-            model.name = f"hostile {number}"
+            model = CachedModel(cache, _Writes(f"model {number}", code))
             [done] = generate([problem], model, engine, plan, Meter())
             made = [one.is_right for one in done.pairs.pairs]
             assert done.pairs.texts == 1
@@ -283,25 +296,24 @@ def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
     _verified(tmp_path, lines, bad_lines=[2 * number for number in range(1, len(lines) + 1)])
 
 
+_READ_CORPUS = """
+import json, sys
+from pathlib import Path
+from harness.dataset.corpora import Corpus
+from harness.errors import BadRow
+with open(sys.argv[2], "w") as output:
+    for read in Corpus(Path(sys.argv[1]), "pairs").read():
+        said = str(read.task)[:100] if isinstance(read.task, BadRow) else read.task.id
+        output.write(json.dumps({"said": said}) + "\\n")
+"""
+
+
 def _corpus_lines(path: Path) -> list[str]:
-    """What a reader of corpora makes of each row: its id, or what is wrong with it; in a process that is measured."""
-    program = (
-        "import sys\nfrom pathlib import Path\nfrom harness.dataset.corpora import Corpus\nfrom harness.errors import BadRow\n"
-        "for read in Corpus(Path(sys.argv[1]), 'pairs').read():\n"
-        "    print(str(read.task)[:100] if isinstance(read.task, BadRow) else read.task.id, flush=True)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True, cwd=_HERE)
-    watch = threading.Timer(patient(_JOB_SECONDS), process.kill)
-    watch.start()
-    assert process.stdout is not None
-    lines = process.stdout.read().splitlines()
-    _, code, used = os.wait4(process.pid, 0)
-    watch.cancel()
-    process.stdout.close()
-    process.returncode = os.waitstatus_to_exitcode(code)
-    assert process.returncode == 0
-    assert used.ru_maxrss << 10 < _JOB_BYTES
-    return lines
+    """What a reader of corpora makes of each row: its id, or what is wrong with it."""
+    output = path.with_suffix(".read")
+    job = _measured([sys.executable, "-c", _READ_CORPUS, str(path), str(output)], path.with_suffix(".stderr"), output)
+    assert job.status == 0, job.stderr
+    return [row["said"] for row in job.rows]
 
 
 def _pair_row(name: str, text: str = "print(1)") -> dict[str, Any]:
@@ -322,10 +334,12 @@ def test_k03_a_parquet_file_that_unfolds(tmp_path: Path) -> None:
     assert found[4].startswith("bomb.parquet:5: row: ")
     assert found[:4] + found[5:] == [f"r{number}" for number in range(9) if number != 4]
 
-    column = pyarrow.array([[1]] * 4 + [[0] * 100_000_000] + [[2]] * 4, pyarrow.list_(pyarrow.int64()))
+    sizes = [1] * 4 + [70_000_000] + [1] * 4
+    offsets = pyarrow.array([sum(sizes[:number]) for number in range(len(sizes) + 1)], pyarrow.int32())
+    column = pyarrow.ListArray.from_arrays(offsets, pyarrow.repeat(0, sum(sizes)))
     table = pyarrow.Table.from_pylist([_pair_row(f"r{n}") for n in range(9)]).append_column("extra", column)
     parquet.write_table(table, path, compression="zstd", row_group_size=3)
-    del table, column
+    del table, column, offsets
     found = _corpus_lines(path)
     assert [found[number] for number in (0, 1, 2, 6, 7, 8)] == ["r0", "r1", "r2", "r6", "r7", "r8"]
     assert found[4].startswith("bomb.parquet:5: row: ")
