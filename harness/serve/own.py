@@ -291,7 +291,6 @@ def _limits(asked: AskedLimits, service: Service) -> Limits:
 def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
     """What came of a run, as JSON data."""
     data = done.outcome.to_json()
-    data["wall_extension_s"] = round(done.outcome.wall_extension_s, 6)
     data["queue_time_s"] = round(done.queue_s, 6)
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
     data["files_refused"] = dict(done.refused)
