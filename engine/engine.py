@@ -15,10 +15,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from engine import cgroup, probe, runtime, worker
+from engine import cgroup, diagnosis, probe, runtime, worker
 from engine.cancellation import Cancellation
 from engine.determinism import Conditions, Determinism
-from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
+from engine.errors import EngineClosed, InvalidProgram, RuntimeUnusable, SandboxUnavailable
 from engine.host_memory import Watchdog
 from engine.inside import values
 from engine.limits import MIB, Limits
@@ -29,6 +29,7 @@ from engine.shortage import Shortage
 _DEFAULT_LIMITS = Limits()
 _LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
 _ATTEMPTS = 2
+_ATTEMPTS_ALONE = 3
 _START_ATTEMPTS = 3  # at once: another nsjail may be tidying the mount points that they share
 
 _log = logging.getLogger("semi_instruct.engine")
@@ -91,10 +92,11 @@ class Engine:
             self._proven = True
             for _ in range(1, self.workers):
                 self._idle.append(self._start_worker())
+            self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
+            self._start_threads()
         except BaseException:  # raised again; an interrupt must not leave workers behind
             self.close(cancel=True)
             raise
-        self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
         _forget_after_fork(self)
 
     @property
@@ -150,15 +152,18 @@ class Engine:
         self._check_open()
         conduct = partial(self._attempt, program, stdin, arguments, limits, conditions, cancellation)
         attempts, cpu_s, wall_s = 0, 0.0, 0.0
-        reason, alone = "", False
+        reason, alone, alone_before = "", False, 0
         wait = self._shortage.wait(cancellation, lambda: self._closed)
         while True:
             if cancellation is not None and cancellation.cancelled:
                 return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)
             try:
                 outcome = conduct(alone)
-            except worker.Suspected:
-                alone = True
+            except worker.Suspected as suspected:
+                # At first it was one of several. Alone it is to blame if the rise ended with it, or comes each time.
+                if suspected.released or alone_before >= _ATTEMPTS_ALONE:
+                    return suspected.outcome
+                alone, alone_before = True, alone_before + 1
             except worker.NeverRan as error:
                 # Whatever ended all idle workers at once is no fault of the run: the next one is tried at once.
                 wait.attempts += 1
@@ -330,6 +335,26 @@ class Engine:
         if self._closed:
             raise EngineClosed("this engine is closed")
 
+    def _start_threads(self) -> None:
+        """Start all threads of the pool, so that no ``submit`` has to: one that cannot raises, yet the run is queued.
+
+        Raises:
+            SandboxUnavailable: the machine has been short of threads for too long.
+        """
+        all_started = threading.Event()
+        try:
+            for _ in range(self.workers):
+                self._shortage.overcome(partial(self._start_thread, all_started))
+        finally:
+            all_started.set()
+
+    def _start_thread(self, all_started: threading.Event) -> None:
+        try:
+            self._executor.submit(all_started.wait)  # none is idle, so it takes a new one
+        except RuntimeError as error:
+            remedy = "free processes or memory on this machine"
+            raise SandboxUnavailable("thread", str(error), remedy, passing=True) from error
+
     def _start_worker(self, cancellation: Cancellation | None = None) -> worker.Worker:
         """A new worker. Waits while the machine is short of what it takes.
 
@@ -446,7 +471,13 @@ def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: W
         if error.passing or not allow_degraded:
             raise
         hierarchy = None
-    return worker.plan(runtime.find(path), hierarchy, watchdog)
+    try:
+        found = runtime.find(path)
+    except RuntimeUnusable as error:
+        if isinstance(error.__cause__, OSError) and diagnosis.is_passing(error.__cause__):
+            raise error.__cause__ from None
+        raise
+    return worker.plan(found, hierarchy, watchdog)
 
 
 def _forget_after_fork(engine: Engine) -> None:

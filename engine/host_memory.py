@@ -7,8 +7,10 @@ What is measured. /proc/meminfo tells how much memory is neither free nor page c
 that is the kernel's own, and no reclaim gives it back. Of it, the kernel memory that the engine's groups are charged
 for is accounted for; the rest is *uncharged*. When it has grown, since a run began, by more than that run's memory
 limit, every run that is under way is ended: which of them did it cannot be told, and to let the others finish would let
-the rise go on. Each is then repeated alone (``engine/admission.py``). A run during which it rises again is at fault and
-ends with ``memory_limit``; the others are done again as if nothing had happened.
+the rise go on. Each is then repeated alone (``engine/admission.py``). When it rises again, and falls when the run is
+ended, the run is at fault: ``memory_limit``. When it does not fall, something else on the machine may have taken the
+memory (drivers pin gigabytes for a GPU), and the run is repeated, a few times at most. The others are done again as if
+nothing had happened.
 
 Sources: proc(5), the kernel's Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 """
@@ -28,8 +30,7 @@ from engine.limits import MIB
 LOOK_SECONDS = 0.1
 # What a busy host's kernel may grow by on its own account meanwhile. Less than this is no evidence.
 _NOISE = 64 * MIB
-_SETTLE_SECONDS = 5.0
-_SETTLED = MIB
+_SETTLE_SECONDS = 10.0
 # Memory that is not the kernel's own, or that it gives back when it is asked to.
 _NOT_KERNEL = frozenset(
     {b"MemFree", b"Buffers", b"Cached", b"SwapCached", b"AnonPages", b"SReclaimable", b"Hugetlb", b"Balloon"}
@@ -63,6 +64,7 @@ class Watchdog:
         self._watched: set[Watched] = set()
         self._looked_at = 0.0
         self._uncharged = 0
+        self._calm = 0  # what it was before it rose
 
     def add(self, group: cgroup.Group) -> None:
         """Count a group's kernel memory as accounted for, until ``remove``."""
@@ -96,18 +98,17 @@ class Watchdog:
         with self._lock:
             self._look_if_due()
 
-    def settle(self) -> None:
-        """Wait until the kernel has given back what ended runs held: for at most a few seconds."""
+    def settle(self) -> bool:
+        """Wait until the kernel has given back what the ended runs held, so that it is not held against the next.
+
+        It does so in its own time. What it has not given back after some seconds is there to stay: then false.
+        """
         deadline = time.monotonic() + _SETTLE_SECONDS
-        last = self._measure()
-        while time.monotonic() < deadline:
+        while (risen := self._measure() > self._calm + _NOISE // 2) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
-            now = self._measure()
-            if last - now < _SETTLED:
-                break
-            last = now
         with self._lock:
             self._looked_at = 0.0
+        return not risen
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -123,6 +124,7 @@ class Watchdog:
         self._uncharged = self._measure()
         self._looked_at = now
         if any(self._uncharged - watched.before > watched.allowance for watched in self._watched):
+            self._calm = min(watched.before for watched in self._watched)
             for watched in self._watched:
                 watched.suspected = True
                 with contextlib.suppress(ProcessLookupError):  # it has just ended by itself

@@ -55,7 +55,7 @@ _TRACE = "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
 _FILTERS = len(policy.NAMES)
 # A busy machine takes long to give a program even a little CPU time; that is no missing wall.
 _PATIENCE_S = 20.0
-_KNOWN_ROOT = {"box", "dev", "lib", "lib64", "opt", "proc", "tmp", "usr", "var"}
+_KNOWN_ROOT = {"box", "dev", "lib", "lib64", "mnt", "opt", "proc", "tmp", "usr", "var"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ def examine(runtime: str | os.PathLike[str] | None = None) -> list[Layer]:
     try:
         hierarchy = cgroup.find()
         parents = ", ".join(sorted({str(parent) for parent in hierarchy.parents.values()}))
-        layers.append(Layer("cgroup", True, f"version {hierarchy.version}, in {parents}"))
+        pressure = "tells starvation" if hierarchy.tells_pressure else "no cpu.pressure: wall limits are never extended"
+        layers.append(Layer("cgroup", True, f"version {hierarchy.version}, in {parents}; {pressure}"))
     except EngineError as error:
         layers.append(_missing("cgroup", error))
     if found is None:
@@ -171,7 +172,7 @@ def _run(worker: workers.Worker, source: str, limits: Limits) -> Outcome:
     try:
         try:
             return worker.run(Program(source), b"", b"", limits)
-        except workers.Suspected:  # of another engine's doing: a probe is repeated like any run
+        except workers.Suspected:  # of another's doing: a probe is repeated like any run
             return worker.run(Program(source), b"", b"", limits, alone=True)
     except workers.WorkerDied as error:
         raise SandboxUnavailable("jail", str(error), "see `semi-instruct doctor`") from error

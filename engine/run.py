@@ -60,10 +60,17 @@ class NeverRan(WorkerDied):
 
 
 class Suspected(Exception):
-    """Kernel memory of the host rose while this run and others were under way (``engine/host_memory.py``).
+    """Kernel memory of the host rose while this run was under way (``engine/host_memory.py``), and it was ended for it.
 
-    The run was ended for it and is to be repeated alone.
+    Attributes:
+        outcome: the run's, if the rise is its doing.
+        released: with no other run beside it, and what had risen has fallen again since it was ended.
     """
+
+    def __init__(self, outcome: Outcome, released: bool) -> None:
+        super().__init__(outcome.detail)
+        self.outcome = outcome
+        self.released = released
 
 
 @dataclass(slots=True)
@@ -127,14 +134,12 @@ class _Report:
 class Run:
     """One run. Owns the descriptors it is given.
 
-    Args:
-        alone: no other run is under way on this machine, so a rise of the host's kernel memory is this one's doing.
-
     Attributes:
         before: the group's accounts when the sandbox was ready and the program not yet handed over.
         charged: bytes of memory the run added to the group at its peak.
         largest: resident bytes of its largest process.
         handed_over: the sandbox was given the program, and may have run some of it.
+        suspected: it was ended as the host's kernel memory rose; its outcome is that of a run which is to blame.
         unfinished: the caller was answered while the kernel still took the run apart; its report is to come.
         broken: the worker cannot be used again.
     """
@@ -146,8 +151,6 @@ class Run:
         limits: Limits,
         conditions: Conditions,
         cancellation: Cancellation | None = None,
-        *,
-        alone: bool = False,
     ) -> None:
         self._slot = slot
         self._cancellation = cancellation
@@ -156,7 +159,6 @@ class Run:
         self._program = program
         self._limits = limits
         self._conditions = conditions
-        self._alone = alone
         # A varied run has an interpreter of its own: it shares nothing with the zygote, and has one process more.
         self._shared = 0 if conditions.varied else slot.shared
         self._tasks = limits.processes + conditions.varied
@@ -173,6 +175,7 @@ class Run:
         self.charged = 0
         self.largest = 0
         self.handed_over = False
+        self.suspected = False
         self.unfinished = False
         self.broken = False
 
@@ -180,7 +183,7 @@ class Run:
         """The whole life of the run.
 
         Raises:
-            WorkerDied, Suspected: see ``Worker.run``.
+            WorkerDied: see ``Worker.run``.
         """
         with contextlib.ExitStack() as opened:
             # All that needs no sandbox is made while the sandbox is.
@@ -491,8 +494,7 @@ class Run:
         if self._verdict is not None:
             return self._verdict
         if self._watched is not None and self._watched.suspected:
-            if not self._alone:
-                raise Suspected
+            self.suspected = True
             return Status.MEMORY_LIMIT, f"kernel memory of the host, beyond {limits.memory} bytes, that no group counts"
         if report is None or report.init_left:
             error = WorkerDied("the run was killed from outside")

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from engine import diagnosis
 from engine.cancellation import Cancellation
 from engine.errors import SandboxUnavailable
 
@@ -55,6 +56,12 @@ class Shortage:
             except SandboxUnavailable as error:
                 if not error.passing or not wait.pause(str(error)):
                     raise
+            except OSError as error:
+                # This process itself is short: of descriptors, say, for a look at /proc.
+                if not diagnosis.is_passing(error):
+                    raise
+                if not wait.pause(str(error)):
+                    raise diagnosis.no_descriptors(error) from error
             else:
                 self.end()
                 return made

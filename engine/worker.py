@@ -200,15 +200,19 @@ class Worker:
 
         Raises:
             WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
-            Suspected: the run was ended as the host's kernel memory rose, and is to be repeated alone.
+            Suspected: the run was ended as the host's kernel memory rose.
         """
         assert self._admission is not None
-        run = Run(self._slot, program, limits, conditions, cancellation, alone=alone)
+        run = Run(self._slot, program, limits, conditions, cancellation)
+        watchdog = self._slot.watchdog
         try:
             with self._admission.admitted(alone, cancellation):
-                if alone and self._slot.watchdog is not None:
-                    self._slot.watchdog.settle()
-                return run.conduct(stdin, arguments)
+                if alone and watchdog is not None:
+                    watchdog.settle()
+                outcome = run.conduct(stdin, arguments)
+                if not run.suspected or watchdog is None:
+                    return outcome
+                raise Suspected(outcome, released=alone and watchdog.settle())
         except OSError as error:  # this process is out of descriptors or memory
             raise (WorkerDied if run.handed_over else NeverRan)(str(error)) from error
         finally:

@@ -20,10 +20,12 @@ from harness.dataset.proposing import Generator
 from harness.dataset.settings import MODES, Mode, Settings
 from harness.dataset.stage import Build
 from harness.dataset.state import State, see_that_it_is_free
-from harness.errors import BadRequest, Interrupted, OutputUnusable
+from harness.errors import BadRequest, Interrupted, MachineFailed, OutputUnusable
 from harness.exit_status import ExitStatus
 from harness.generation.opening import opened_model
 from harness.generation.plan import Plan
+from harness.machine_faults import is_of_a_full_base, naming
+from harness.showing import lines_of_text
 
 TEXTS = "texts.sqlite"
 
@@ -128,6 +130,7 @@ def execute(options: Options) -> ExitStatus:
 
     Raises:
         BadRequest, BadFile, BadRow, OutputUnusable, InUse, SandboxUnavailable: nothing, or no more, can be done.
+        MachineFailed: the disk is full, or the like; what was done is kept.
         Interrupted: by Ctrl-C.
     """
     mapping = read_mapping(options.columns) if options.columns else None
@@ -135,9 +138,11 @@ def execute(options: Options) -> ExitStatus:
     benchmarks = options.benchmark_files
     see_that_it_is_free(options.folder, options.resume)
     try:
-        with _generator(options) as generator:
+        with naming(options.folder), _generator(options) as generator:
             made = _build(options, corpus, benchmarks, generator)
     except GeneratorError as error:
+        if is_of_a_full_base(error.__context__):
+            raise MachineFailed(f"{error} (--resume goes on with what is in {options.folder})") from None
         raise BadRequest(f"{error} (--resume goes on with what is in {options.folder})") from None
     _report(made, options.folder)
     return ExitStatus.DONE
@@ -196,7 +201,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
 
 
 def _report(made: Made, folder: Path) -> None:
-    print("\n".join(shown(made.steps)))
+    print(lines_of_text("\n".join(shown(made.steps))))
     if made.bad_rows:
         print(f"{made.bad_rows} bad rows, named in the report", file=sys.stderr)
     print(f"{made.pairs} pairs in {folder / 'dataset'}; report: {made.report}")

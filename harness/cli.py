@@ -1,7 +1,7 @@
 """The command line ``semi-instruct``.
 
 Every command returns its exit status: 0 done, 1 the program or candidate failed, 2 wrong usage or bad input, 3 the
-sandbox cannot be trusted here. What is wrong is said in one line on stderr.
+sandbox cannot be trusted here, 4 the machine failed. What is wrong is said in one line on stderr.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from harness import (
     verify_command,
 )
 from harness.dataset.settings import MODES
-from harness.errors import BadRequest, HarnessError, Interrupted
+from harness.errors import BadRequest, HarnessError, Interrupted, MachineFailed
 from harness.exit_status import ExitStatus
 from harness.fuzz import INPUTS
 from harness.fuzz_request import Asked
 from harness.generation.plan import Plan
+from harness.log_on_stderr import log_on_stderr
+from harness.machine_faults import is_of_the_machine, naming
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.showing import one_line
 from harness.stated_comparison import read_option
@@ -64,7 +66,8 @@ def run(
     """Run one program in a sandbox. Exit status 0 if its status is ok (and a function returned), else 1."""
     limits = run_command.limits(cpu_time, wall_time, memory, output, processes)
     request = run_command.request(program, language, stdin, entry, args, determinism, clock)
-    return run_command.execute(request, limits, as_json)
+    with log_on_stderr():
+        return run_command.execute(request, limits, as_json)
 
 
 @app.command()
@@ -88,19 +91,26 @@ def verify(
     compare: Annotated[
         str | None, typer.Option(metavar="KIND|JSON", help="How answers compare where the problem does not say.")
     ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="VERDICTS.jsonl", help="Keep what is decided there; judge the rest.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON lines, alone.")] = False,
 ) -> int:
     """Judge candidates against oracles.
 
     Without -o the verdicts go to stdout. With --suites a few test cases of each problem are kept, in a file that verify
-    reads: they kill, cover and reject what all of them do. Exit status 0 when all is judged, whatever the verdicts; 1
-    if rows say what verdict to expect and another came out; 2 if there were bad rows, when all the others are judged.
+    reads: they kill, cover and reject what all of them do. With --resume the candidates that are missing in a file of
+    verdicts, or whose verdict there is sandbox_error, are judged, and all other rows stay as they are; a run that was
+    cut off goes on with --resume VERDICTS.jsonl -o VERDICTS.jsonl. Exit status 0 when all is judged, whatever the
+    verdicts; 1 if rows say what verdict to expect and another came out; 2 if there were bad rows, when all the others
+    are judged; 4 if the machine failed, as by a full disk.
     """
     comparison = read_option(compare) if compare is not None else None
     options = verify_command.Options(
-        problems, output, budget, inputs, seed, workers, as_json, comparison, shrink, suites
+        problems, output, budget, inputs, seed, workers, as_json, comparison, shrink, suites, resume
     )
-    return verify_command.execute(options)
+    with log_on_stderr():
+        return verify_command.execute(options)
 
 
 @app.command()
@@ -142,7 +152,9 @@ def fuzz(
     3 if a fault of ours left something unsearched.
     """
     asked = Asked(problems, problem, candidate or (), oracle or (), example or (), entry, format_file)
-    return fuzz_command.execute(fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json))
+    options = fuzz_command.Options(asked, seed, runs, budget, show_format, output, as_json)
+    with log_on_stderr():
+        return fuzz_command.execute(options)
 
 
 @app.command()
@@ -215,41 +227,41 @@ def build(
     """
     if mode not in MODES:
         raise BadRequest(f"--mode {mode}: expected {', '.join(MODES)}")
-    return build_command.execute(
-        build_command.Options(
-            corpus=corpus,
-            folder=folder,
-            mode=mode,
-            seed=seed,
-            resume=resume,
-            layout=layout,
-            columns=columns,
-            licence=licence,
-            strict=strict,
-            decontaminate=decontaminate,
-            benchmarks=tuple(benchmark or ()),
-            budget=budget,
-            planned=planned,
-            near=near,
-            embeddings=embeddings,
-            alike=alike,
-            least_cases=least_cases,
-            least_killed=least_killed,
-            pairs_a_task=pairs_a_task,
-            limit=limit,
-            model=model,
-            cache=cache,
-            codes_a_task=codes_a_task,
-            samples=samples,
-            functions=functions,
-            listed=inputs,
-            repairs=repairs,
-            least_round_trip=round_trip,
-            lanes=lanes,
-            per_minute=per_minute,
-            workers=workers,
-        )
+    options = build_command.Options(
+        corpus=corpus,
+        folder=folder,
+        mode=mode,
+        seed=seed,
+        resume=resume,
+        layout=layout,
+        columns=columns,
+        licence=licence,
+        strict=strict,
+        decontaminate=decontaminate,
+        benchmarks=tuple(benchmark or ()),
+        budget=budget,
+        planned=planned,
+        near=near,
+        embeddings=embeddings,
+        alike=alike,
+        least_cases=least_cases,
+        least_killed=least_killed,
+        pairs_a_task=pairs_a_task,
+        limit=limit,
+        model=model,
+        cache=cache,
+        codes_a_task=codes_a_task,
+        samples=samples,
+        functions=functions,
+        listed=inputs,
+        repairs=repairs,
+        least_round_trip=round_trip,
+        lanes=lanes,
+        per_minute=per_minute,
+        workers=workers,
     )
+    with log_on_stderr():
+        return build_command.execute(options)
 
 
 @app.command()
@@ -267,6 +279,12 @@ def serve(
         int | None, typer.Option(metavar="MIB", min=16, help="The most memory of a run; a worker's share if not given.")
     ] = None,
     max_body: Annotated[int, typer.Option(metavar="MIB", min=1, help="The largest request.")] = 32,
+    client_deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", min=0.1, help="How long clients wait for an answer; no busy machine's run outlasts that."
+        ),
+    ] = None,
     drain: Annotated[float, typer.Option(metavar="S", min=0, help="Time that runs have to end on SIGTERM.")] = 30.0,
     allow_degraded: Annotated[
         bool, typer.Option("--allow-degraded", help="Serve without control groups where there are none.")
@@ -277,7 +295,18 @@ def serve(
     Needs the extra: pip install 'semi-instruct[serve]'. A page at / shows what is going on, /docs what can be asked.
     """
     options = serve_command.Options(
-        host, port, token_file, workers, queue, queue_time, max_time, max_memory, max_body, drain, allow_degraded
+        host=host,
+        port=port,
+        token_file=token_file,
+        workers=workers,
+        queue=queue,
+        queue_time=queue_time,
+        client_deadline=client_deadline,
+        max_time=max_time,
+        max_memory=max_memory,
+        max_body=max_body,
+        drain=drain,
+        allow_degraded=allow_degraded,
     )
     return serve_command.execute(options)
 
@@ -332,7 +361,8 @@ def generate(
     options = generate_command.Options(
         problems, model, cache, output, plan, limit, lanes, workers, prompts, show, as_json, per_minute
     )
-    return generate_command.execute(options)
+    with log_on_stderr():
+        return generate_command.execute(options)
 
 
 @app.command()
@@ -354,7 +384,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = None if arguments is None else list(arguments)
     try:
         status = command.main(args=given, prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
+        with naming("standard output"):
+            sys.stdout.flush()
     except SandboxUnavailable as error:
         return _say(str(error), ExitStatus.UNTRUSTED)
     except typer.TyperException as error:
@@ -365,8 +396,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Typer turns a closed pipe into SystemExit. Whoever read our output has seen enough; nothing more is said.
         _forget_stdout()
         return ExitStatus.BROKEN_PIPE
-    except (HarnessError, EngineError, OSError) as error:
+    except MachineFailed as error:
+        _forget_what_stdout_does_not_take()
+        return _say(str(error), ExitStatus.MACHINE_FAILED)
+    except (HarnessError, EngineError) as error:
         return _say(str(error), ExitStatus.BAD_INPUT)
+    except OSError as error:
+        if not is_of_the_machine(error):
+            return _say(str(error), ExitStatus.BAD_INPUT)
+        _forget_what_stdout_does_not_take()
+        return _say(str(error), ExitStatus.MACHINE_FAILED)
     except (KeyboardInterrupt, typer.Abort):
         status = ExitStatus.INTERRUPTED
     if status == ExitStatus.INTERRUPTED:  # which is also what Typer makes of Ctrl-C
@@ -388,6 +427,14 @@ def _occupy_standard_descriptors() -> None:
         stream if stream is not None else os.fdopen(number, mode, closefd=False)
         for number, (stream, mode) in enumerate(((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w")))
     )
+
+
+def _forget_what_stdout_does_not_take() -> None:
+    """Forget what is still buffered for stdout if that is what failed; the interpreter would fail again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
 
 
 def _forget_stdout() -> None:

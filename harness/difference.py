@@ -25,7 +25,15 @@ EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIM
 
 
 class RunFailed(HarnessError):
-    """The sandbox did not make a run, so nothing can be said; running the command again may help."""
+    """The sandbox did not make a run, so nothing can be said; running the command again may help.
+
+    Attributes:
+        why: in words.
+    """
+
+    def __init__(self, problem: str, detail: str) -> None:
+        self.why = f"a program could not be run: {detail}"
+        super().__init__(f"{problem}: {self.why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,7 @@ class Judge:
         if self._on_run is not None:
             self._on_run(outcome)
         if outcome.status is Status.SANDBOX_ERROR:
-            raise RunFailed(f"{self._problem.id}: a program could not be run: {outcome.detail}")
+            raise RunFailed(self._problem.id, outcome.detail)
 
 
 def key_of(test_input: TestInput) -> bytes | str:

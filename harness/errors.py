@@ -42,5 +42,9 @@ class OutputUnusable(HarnessError, ValueError):
     """An output file cannot be written where it was asked for."""
 
 
+class MachineFailed(HarnessError):
+    """The machine failed, and neither the input nor the sandbox: a full disk, no memory; the text says which file."""
+
+
 class Interrupted(HarnessError):
     """Somebody pressed Ctrl-C; the text says what is left of the work."""

@@ -13,5 +13,7 @@ class ExitStatus(IntEnum):
     """Wrong usage or bad input; one line on stderr says what."""
     UNTRUSTED = 3
     """The sandbox cannot be trusted here, or processes of ours died; stderr says which wall or what, and why."""
+    MACHINE_FAILED = 4
+    """The machine failed: a full disk, no memory; stderr says which file, or what could not be had."""
     INTERRUPTED = 130
     BROKEN_PIPE = 141

@@ -19,8 +19,6 @@ from harness.processes import Workplace, in_processes
 # took 1.5 times as long as they all in one process, 6 took 0.93 times.
 FEWEST_PROBLEMS_A_PROCESS = 3
 
-type _Result = list[Finding] | RunFailed
-
 
 @dataclass(frozen=True, slots=True)
 class News:
@@ -46,8 +44,8 @@ def fuzz_on_cores(
 ) -> Generator[Finding]:
     """What the search says of every candidate, in their order, the same for any number of processes.
 
-    A process that dies loses nothing: its problem is searched again, by another. If several die on one problem, its
-    candidates are not searched (``Finding.fault``).
+    A process that dies loses nothing: its problem is searched again, by another. If several die on one problem, or the
+    sandbox does not make a run of it, its candidates are not searched (``Finding.fault``), and the others are.
 
     Args:
         problems: taken lazily, a bounded number ahead.
@@ -55,7 +53,7 @@ def fuzz_on_cores(
 
     Raises:
         HarnessError: as the problems do when they are read, after the findings of those before.
-        RunFailed: likewise; see ``harness.fuzz.Search``.
+        MachineFailed: see ``harness.processes``.
         SandboxUnavailable: from an engine, once.
     """
     readable = _Readable(problems)
@@ -64,8 +62,6 @@ def fuzz_on_cores(
     workplaces = [partial(with_engine, open_engine, share, search) for share in shares.sandboxes]
     with closing(_results(shares.items, workplaces, on_news)) as results:
         for result in results:
-            if isinstance(result, RunFailed):
-                raise result
             yield from result
     if readable.error is not None:
         raise readable.error
@@ -86,8 +82,8 @@ class _Readable:
 
 
 def _results(
-    problems: Iterator[Wanted], workplaces: Sequence[Workplace[Wanted, _Result]], on_news: OnNews
-) -> Generator[_Result]:
+    problems: Iterator[Wanted], workplaces: Sequence[Workplace[Wanted, list[Finding]]], on_news: OnNews
+) -> Generator[list[Finding]]:
     """The result of every problem. A single workplace is in this process."""
     if len(workplaces) > 1:
         with closing(in_processes(problems, workplaces, lost=_lost, on_told=on_news)) as results:
@@ -98,18 +94,17 @@ def _results(
             yield search(problem, on_news)
 
 
-def _search(settings: Settings, engine: Submits, wanted: Wanted, tell: OnNews) -> _Result:
+def _search(settings: Settings, engine: Submits, wanted: Wanted, tell: OnNews) -> list[Finding]:
     runs = RunCounter(lambda more: tell(News(wanted.problem.id, more, search.tried, search.valid)))
     search = Search(wanted.problem, wanted.candidates, engine, settings, runs.count)
-    result: _Result
     try:
-        result = search.findings()
+        findings = search.findings()
     except RunFailed as error:
-        result = error
+        findings = _lost(wanted, error.why)
     runs.tell()
-    return result
+    return findings
 
 
-def _lost(wanted: Wanted, why: str) -> _Result:
-    """What is said of a problem on which processes die."""
+def _lost(wanted: Wanted, why: str) -> list[Finding]:
+    """What is said of a problem on which processes die, or the sandbox fails."""
     return [Finding.unsearched(wanted.problem, candidate, why) for candidate in wanted.candidates]

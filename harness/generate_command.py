@@ -17,7 +17,7 @@ from generator.errors import GeneratorError
 from generator.model import Model
 from generator.prompting import FOLDER, check
 from generator.tasks import Tasks
-from harness.errors import BadRequest, BadRow, Interrupted
+from harness.errors import BadRequest, BadRow, Interrupted, MachineFailed
 from harness.exit_status import ExitStatus
 from harness.generation.funnel import Funnel
 from harness.generation.meter import Meter
@@ -26,10 +26,12 @@ from harness.generation.pipeline import generate
 from harness.generation.plan import Plan
 from harness.generation.problem import Generated
 from harness.generation.report import best_pair, report, show_pair
+from harness.machine_faults import is_of_a_full_base
 from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
 from harness.row_output import row_output, where_rows_are
+from harness.showing import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ def execute(options: Options) -> ExitStatus:
         check(options.prompts or FOLDER)
         return _execute(options)
     except GeneratorError as error:
+        if is_of_a_full_base(error.__context__):
+            raise MachineFailed(str(error)) from None
         raise BadRequest(str(error)) from None
     except KeyboardInterrupt:
         again = "; with the same --cache nothing is asked twice" if options.cache else ""
@@ -119,7 +123,7 @@ def _execute(options: Options) -> ExitStatus:
 
 
 def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Generated], console: Console) -> None:
-    console.print(f"model: {model.name}", soft_wrap=True)
+    console.print(f"model: {one_line(model.name)}", soft_wrap=True)
     report(funnel, rates, model.cost, console)
     for one in shown:
         pair = best_pair(one)

@@ -3,15 +3,21 @@
 Each process opens a workplace of its own (an engine, say) and takes one item at a time. One that dies leaves its item
 to another; when this process dies, even by SIGKILL, the others end by themselves. What crosses is what we made: nothing
 that a program we judge has pickled is ever read.
+
+While the machine lacks memory, processes or descriptors, no item is given up and the work goes on with the processes
+there are: others are started again with back-off (``harness.machine_faults``), and an item on which a process ended for
+such a lack is done again later. What a process logs is logged here, a warning of several processes once.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -24,6 +30,8 @@ import multiprocess
 from multiprocess.connection import wait
 
 from engine import SandboxUnavailable
+from harness.errors import MachineFailed
+from harness.machine_faults import LOGGER, MOST_WAITED_S, BackOff, memory_kills, passes, patiently, said_of, waiting
 
 type Tell = Callable[[Any], None]
 type Work[Item, Result] = Callable[[Item, Tell], Result]
@@ -64,16 +72,46 @@ class _Failed:
     error: Exception
 
 
-type _Message = _Ready | _Told | _Done | _Failed
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """The machine lacked something, which ended the process."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """A record of the log.
+
+    Attributes:
+        kind: what it says before values are put in.
+    """
+
+    logger: str
+    level: int
+    kind: str
+    text: str
+
+
+type _Message = _Ready | _Told | _Done | _Failed | _Lacking | _Logged
 
 
 @dataclass(slots=True)
 class _Task:
-    """An item, its place among all from 0, and how many processes died on it."""
+    """An item.
+
+    Attributes:
+        place: among all, from 0.
+        deaths: processes that died on it, not for want of something.
+        back_off: since a process ended on it for want of something.
+        due: when it may be given to a process again.
+    """
 
     place: int
     item: Any
     deaths: int = 0
+    back_off: BackOff | None = None
+    due: float = 0.0
 
 
 @dataclass(slots=True)
@@ -84,6 +122,9 @@ class _Process:
         process, channel: of ``multiprocess``.
         ready: whether it has opened its workplace.
         task: what it works on.
+        lacking: what it ended for the want of; empty if it did not say so.
+        memory_kills: processes that the kernel had ended for want of memory when it was started.
+        logged: the kind of its last record of the log.
     """
 
     process: Any
@@ -91,6 +132,17 @@ class _Process:
     workplace: Workplace[Any, Any]
     ready: bool = False
     task: _Task | None = None
+    lacking: str = ""
+    memory_kills: int = field(default_factory=memory_kills)
+    logged: str = ""
+
+
+@dataclass(slots=True)
+class _Vacancy:
+    """A process that is to be started, and when."""
+
+    workplace: Workplace[Any, Any]
+    due: float = 0.0
 
 
 def in_processes[Item, Result](
@@ -112,6 +164,7 @@ def in_processes[Item, Result](
 
     Raises:
         SandboxUnavailable: processes die before they take an item; or from a workplace.
+        MachineFailed: no process could be started for ``MOST_WAITED_S``.
         Exception: whatever else a workplace or the work on an item raises. All processes are then ended.
     """
     pool = _Pool(iter(items), workplaces, lost, on_told)
@@ -131,19 +184,23 @@ class _Pool:
     lost: Callable[[Any, str], Any]
     on_told: Tell
     _processes: list[_Process] = field(default_factory=list)
+    _vacancies: list[_Vacancy] = field(default_factory=list)
     _again: deque[_Task] = field(default_factory=deque)
     _results: dict[int, Any] = field(default_factory=dict)
     _taken: int = 0
     _yielded: int = 0
     _deaths_at_start: int = 0
+    _starting: BackOff | None = None  # since a process could not be started for want of something
+    _put_off_places: set[int] = field(default_factory=set)  # of items on which processes ended for want of something
     _exhausted: bool = False
 
     def results(self) -> Iterator[Any]:
         """All results, in order."""
-        for workplace in self.workplaces:
-            self._processes.append(_start(workplace))
+        self._vacancies += map(_Vacancy, self.workplaces)
+        self._start_those_due()
         while self._hand_out():
             self._listen()
+            self._start_those_due()
             while self._yielded in self._results:
                 self._yielded += 1
                 yield self._results.pop(self._yielded - 1)
@@ -178,8 +235,11 @@ class _Pool:
         return not self._exhausted or bool(self._again) or any(process.task for process in self._processes)
 
     def _next_task(self) -> _Task | None:
-        if self._again:
-            return self._again.popleft()
+        now = time.monotonic()
+        for task in self._again:
+            if task.due <= now:
+                self._again.remove(task)
+                return task
         if self._exhausted or self._taken - self._yielded >= RESULTS_AHEAD * len(self.workplaces):
             return None
         for item in self.items:
@@ -188,9 +248,42 @@ class _Pool:
         self._exhausted = True
         return None
 
+    def _start_those_due(self) -> None:
+        now = time.monotonic()
+        for vacancy in [vacancy for vacancy in self._vacancies if vacancy.due <= now]:
+            try:
+                process = _start(vacancy.workplace)
+            except (OSError, RuntimeError, MemoryError) as error:
+                if not passes(error):
+                    raise
+                vacancy.due = self._when_to_start(said_of(error))
+            else:
+                self._vacancies.remove(vacancy)
+                self._processes.append(process)
+
+    def _when_to_start(self, lacking: str) -> float:
+        """When a process is to be started that could not be, or ended, for want of something.
+
+        Raises:
+            MachineFailed: none could be for too long.
+        """
+        if self._starting is None:
+            self._starting = BackOff()
+            LOGGER.warning("%s", waiting("start a process", lacking))
+        if self._starting.is_over and not any(process.ready for process in self._processes):
+            raise MachineFailed(f"no process could be started for {MOST_WAITED_S:g} s: {lacking}")
+        return time.monotonic() + self._starting.next_wait_s()
+
     def _listen(self) -> None:
-        """Wait for messages and deaths, and note them."""
-        speaking = wait([process.channel for process in self._processes])
+        """Wait for messages and deaths, and note them; no longer than until something is due."""
+        dues = [vacancy.due for vacancy in self._vacancies]
+        if any(process.ready and process.task is None for process in self._processes):
+            dues += [task.due for task in self._again]
+        left = max(0.0, min(dues) - time.monotonic()) if dues else None
+        if not self._processes:
+            time.sleep(left or 0.0)
+            return
+        speaking = wait([process.channel for process in self._processes], left)
         for process in tuple(self._processes):
             if process.channel in speaking:
                 try:
@@ -205,19 +298,43 @@ class _Pool:
             case _Ready():
                 process.ready = True
                 self._deaths_at_start = 0
+                if self._starting is not None:
+                    LOGGER.info("%s", self._starting.going_on())
+                    self._starting = None
             case _Told(news):
                 self.on_told(news)
             case _Done(result) if process.task is not None:
                 self._results[process.task.place] = result
+                self._end_wait(process.task)
                 process.task = None
             case _Failed(error):
                 raise error
+            case _Lacking(what):
+                process.lacking = what
+            case _Logged():
+                self._log(process, message)
+
+    def _log(self, process: _Process, record: _Logged) -> None:
+        """Log what a process has logged; what others have logged last, too, is logged once."""
+        is_known = any(record.kind == each.logged for each in self._processes)
+        process.logged = record.kind
+        if record.level >= logging.ERROR or not is_known:
+            logging.getLogger(record.logger).log(record.level, "%s", record.text)
 
     def _replace(self, dead: _Process) -> None:
-        """Start another process, and see to the item that the dead one had."""
+        """Have another process started, and see to the item that the dead one had."""
         dead.channel.close()
         # It has hung up, so it is about to end if it has not ended yet.
         dead.process.join()
+        self._processes.remove(dead)
+        lacking = dead.lacking
+        if dead.process.exitcode == -signal.SIGKILL and memory_kills() > dead.memory_kills:
+            lacking = "the kernel ended a process, as there was no memory"
+        if lacking:
+            due = self._put_off(dead.task, lacking) if dead.task is not None else self._when_to_start(lacking)
+            self._vacancies.append(_Vacancy(dead.workplace, due))
+            return
+        self._vacancies.append(_Vacancy(dead.workplace))
         how = f"{ATTEMPTS} processes of ours {_death(dead.process.exitcode)}"
         self._deaths_at_start += not dead.ready
         if self._deaths_at_start >= ATTEMPTS:
@@ -227,8 +344,33 @@ class _Pool:
             if dead.task.deaths < ATTEMPTS:
                 self._again.append(dead.task)
             else:
-                self._results[dead.task.place] = self.lost(dead.task.item, f"{how} while they worked on it")
-        self._processes[self._processes.index(dead)] = _start(dead.workplace)
+                self._lose(dead.task, f"{how} while they worked on it")
+
+    def _put_off(self, task: _Task, lacking: str) -> float:
+        """Have an item done again on which a process ended for want of something; when."""
+        if task.back_off is None:
+            task.back_off = BackOff()
+            if not self._put_off_places:
+                LOGGER.warning("%s", waiting("work on an item", lacking))
+            self._put_off_places.add(task.place)
+        if task.back_off.is_over:
+            self._lose(task, f"processes of ours ended on it for {MOST_WAITED_S:g} s, last: {lacking}")
+            self._put_off_places.discard(task.place)
+        else:
+            task.due = time.monotonic() + task.back_off.next_wait_s()
+            self._again.append(task)
+        return task.due
+
+    def _end_wait(self, task: _Task) -> None:
+        """Note that an item is done that may have been put off."""
+        if task.back_off is not None:
+            self._put_off_places.discard(task.place)
+            if not self._put_off_places:
+                LOGGER.info("%s", task.back_off.going_on())
+
+    def _lose(self, task: _Task, why: str) -> None:
+        LOGGER.error("an item is given up: %s", why)
+        self._results[task.place] = self.lost(task.item, why)
 
 
 def _death(exit_code: int) -> str:
@@ -242,8 +384,12 @@ def _start(workplace: Workplace[Any, Any]) -> _Process:
     context = multiprocess.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, workplace), daemon=True)
-    with theirs, _interrupts_held_back():
-        process.start()
+    try:
+        with theirs, _interrupts_held_back():
+            process.start()
+    except BaseException:  # raised again
+        ours.close()
+        raise
     return _Process(process, ours, workplace)
 
 
@@ -275,15 +421,31 @@ def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    say = partial(_say, channel)
+    say = partial(_say, channel, threading.Lock())
+    log = logging.getLogger("semi_instruct")
+    log.addHandler(_LogOverChannel(say))
+    log.setLevel(logging.INFO)
+    log.propagate = False
     try:
+        patiently(threading.Thread(target=_end_with_parent, daemon=True).start, "start a thread")
         with workplace() as work:
             say(_Ready())
             for item in _items(channel):
                 say(_Done(work(item, lambda news: say(_Told(news)))))
-    except Exception as error:  # raised again, in the parent
-        say(_Failed(_portable(error)))
+    except Exception as error:  # raised again, in the parent, if it is not a lack that passes
+        say(_Lacking(said_of(error)) if passes(error) else _Failed(_portable(error)))
+
+
+class _LogOverChannel(logging.Handler):
+    """Sends the records of the log to the parent."""
+
+    def __init__(self, say: Callable[[_Message], None]) -> None:
+        super().__init__()
+        self._say_to_parent = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one."""
+        self._say_to_parent(_Logged(record.name, record.levelno, str(record.msg), record.getMessage()))
 
 
 def _items(channel: Any) -> Iterator[Any]:
@@ -292,10 +454,11 @@ def _items(channel: Any) -> Iterator[Any]:
             yield _receive(channel)
 
 
-def _say(channel: Any, message: _Message) -> None:
+def _say(channel: Any, lock: threading.Lock, message: _Message) -> None:
     data = pickle.dumps(message)
     try:
-        channel.send_bytes(data)
+        with lock:  # threads of the engine log
+            channel.send_bytes(data)
     except OSError:
         _leave()
 

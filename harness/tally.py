@@ -4,15 +4,53 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from rich.console import Console
 from rich.table import Table
 
 from harness.showing import one_line
-from harness.verdicts import Verdict, VerdictRow
+from harness.verdicts import Verdict
 
 _MOST_LINES_LISTED = 50
+
+
+class Counted(Protocol):
+    """A row, as far as it is counted: ``harness.verdicts.VerdictRow``, or one that an earlier run wrote."""
+
+    @property
+    def problem(self) -> str:
+        """The id of its problem."""
+
+    @property
+    def candidate(self) -> str:
+        """The id of its candidate."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is said of the candidate."""
+
+    @property
+    def dropped_inputs(self) -> Mapping[str, int]:
+        """Inputs of the problem that became no test case, by reason."""
+
+    @property
+    def detail(self) -> str:
+        """More in words."""
+
+    @property
+    def expect(self) -> tuple[Verdict, ...] | None:
+        """The verdicts that are expected, or None."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is one of these; true if none is expected."""
+
+    @property
+    def proposed_comparison(self) -> object | None:
+        """One under which the oracles would disagree less; its text is shown."""
 
 
 @dataclass(slots=True)
@@ -43,7 +81,7 @@ class Tally:
         """Count runs."""
         self.runs += more
 
-    def count_row(self, row: VerdictRow) -> None:
+    def count_row(self, row: Counted) -> None:
         """Count a verdict. The rows of a problem must come one after the other."""
         if row.problem != self._last_problem:
             self._last_problem = row.problem

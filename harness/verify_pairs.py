@@ -7,8 +7,10 @@ alone is executed: on its own examples, and on inputs made from its types.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from harness.dataset.on_cores import on_cores
 from harness.dataset.pairs import Evidence, JudgedTask, Pair
 from harness.dataset.screening import screened
 from harness.dataset.tasks import Task
+from harness.earlier_rows import DIGEST, EarlierRows, digest_of
 from harness.errors import BadRow
 from harness.pair_tally import PairTally
 from harness.processes import Tell
@@ -34,11 +37,14 @@ from harness.verify import Executor
 
 LAYOUT = "pairs"
 _MOST_TOGETHER = 64
+# Of a task, what says where it is from.
+_DECIDES_NOTHING = ("id", "file", "line", "title", "difficulty")
 _AFTER_SCREENING = {
     "does_not_parse": Verdict.COMPILE_ERROR,
     "no_entry": Verdict.COMPILE_ERROR,
     "does_not_run": Verdict.RUNTIME_ERROR,
     "contradicts_example": Verdict.WRONG_ANSWER,
+    "sandbox_error": Verdict.SANDBOX_ERROR,
 }
 
 
@@ -50,19 +56,36 @@ def is_pair_file(path: Path) -> bool:
     return first is not None and "oracles" not in first and pair_rows.recognises(first)
 
 
-def verify_pairs(path: Path, output: Path | None, how: HowJudged, workers: int | None, as_json: bool) -> int:
+def verify_pairs(
+    path: Path,
+    output: Path | None,
+    how: HowJudged,
+    workers: int | None,
+    as_json: bool,
+    earlier: EarlierRows | None = None,
+) -> int:
     """Judge all pairs, in the order of the file. Returns how many rows were bad; they are told on stderr.
+
+    Args:
+        earlier: the rows of earlier runs. Where all pairs of an instruction are decided there, none is judged; else all
+            are, as they judge each other, and the rows that decide stay as they are.
 
     Raises:
         BadFile: it cannot be read.
+        BadRow: a row of an earlier run is on no pair of the file.
         OutputUnusable: the output cannot be written.
+        MachineFailed: the disk is full, or the like.
         SandboxUnavailable: nothing is run without the walls.
     """
     on_stdout = as_json or output is None
     tally = PairTally()
     rows = _Rows(Corpus(path, LAYOUT))
+    if earlier is not None:
+        found = _Rows(Corpus(path, LAYOUT), tells=False).tasks()
+        earlier.ensure_all_belong({task.id: {code.id for code in task.codes} for task in found}, path)
+    work = _Work(rows, how, earlier)
     with (
-        row_output(output, on_stdout) as write,
+        row_output(output, on_stdout, resumes=earlier is not None) as write,
         progress(tally.line, lambda: rows.position, rows.size, sys.stderr.isatty() and not on_stdout) as refresh,
     ):
 
@@ -70,24 +93,95 @@ def verify_pairs(path: Path, output: Path | None, how: HowJudged, workers: int |
             tally.runs += more
             refresh()
 
-        works = (NaturalWork(task, how) for task in rows.tasks())
-        finished = on_cores(works, Engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
+        def put(due: _Due, judged: JudgedTask | None) -> None:
+            new = {pair.code: pair for pair in judged.pairs} if judged is not None else {}
+            for code in due.codes:
+                if earlier is not None and code in due.kept:
+                    line, row = earlier.row(due.task, code)
+                    write.keep(line)
+                    tally.kept += 1
+                    tally.count(row.verdict, row.evidence)
+                elif judged is not None:
+                    write(_row(new[code], judged) | {DIGEST: due.digest})
+                    tally.count(new[code].verdict, evidence_of(new[code]).value)
+
+        finished = on_cores(work, Engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
         with closing(finished):
             for judged in finished:
-                for pair in judged.pairs:
-                    write(_row(pair, judged))
-                    tally.count(pair, evidence_of(pair).value)
+                for due in work.kept_before_next():
+                    put(due, None)
+                put(work.dues.popleft(), judged)
                 refresh()
+            for due in work.kept_before_next():
+                put(due, None)
+    if earlier is not None:
+        print(earlier.about_kept(tally.kept, tally.pairs - tally.kept, path), file=sys.stderr, flush=True)
     if not as_json:
         print("\n".join(tally.lines()), file=sys.stderr if on_stdout else sys.stdout)
     return rows.bad
 
 
-class _Rows:
-    """The pairs of a file as tasks, those of one instruction together. Bad rows are told on stderr and counted."""
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """The pairs of an instruction, whose rows are next.
 
-    def __init__(self, corpus: Corpus) -> None:
+    Attributes:
+        codes: their ids.
+        kept: of these, those that an earlier run decided.
+    """
+
+    task: str
+    digest: str
+    codes: tuple[str, ...]
+    kept: frozenset[str]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the pairs are judged now."""
+        return len(self.kept) < len(self.codes)
+
+
+@dataclass(slots=True)
+class _Work:
+    """The tasks that are to be judged, and the order of all rows."""
+
+    rows: _Rows
+    how: HowJudged
+    earlier: EarlierRows | None
+    dues: deque[_Due] = field(default_factory=deque)
+
+    def __iter__(self) -> Iterator[NaturalWork]:
+        for task in self.rows.tasks():
+            due = self._due(task)
+            self.dues.append(due)
+            if due.is_judged:
+                yield NaturalWork(task, self.how)
+
+    def kept_before_next(self) -> Iterator[_Due]:
+        """The tasks before the next one that is judged."""
+        while self.dues and not self.dues[0].is_judged:
+            yield self.dues.popleft()
+
+    def _due(self, task: Task) -> _Due:
+        codes = tuple(code.id for code in task.codes)
+        row = {name: value for name, value in msgspec.to_builtins(task).items() if name not in _DECIDES_NOTHING}
+        digest = digest_of(row, msgspec.to_builtins(self.how))
+        kept: frozenset[str] = frozenset()
+        if self.earlier is not None:
+            kept = frozenset(code for code in codes if self.earlier.is_decided(task.id, code, digest))
+        return _Due(task.id, digest, codes, kept)
+
+
+class _Rows:
+    """The pairs of a file as tasks, those of one instruction together. Bad rows are told on stderr and counted.
+
+    Args:
+        tells: whether bad rows are told.
+    """
+
+    def __init__(self, corpus: Corpus, tells: bool = True) -> None:
         self._corpus = corpus
+        self._tells = tells
         self.size = corpus.size
         self.position = 0
         self.bad = 0
@@ -117,7 +211,8 @@ class _Rows:
 
     def _tell(self, read: Read) -> None:
         self.bad += 1
-        print(read.task, file=sys.stderr, flush=True)
+        if self._tells:
+            print(read.task, file=sys.stderr, flush=True)
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:

@@ -92,12 +92,17 @@ def _of_oracles(
     """The pairs of those that judged the others, on the same test cases: borne out by these, or by each other."""
     done = JudgedTask()
     row = said.rows[0]
+    failed = next((each for each in said.rows if each.verdict is Verdict.SANDBOX_ERROR), None)
     for code in oracles:
         witnesses = accepted or [other for other in oracles if other is not code] or [code]
         evidence = Evidence.CONSENSUS if len(witnesses) > 1 else Evidence.ORACLE
-        verdict = Verdict.ACCEPTED if believed and row.test_cases else Verdict.NO_ORACLE
+        verdict, detail = Verdict.NO_ORACLE, "" if believed else "borne out by nobody"
+        if believed and row.test_cases:
+            verdict = Verdict.ACCEPTED
+        elif failed is not None:
+            verdict, detail = Verdict.SANDBOX_ERROR, failed.detail
         pair = msgspec.structs.replace(
-            _pair(task, code, witnesses, evidence, verdict, "" if believed else "borne out by nobody"),
+            _pair(task, code, witnesses, evidence, verdict, detail),
             passed=row.test_cases if believed else 0,
             test_cases=row.test_cases,
             branch_coverage=row.strength.branch_coverage,

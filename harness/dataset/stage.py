@@ -17,6 +17,7 @@ from harness.dataset.progress import StageProgress, stage_progress
 from harness.dataset.proposing import Generator, Usage
 from harness.dataset.settings import Settings
 from harness.dataset.state import Drop, Spent, State
+from harness.machine_faults import start_threads
 from harness.verify import Executor
 
 # Tasks that are asked about, or wait for one before them, for each lane of the generator.
@@ -114,6 +115,7 @@ class Build:
             self.stage(name, state.count_done(before), state.count_done(name)) as more,
             ThreadPoolExecutor(lanes, thread_name_prefix="ask") as threads,
         ):
+            start_threads(threads, lanes)
 
             def settle() -> None:
                 place, asked = waiting.popleft()

@@ -20,7 +20,8 @@ import msgspec
 from harness.dataset.proposing import Usage
 from harness.dataset.settings import Settings
 from harness.dataset.tasks import Task
-from harness.errors import BadRequest, BadRow, HarnessError, OutputUnusable
+from harness.errors import BadRequest, BadRow, HarnessError, MachineFailed, OutputUnusable
+from harness.machine_faults import is_of_a_full_base
 
 STATE = "state.sqlite"
 LOCK = "lock"
@@ -143,6 +144,8 @@ class State:
             self._base.executescript(_SCHEMA)
             before = self.fact("settings")
         except sqlite3.DatabaseError as error:
+            if is_of_a_full_base(error):
+                raise MachineFailed(f"{file}: {error}") from None
             raise BadRequest(f"{file}: not the state of a build: {error}") from None
         if before is not None:
             differing = settings.differing(msgspec.convert(before, Settings))

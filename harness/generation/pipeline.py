@@ -12,6 +12,7 @@ from generator.tasks import Tasks
 from harness.generation.meter import Meter, MeteredModel
 from harness.generation.plan import Plan
 from harness.generation.problem import Generated, generate_for
+from harness.machine_faults import start_threads
 from harness.problems import Problem
 from harness.verify import Executor
 
@@ -36,12 +37,14 @@ def generate(
 
     Raises:
         GeneratorError: the model cannot be reached, or the cache has no answer.
+        MachineFailed: no threads can be had for too long.
     """
     metered = MeteredModel(model, meter)
     threads = model.lanes + _BESIDE
     coming = iter(problems)
     waiting: deque[Future[Generated]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="generate") as pool:
+        start_threads(pool, threads)
         try:
             while True:
                 for problem in islice(coming, threads * _AHEAD - len(waiting)):

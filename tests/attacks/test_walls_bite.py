@@ -139,7 +139,8 @@ def _reaches_a_service_of_the_host(scene: Scene) -> bool:
 
 def _leaves_a_segment_on_the_host(scene: Scene) -> bool:
     scene.ask(hostile.SEGMENT)
-    if str(hostile.SEGMENT_KEY) not in Path("/proc/sysvipc/shm").read_text():
+    rows = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    if str(hostile.SEGMENT_KEY) not in [row.split()[0] for row in rows]:
         return False
     subprocess.run(["ipcrm", "-M", str(hostile.SEGMENT_KEY)], check=True)
     return True

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine import SandboxUnavailable
 from harness.processes import Tell, Work
+from tests.patience import patient
+
+_LONG = 1000
 
 
 class Strange(Exception):
@@ -50,20 +54,61 @@ def work(item: Any, tell: Tell) -> Any:
     match what:
         case "nap":
             time.sleep(argument)
-        case "nap in the garbage collector":
-            gc.callbacks.append(lambda *_: gc.callbacks.clear() or time.sleep(argument))
+        case "nap long":
+            _nap_long(argument)
+        case "nap long in the garbage collector":
+            gc.callbacks.append(lambda *_: gc.callbacks.clear() or _nap_long(argument))
             gc.collect()
-            time.sleep(argument)
+            time.sleep(_LONG)
+        case "meet":
+            _leave_mark(argument)
+            _await(lambda: len(list(Path(argument).iterdir())) > 1, "another process")
+            return os.getpid()
+        case "wait for":
+            _await(Path(argument).exists, argument)
+            time.sleep(0.3)  # in which more would be taken, if more were
         case "tell":
             tell(argument)
         case "fail":
             raise Strange(1, 2)
-        case "die":
-            os.kill(os.getpid(), signal.SIGKILL)
         case "die once" if not Path(argument).exists():
             Path(argument).touch()
             os.kill(os.getpid(), signal.SIGKILL)
+        case "lack":  # of memory, for so many times
+            folder, times = argument
+            if len(list(Path(folder).iterdir())) < times:
+                Path(folder, str(os.getpid())).touch()
+                raise MemoryError
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "die for a while":
+            folder, times = argument
+            if len(list(Path(folder).iterdir())) < times:
+                Path(folder, str(os.getpid())).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        case "log":
+            level, text = argument
+            time.sleep(0.3)  # so that the other process logs, too
+            logging.getLogger("semi_instruct.engine").log(level, text)
+            time.sleep(0.3)
         case "process":
             time.sleep(0.05)  # so that the other process has its turn
             return os.getpid()
     return item
+
+
+def _nap_long(folder: str) -> None:
+    _leave_mark(folder)
+    time.sleep(_LONG)
+
+
+def _leave_mark(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+
+
+def _await(look: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + patient(60)
+    while not look():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.01)

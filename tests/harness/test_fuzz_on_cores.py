@@ -19,7 +19,6 @@ from problem_rows import function_row, problem, stdin_row, write_rows
 
 from engine import Engine, Outcome, Program, Status
 from harness import cli
-from harness.difference import RunFailed
 from harness.errors import BadRow
 from harness.fuzz import Finding, Settings
 from harness.fuzz_on_cores import FEWEST_PROBLEMS_A_PROCESS, News, fuzz_on_cores
@@ -87,12 +86,13 @@ def test_one_process_finds_what_there_is(expected: list[Finding]) -> None:
 
 @pytest.mark.usefixtures("two_cores")
 def test_processes_that_are_killed_change_no_row(expected: list[Finding]) -> None:
-    killed: list[int | None] = []
+    killed: set[int | None] = set()
 
     def kill_one(_: News) -> None:
+        # While fewer have been killed than there are, another is there, whether or not those have been replaced.
         if len(killed) < CORES:
-            process = active_children()[0]
-            killed.append(process.pid)
+            process = next(each for each in active_children() if each.pid not in killed)
+            killed.add(process.pid)
             process.kill()
 
     assert as_written(found(map(row, range(PROBLEMS)), on_news=kill_one)) == as_written(expected)
@@ -142,7 +142,7 @@ def answer(program: Program, *_: Any) -> Outcome:
     if program.source == DEADLY:
         os.kill(os.getpid(), signal.SIGKILL)
     if program.source == FAILING:
-        return ended(Status.SANDBOX_ERROR)
+        return ended(Status.SANDBOX_ERROR, detail="no memory")
     return printed("2" if program.source == WRONG_SUM else "1")
 
 
@@ -175,17 +175,22 @@ def test_a_problem_that_kills_processes_is_not_searched_and_a_fault_of_ours(
         (None, "sandbox_error", why)
     ] * 2
     complaints = [line for line in said.err.splitlines() if " sandboxes; " not in line]  # but not the progress
-    assert complaints == [f"p1 {name}: not searched: {why}" for name in ("right", "wrong")]
+    logged = f"semi-instruct: an item is given up: {why}"
+    assert complaints == [logged, *(f"p1 {name}: not searched: {why}" for name in ("right", "wrong"))]
     others = [json.dumps(each) for each in rows if each not in lost]
     assert others == quickly_expected[:2] + quickly_expected[4:]
 
 
-@pytest.mark.usefixtures("two_cores")
-def test_a_run_that_fails_ends_the_search_after_the_problems_before(quickly_expected: list[str]) -> None:
-    findings = fuzz_on_cores(wanted(quick_rows(FAILING)), Quick, SETTINGS, lambda _: None)
-    assert as_written(islice(findings, 2)) == quickly_expected[:2]
-    with pytest.raises(RunFailed, match="p1: a program could not be run"):
-        next(findings)
+@pytest.mark.parametrize("cores", [1, CORES])
+def test_a_run_that_fails_is_a_fault_of_its_problem_alone(
+    cores: int, quickly_expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    findings = found(quick_rows(FAILING), Quick)
+    faults = [finding.fault for finding in findings]
+    assert faults == ["", "", *["a program could not be run: no memory"] * 2, *[""] * (2 * PROBLEMS - 4)]
+    written = as_written(findings)
+    assert written[:2] + written[4:] == quickly_expected[:2] + quickly_expected[4:]
     assert active_children() == []
 
 
