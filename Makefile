@@ -139,7 +139,8 @@ fuzz: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(FUZZ_INSTALLED)
 		$(FUZZ)/bin/python -m tests.fuzz.guided $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 
-# 10,000 hostile and honest runs, then 500 processes killed. SOAK="--seed 7 --runs 1000" and the like.
+# 10,000 honest runs and 10,000 of a mixture, in turn, with a second engine beside them and the growth of the kernel's
+# memory compared; then 500 processes killed. SOAK="--seed 7 --runs 1000" and the like.
 soak: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m tests.soak $(SOAK)
 

@@ -160,7 +160,7 @@ class Engine:
             try:
                 outcome = conduct(alone)
             except worker.Suspected as suspected:
-                # The first time it was one of several. Alone it is to blame if the rise ended with it, or comes each time.
+                # At first it was one of several. Alone it is to blame if the rise ended with it, or comes each time.
                 if suspected.released or alone_before >= _ATTEMPTS_ALONE:
                     return suspected.outcome
                 alone, alone_before = True, alone_before + 1

@@ -42,6 +42,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {
     "/tmp": "/box/tmp",
     "/var/tmp": "/box/tmp",
+    "/mnt/data": "/box/work",
     "/dev/shm": "/box/shm",
     "/dev/fd": "/proc/self/fd",
     "/dev/stdin": "/proc/self/fd/0",

@@ -7,10 +7,13 @@ one run, ``sealed`` what is put on top when the run's child has introduced itsel
 
 ``to_bpf`` lays the policy out as a balanced binary search over ranges of call numbers that share a decision, behind a
 check of the ABI: i386 calls come with a foreign ``arch``, x32 calls with bit 30 of the number set, and under either a
-number means another call, so neither ever reaches a rule. Classic BPF only jumps forward, so the program is built
-from its last instruction to its first: whatever a jump names exists already and its distance is known. A program of
-256 instructions has no distance that does not fit a jump, and ours stay below that: the kernel checks, compiles and
-emulates the filter on every load, and every run loads it.
+number means another call, so neither ever reaches a rule. Rules that follow each other and look at the same word of an
+argument share its load: one load, and one comparison for each value or two for a run of three and more. So a list of
+(level, option) pairs costs one comparison for each level and at most one for each option. Classic BPF only jumps
+forward, so the program is built from its last instruction to its first: whatever a jump names exists already and its
+distance is known. A conditional jump passes at most 255 instructions; where more are in between it goes by a relay: an
+unconditional jump, which has 32 bits, or another copy of a RET. Filters are kept short all the same: the kernel checks,
+compiles and emulates the filter on every load, and every run loads it.
 
 Sources: seccomp(2), seccomp_unotify(2), the kernel's Documentation/networking/filter.rst, the OCI runtime-spec
 (config-linux.md, "Seccomp").
@@ -39,9 +42,10 @@ _EPERM = 1  # what the runtime-spec answers when no errnoRet is given
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32_BIT = 0x40000000
 _NR, _ARCH, _ARGS = 0, 4, 16  # offsets in struct seccomp_data
-_LOAD, _AND, _RET, _JEQ, _JGE, _JSET = 0x20, 0x54, 0x06, 0x15, 0x35, 0x45
+_LOAD, _AND, _RET, _JUMP, _JEQ, _JGE, _JSET = 0x20, 0x54, 0x06, 0x05, 0x15, 0x35, 0x45
 _WORD = 0xFFFFFFFF
-_MAX_INSTRUCTIONS = 256
+_LONGEST_JUMP = 255
+_MAX_INSTRUCTIONS = 1024  # the kernel takes four times as many, and every run would pay for them
 
 type _Action = Literal["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY", "SCMP_ACT_ALLOW"]
 type _Errno = Annotated[int, msgspec.Meta(ge=0, le=4095)]
@@ -66,6 +70,13 @@ class Arg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel
     def mask_and_result(self) -> tuple[int, int]:
         """The condition as a mask and what must remain under it."""
         return (self.value, self.value_two) if self.op == "SCMP_CMP_MASKED_EQ" else (2**64 - 1, self.value)
+
+    def tests(self) -> tuple[_Test, ...]:
+        """The condition on the argument's two words, little endian, without those that the mask leaves out."""
+        mask, result = self.mask_and_result
+        low = _ARGS + 8 * self.index
+        words = ((low, mask & _WORD, result & _WORD), (low + 4, mask >> 32, result >> 32))
+        return tuple(((offset, word_mask), word) for offset, word_mask, word in words if word_mask)
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -98,8 +109,12 @@ class _Table(msgspec.Struct, frozen=True):
     comment: str = ""
 
 
-# A decision: rules as (conditions, return value), the last one without conditions.
-type _Decision = tuple[tuple[tuple[Arg, ...], int], ...]
+# A word of an argument: its offset in struct seccomp_data, and the mask under which it is compared.
+type _Word = tuple[int, int]
+# A word, and what it must equal.
+type _Test = tuple[_Word, int]
+# What is left of the rules of a call: their tests and return values; the last one has no test.
+type _Decision = tuple[tuple[tuple[_Test, ...], int], ...]
 
 
 def load(name: str) -> Policy:
@@ -174,7 +189,7 @@ def to_bpf(policy: Policy) -> bytes:
     process otherwise.
 
     Raises:
-        InvalidPolicy: more instructions than a jump can pass.
+        InvalidPolicy: more instructions than a run should pay for.
     """
     code = _Assembler()
     starts, decisions = _ranges(policy)
@@ -184,8 +199,6 @@ def to_bpf(policy: Policy) -> bytes:
     native = code.put(_LOAD, _NR)
     code.test(_JEQ, _AUDIT_ARCH_X86_64, native, foreign)
     code.put(_LOAD, _ARCH)
-    if len(code.reversed) > _MAX_INSTRUCTIONS:
-        raise InvalidPolicy(f"{len(code.reversed)} BPF instructions, expected at most {_MAX_INSTRUCTIONS}; use fewer")
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in reversed(code.reversed))
 
 
@@ -196,7 +209,8 @@ def _ranges(policy: Policy) -> tuple[list[int], list[_Decision]]:
     rules: dict[int, _Decision] = {}
     for rule in policy.syscalls:
         for name in rule.names:
-            step = (rule.args, _return_value(rule.action, rule.errno_ret))
+            tests = tuple(test for arg in rule.args for test in arg.tests())
+            step = (tests, _return_value(rule.action, rule.errno_ret))
             rules[numbers[name]] = (*rules.get(numbers[name], ()), step)
     starts: list[int] = []
     decisions: list[_Decision] = []
@@ -227,9 +241,12 @@ class _Assembler:
     def __init__(self) -> None:
         self.reversed: list[tuple[int, int, int, int]] = []  # code, jt, jf, k
         self._returns: dict[int, int] = {}  # return value -> label of its RET
-        self._decisions: dict[_Decision, int] = {}
+        self._relays: dict[int, int] = {}  # label -> the newest relay to it
+        self._labels: dict[tuple[_Decision, int], int] = {}  # rules and where they end -> where they begin
 
     def put(self, code: int, k: int, jt: int = 0, jf: int = 0) -> int:
+        if len(self.reversed) == _MAX_INSTRUCTIONS:
+            raise InvalidPolicy(f"more than {_MAX_INSTRUCTIONS} BPF instructions; use fewer rules with args")
         self.reversed.append((code, jt, jf, k))
         return len(self.reversed)
 
@@ -239,7 +256,19 @@ class _Assembler:
         return self._returns[value]
 
     def test(self, jump: int, k: int, yes: int, no: int) -> int:
+        yes = self._within_reach(yes)
+        no = self._within_reach(no)
         return self.put(jump, k, len(self.reversed) - yes, len(self.reversed) - no)
+
+    def _within_reach(self, label: int) -> int:
+        """A label by which a conditional jump gets there, from the next instruction or from the one after it.
+
+        Where that is too far a relay is put, which serves all jumps from then on: a jump, or another copy of a RET.
+        """
+        if len(self.reversed) - self._relays.get(label, label) >= _LONGEST_JUMP:
+            code, _, _, k = self.reversed[label - 1]
+            self._relays[label] = self.put(_RET, k) if code == _RET else self.put(_JUMP, len(self.reversed) - label)
+        return self._relays.get(label, label)
 
     def search(self, starts: list[int], decisions: list[_Decision]) -> int:
         """Find the range of the call number in the accumulator, and go on to its decision."""
@@ -254,33 +283,52 @@ class _Assembler:
 
     def decide(self, decision: _Decision) -> int:
         """Try the rules of one call in their order. Calls with the same rules share the code."""
-        if decision not in self._decisions:
-            label = self.ret(decision[-1][1])
-            for args, value in reversed(decision[:-1]):
-                otherwise, label = label, self.ret(value)
-                for arg in reversed(args):
-                    label = self.compare(arg, label, otherwise)
-            self._decisions[decision] = label
-        return self._decisions[decision]
+        return self._first_match(decision, 0)
 
-    def compare(self, arg: Arg, yes: int, no: int) -> int:
-        """One condition: two words, little endian; words that the mask leaves out are not looked at."""
-        mask, result = arg.mask_and_result
-        low = _ARGS + 8 * arg.index
-        for offset, shift in ((low, 0), (low + 4, 32)):
-            word_mask, word = mask >> shift & _WORD, result >> shift & _WORD
-            if word_mask:
-                yes = self._word(offset, word_mask, word, yes, no)
-        return yes
+    def _first_match(self, rules: _Decision, otherwise: int) -> int:
+        """Go on to the first rule whose tests all hold, or to a label when there is none. A rule is laid out once."""
+        if not rules:
+            return otherwise
+        if (rules, otherwise) not in self._labels:
+            tests, value = rules[0]
+            self._labels[rules, otherwise] = self._switch(rules, tests[0][0], otherwise) if tests else self.ret(value)
+        return self._labels[rules, otherwise]
 
-    def _word(self, offset: int, mask: int, k: int, yes: int, no: int) -> int:
-        """Load one word, mask it, test it; a target that would load the very same word again is entered after that."""
-        if mask == _WORD:
-            yes, no = (label - (self.reversed[label - 1] == (_LOAD, 0, 0, offset)) for label in (yes, no))
-        self.test(_JEQ, k, yes, no)
+    def _switch(self, rules: _Decision, word: _Word, otherwise: int) -> int:
+        """Load one word, once for all rules in front that test it, and compare it with each value that they name."""
+        many = next((place for place, (tests, _) in enumerate(rules) if word not in dict(tests)), len(rules))
+        otherwise = self._first_match(rules[many:], otherwise)
+        by_value: dict[int, _Decision] = {}
+        for tests, value in rules[:many]:
+            tested = dict(tests)
+            k = tested.pop(word)
+            by_value[k] = (*by_value.get(k, ()), (tuple(tested.items()), value))
+        goals = {k: self._first_match(group, otherwise) for k, group in by_value.items()}
+        label = otherwise
+        for first, last, goal in reversed(_runs(goals)):
+            if last - first < 2:  # two tests would save nothing
+                for k in range(last, first - 1, -1):
+                    label = self.test(_JEQ, k, goal, label)
+            elif last < _WORD:
+                inside = self.test(_JGE, last + 1, label, goal)
+                label = self.test(_JGE, first, inside, label)
+            else:
+                label = self.test(_JGE, first, goal, label)
+        offset, mask = word
         if mask != _WORD:
             self.put(_AND, mask)
         return self.put(_LOAD, offset)
+
+
+def _runs(goals: dict[int, int]) -> list[tuple[int, int, int]]:
+    """First value, last value and goal of every run of values without a gap that have the same goal."""
+    runs: list[tuple[int, int, int]] = []
+    for value, goal in sorted(goals.items()):
+        if runs and runs[-1][1:] == (value - 1, goal):
+            runs[-1] = (runs[-1][0], value, goal)
+        else:
+            runs.append((value, value, goal))
+    return runs
 
 
 def _read(path: Path) -> str:

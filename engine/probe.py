@@ -55,7 +55,7 @@ _TRACE = "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
 _FILTERS = len(policy.NAMES)
 # A busy machine takes long to give a program even a little CPU time; that is no missing wall.
 _PATIENCE_S = 20.0
-_KNOWN_ROOT = {"box", "dev", "lib", "lib64", "opt", "proc", "tmp", "usr", "var"}
+_KNOWN_ROOT = {"box", "dev", "lib", "lib64", "mnt", "opt", "proc", "tmp", "usr", "var"}
 
 
 @dataclass(frozen=True, slots=True)

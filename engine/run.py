@@ -198,6 +198,7 @@ class Run:
                 opened.callback(os.close, files[-1])
             self._child = self._await_child()
             opened.callback(self._child.close)
+            self._listener = notify.Listener(self._child.listener)
             earlier_peak = self._begin_accounts()
             self._started = time.monotonic()
             try:
@@ -411,8 +412,9 @@ class Run:
             poller.unregister(self._child.listener)
             self._over = self._verdict is None
             return
-        name = notify.forbidden_call(self._child.listener)
-        self._kill(Status.FORBIDDEN_SYSCALL, name or "a forbidden call, by a process that has ended since")
+        name = self._listener.forbidden_call()
+        if name is not None:
+            self._kill(Status.FORBIDDEN_SYSCALL, name)
 
     def _kill(self, status: Status, detail: str) -> None:
         self._verdict = (status, detail)

@@ -25,6 +25,7 @@ from harness.exit_status import ExitStatus
 from harness.generation.opening import opened_model
 from harness.generation.plan import Plan
 from harness.machine_faults import is_of_a_full_base, naming
+from harness.showing import lines_of_text
 
 TEXTS = "texts.sqlite"
 
@@ -200,7 +201,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
 
 
 def _report(made: Made, folder: Path) -> None:
-    print("\n".join(shown(made.steps)))
+    print(lines_of_text("\n".join(shown(made.steps))))
     if made.bad_rows:
         print(f"{made.bad_rows} bad rows, named in the report", file=sys.stderr)
     print(f"{made.pairs} pairs in {folder / 'dataset'}; report: {made.report}")

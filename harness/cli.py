@@ -279,6 +279,12 @@ def serve(
         int | None, typer.Option(metavar="MIB", min=16, help="The most memory of a run; a worker's share if not given.")
     ] = None,
     max_body: Annotated[int, typer.Option(metavar="MIB", min=1, help="The largest request.")] = 32,
+    client_deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", min=0.1, help="How long clients wait for an answer; no busy machine's run outlasts that."
+        ),
+    ] = None,
     drain: Annotated[float, typer.Option(metavar="S", min=0, help="Time that runs have to end on SIGTERM.")] = 30.0,
     allow_degraded: Annotated[
         bool, typer.Option("--allow-degraded", help="Serve without control groups where there are none.")
@@ -289,7 +295,18 @@ def serve(
     Needs the extra: pip install 'semi-instruct[serve]'. A page at / shows what is going on, /docs what can be asked.
     """
     options = serve_command.Options(
-        host, port, token_file, workers, queue, queue_time, max_time, max_memory, max_body, drain, allow_degraded
+        host=host,
+        port=port,
+        token_file=token_file,
+        workers=workers,
+        queue=queue,
+        queue_time=queue_time,
+        client_deadline=client_deadline,
+        max_time=max_time,
+        max_memory=max_memory,
+        max_body=max_body,
+        drain=drain,
+        allow_degraded=allow_degraded,
     )
     return serve_command.execute(options)
 

@@ -24,7 +24,7 @@ def execute(as_json: bool) -> ExitStatus:
     table = Table("layer", "", "detail", "remedy")
     for layer in layers:
         table.add_row(layer.name, "stands" if layer.stands else "missing", layer.detail, layer.remedy)
-    console = Console(file=sys.stdout, markup=False, highlight=False)
+    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
     console.print(table)
     console.print("every wall stands" if trusted else "this machine cannot be trusted to run programs", soft_wrap=True)
     return status

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from engine import Engine
 from harness import fuzz_report
+from harness.analysis.planning import limited_formats
 from harness.errors import BadRequest, Interrupted
 from harness.exit_status import ExitStatus
-from harness.formats import Format, infer, text_of
+from harness.formats import Format, text_of
 from harness.fuzz import Finding, Settings
 from harness.fuzz_on_cores import News, fuzz_on_cores
 from harness.fuzz_request import Asked, Wanted, given_format, wanted
@@ -111,7 +112,7 @@ def execute(options: Options) -> ExitStatus:
 
 def _search(options: Options, problems: Iterator[Wanted], settings: Settings, tally: _Tally) -> None:
     first = next(problems)  # before a sandbox is started, so that what is wrong is said at once
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, emoji=False)
     bar = sys.stderr.isatty() and not sys.stdout.isatty()
     with (
         row_output(options.output, options.as_json) as write,
@@ -138,7 +139,7 @@ def _count(tally: _Tally, finding: Finding) -> None:
     tally.differences += finding.difference is not None
     if finding.fault:
         tally.unsearched += 1
-        print(f"{name}: not searched: {finding.fault}", file=sys.stderr)
+        print(f"{name}: not searched: {one_line(finding.fault)}", file=sys.stderr)
     elif finding.difference is None and not finding.test_cases:
         tally.untested += 1
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(finding.dropped_inputs.items()))
@@ -156,7 +157,7 @@ def _format_text(only: Wanted, formats: tuple[Format, ...] | None) -> str:
     problem = only.problem
     if problem.kind == "function":
         raise BadRequest(f"{problem.id}: only inputs of whole programs have a format: a function has arguments")
-    known = formats or infer([example.input for example in problem.examples])
+    known = formats or limited_formats([example.input for example in problem.examples])
     if not known:
         raise BadRequest(f"{problem.id}: no format explains the examples; inputs are made by changing those")
     return text_of(known[0])

@@ -42,10 +42,10 @@ def report(finding: Finding, console: Console) -> None:
 def _headline(finding: Finding) -> str:
     name = one_line(f"{finding.problem.id} {finding.candidate.id}")
     if finding.fault:
-        return f"{name}: not searched: {finding.fault}"
+        return f"{name}: not searched: {one_line(finding.fault)}"
     tried = f"{finding.inputs} inputs tried, {finding.test_cases} of them test cases"
     if finding.difference is None:
-        why = f"; {finding.detail}" if finding.detail else ""
+        why = f"; {one_line(finding.detail)}" if finding.detail else ""
         return f"{name}: no difference found ({tried}{why})"
     row = finding.difference.row
     blame = "" if row.counterexample else f": {one_line(row.detail)}"

@@ -31,6 +31,7 @@ from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
 from harness.row_output import row_output, where_rows_are
+from harness.showing import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _execute(options: Options) -> ExitStatus:
 
 
 def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Generated], console: Console) -> None:
-    console.print(f"model: {model.name}", soft_wrap=True)
+    console.print(f"model: {one_line(model.name)}", soft_wrap=True)
     report(funnel, rates, model.cost, console)
     for one in shown:
         pair = best_pair(one)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from engine.inside.values import decode
-from harness.arguments import domain_of, generated_calls
+from harness.analysis.calls import limited_calls
 from harness.arguments.ordering import identity
 from harness.problems import Example, Problem
 from harness.showing import shown_bytes, shown_value
@@ -78,21 +78,17 @@ def inputs(problem: Problem, seed: int, sources: Sources = ALL_SOURCES) -> Itera
 
 def _called(problem: Problem, seed: int, sources: Sources) -> Iterator[TestInput]:
     """Further calls of the problem's function, none of which is an example."""
-    domain = domain_of(problem)
-    if domain is None:
-        return
-    for call in generated_calls(domain, f"{seed} {problem.id}", known=len(problem.examples), sources=sources):
+    for call in limited_calls(problem, f"{seed} {problem.id}", known=len(problem.examples), sources=sources):
         yield TestInput(call.provenance, args=call.arguments)
 
 
 def further_calls(problem: Problem, seed: int) -> Iterator[TestInput]:
     """Calls of the problem's function after those of :func:`inputs`, of the kinds that reach least far."""
-    domain = domain_of(problem) if problem.kind == "function" else None
-    if domain is None:
+    if problem.kind != "function":
         return
-    seen = {identity(call.arguments) for call in generated_calls(domain, f"{seed} {problem.id}")}
+    seen = {identity(call.arguments) for call in limited_calls(problem, f"{seed} {problem.id}")}
     for turn in range(_FURTHER_TURNS):
-        fresh = list(generated_calls(domain, f"{seed} {problem.id} {turn}"))
+        fresh = limited_calls(problem, f"{seed} {problem.id} {turn}")
         for call in fresh[: int(len(fresh) * _NEAR_SHARE)]:
             key = identity(call.arguments)
             if key not in seen:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from harness.analysis.planning import LimitedInputPlan
 from harness.formats import Format
-from harness.formats.planning import InputPlan, Planned
+from harness.formats.planning import Planned
 from harness.inputs import TestInput, as_bytes, further_calls, inputs
 from harness.problems import Problem
 from harness.sources import ALL_SOURCES, Sources
@@ -39,7 +40,7 @@ class PlannedInputs:
         if sources < Sources.FORMAT:
             formats = ()
         wanted = texts and planned and sources >= Sources.MUTATION
-        self._plan = InputPlan(texts, f"{seed} {problem.id}", planned, formats=formats) if wanted else None
+        self._plan = LimitedInputPlan(texts, f"{seed} {problem.id}", planned, formats=formats) if wanted else None
         self._is_at_end = self._plan is None
         self._reports: dict[int, bool] = {}
         self._taken = 0

@@ -51,7 +51,7 @@ class ProblemFile:
         ``position`` is how many bytes have been read so far.
 
         Raises:
-            BadFile: not UTF-8, or reading failed.
+            BadFile: reading failed.
         """
         seen: dict[str, int] = {}
         for line, raw in self._lines():
@@ -61,7 +61,8 @@ class ProblemFile:
             try:
                 text = raw.decode("utf-8-sig" if line == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise BadFile(f"{self.path}:{line}: not UTF-8 text: {error.reason}") from None
+                yield BadRow(str(self.path), line, "row", f"not UTF-8 text: {error.reason}")
+                continue
             if not text.strip():
                 continue
             try:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from random import Random
 
 from engine import Limits, Program
+from harness.analysis.programs import limited_mutants
 from harness.asking import Ask, Steps
 from harness.compare import Comparison
 from harness.coverage import InvalidReport, coverage, instrumented
 from harness.inputs import TestInput
 from harness.many_calls import Glimpse, Look, looks
-from harness.mutants import some_mutants
 from harness.oracles import TestCase, settle
 from harness.problems import Problem
 from harness.strength import UNRATED, Merit, Rating, Strength, strength
@@ -186,8 +185,8 @@ def _accepts(case: TestCase, glimpse: Glimpse | None) -> bool:
 
 
 def _chosen_mutants(problem: Problem, seed: int) -> list[Program]:
-    random = Random(f"mutants {seed} {problem.id}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing is secret
-    return [problem.program(mutant.source) for mutant in some_mutants(problem.oracles[0], MUTANTS, random)]
+    own_seed = f"mutants {seed} {problem.id}".encode("utf-8", "surrogatepass")
+    return [problem.program(mutant.source) for mutant in limited_mutants(problem.oracles[0], MUTANTS, own_seed)]
 
 
 def _covered(

@@ -28,6 +28,7 @@ class Options:
 
     Attributes:
         token_file: holds the token that clients must show.
+        client_deadline: how long clients wait for an answer at most, seconds; None where that is not known.
         max_time: the longest run, seconds.
         max_memory: the most memory of a run, MiB; None for what the machine has, by workers.
         max_body: the largest request, MiB.
@@ -39,6 +40,7 @@ class Options:
     workers: int | None
     queue: int
     queue_time: float
+    client_deadline: float | None
     max_time: float
     max_memory: int | None
     max_body: int
@@ -91,6 +93,7 @@ def _settings(options: Options, host: str, token: bytes | None) -> Settings:
             workers=options.workers,
             queue=options.queue,
             queue_time_s=options.queue_time,
+            client_deadline_s=options.client_deadline,
             body_bytes=options.max_body * MIB,
             time_s=options.max_time,
             memory_bytes=memory,

@@ -18,12 +18,14 @@ from math import inf
 from random import Random
 
 from engine import Outcome, Program
+from harness.analysis.calls import limited_calls, limited_domain
+from harness.analysis.planning import limited_formats
 from harness.argument_choices import choices_of, shapes_of_arguments, value_of_choices
-from harness.arguments import Domain, domain_of, generated_calls
+from harness.arguments import Domain
 from harness.arguments.belonging import belongs
 from harness.difference import EXHAUSTED, Difference, Judge, key_of, size_of
 from harness.format_choices import Recording, text_of_choices
-from harness.formats import CannotDraw, Format, infer
+from harness.formats import CannotDraw, Format
 from harness.formats.checking import fits
 from harness.formats.choosers import Profile, SeededChooser, Sizes, Style
 from harness.formats.drawing import draw
@@ -205,7 +207,7 @@ class Shrinker:
             return []
         # The first ones are those that reach least beyond the known calls.
         calls = [
-            TestInput(SHRUNK, args=call.arguments) for call in islice(generated_calls(self._domain, self._seed), _POOL)
+            TestInput(SHRUNK, args=call.arguments) for call in islice(limited_calls(self._problem, self._seed), _POOL)
         ]
         return self._valid([_made_of_arguments(call) for call in calls])
 
@@ -230,7 +232,7 @@ class Shrinker:
         if self._problem.kind == "function":
             return []
         texts = [example.input for example in self._problem.examples]
-        return list(infer(texts) if self._given_formats is None else self._given_formats)
+        return list(limited_formats(texts) if self._given_formats is None else self._given_formats)
 
     def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
         most_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._cpu_s * _POOL_PART)
@@ -241,7 +243,7 @@ class Shrinker:
 
     @cached_property
     def _domain(self) -> Domain | None:
-        return domain_of(self._problem)
+        return limited_domain(self._problem)
 
     def _small_inputs(self, format_: Format, count: int) -> list[_Made]:
         random = Random(f"pool {self._seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn

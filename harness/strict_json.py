@@ -5,15 +5,44 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
+# Commas, brackets and braces outside of strings, so at most so many values. They take up to half a gigabyte of memory.
+MAX_MARKS = 4_000_000
+_MARKS = (b",", b"[", b"{")
+_PIECE_BYTES = 64 << 10
+
 
 def loads(text: str) -> Any:
     """The data in a text.
 
     Raises:
-        ValueError: it is not JSON, an object has a key twice, or a number is NaN or infinite.
+        ValueError: it is not JSON, an object has a key twice, a number is NaN, infinite or of more digits than Python
+            reads, or the data would take too much memory.
         RecursionError: it is nested too deeply.
     """
+    if has_more_marks(text.encode("utf-8", "surrogatepass"), MAX_MARKS):
+        raise ValueError(f"it holds more than {MAX_MARKS} values")
     return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+
+
+def has_more_marks(text: bytes, most: int) -> bool:
+    """Whether a text has more than so many commas, brackets and braces outside of strings. Linear in its length.
+
+    Other threads run meanwhile: the text is looked at a piece at a time.
+    """
+    if sum(map(text.count, _MARKS)) <= most:
+        return False
+    found = start = 0
+    in_string = False
+    while start < len(text) and found <= most:
+        piece = text[start : start + _PIECE_BYTES]
+        # No piece ends in the middle of an escape.
+        if (len(piece) - len(piece.rstrip(b"\\"))) % 2:
+            piece += text[start + len(piece) : start + len(piece) + 1]
+        parts = piece.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
+        found += sum(part.count(mark) for part in parts[in_string::2] for mark in _MARKS)
+        in_string ^= len(parts) % 2 == 0
+        start += len(piece)
+    return found > most
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

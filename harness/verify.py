@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from queue import SimpleQueue
 from typing import Any, Protocol, TypedDict, Unpack
@@ -15,7 +16,9 @@ from harness.examination import Examination
 from harness.minimal import with_minimal_counterexamples
 from harness.planned_inputs import PLANNED_INPUTS
 from harness.problems import Problem
+from harness.row_faults import ROW_FAULTS, fault_of_row, unjudged_rows
 from harness.sources import ALL_SOURCES, Sources
+from harness.suite import nothing_kept
 from harness.verdicts import VerdictRow
 from harness.work import Run
 
@@ -115,18 +118,23 @@ def judge(
         SandboxUnavailable: from the engine; nothing is run without its walls.
     """
 
-    def rows_of(examination: Examination) -> list[VerdictRow]:
-        rows = examination.rows()
-        if not shrink:
+    def rows_of(opened: _Opened) -> list[VerdictRow]:
+        rows = opened.rows()
+        examination = opened.examination
+        if not shrink or examination is None or opened.fault is not None:
             return rows
         cpu_s = inf
         if budget is not None and examination.is_over_budget:
             cpu_s = max(0.0, budget - examination.spent) + SHRINKING_PART * budget
         failures = examination.failures()
-        return with_minimal_counterexamples(engine, examination.problem, rows, failures, seed, on_run, cpu_s)
+        try:
+            return with_minimal_counterexamples(engine, examination.problem, rows, failures, seed, on_run, cpu_s)
+        except ROW_FAULTS as error:
+            fault_of_row(error)
+            return rows  # with the counterexamples as they were found
 
-    def judged(examination: Examination) -> Judged:
-        return Judged(rows_of(examination), examination.suite() if keeps_suites else None)
+    def judged(opened: _Opened) -> Judged:
+        return Judged(rows_of(opened), opened.suite() if keeps_suites else None)
 
     def examine(problem: Problem) -> Examination:
         return Examination(problem, seed, budget, planned, sources, keeps_suites)
@@ -143,6 +151,64 @@ def judge(
         scheduler.cancel()
 
 
+class _Opened:
+    """A problem that is being examined. An exception that its data causes ends the work on it, and nothing else.
+
+    Attributes:
+        examination: None if it could not begin.
+        fault: why the problem is given up; None if it is not.
+    """
+
+    def __init__(self, problem: Problem, examine: Callable[[Problem], Examination]) -> None:
+        self._problem = problem
+        self.examination: Examination | None = None
+        self.fault: str | None = None
+        try:
+            self.examination = examine(problem)
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+
+    def next_run(self) -> Run | None:
+        """The next run to be made, or None."""
+        if self.examination is None or self.fault is not None:
+            return None
+        try:
+            run = self.examination.next_run()
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+            return None
+        return None if run is None else replace(run, done=partial(self._done, run.done))
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to be run and recorded."""
+        return self.examination is None or self.fault is not None or self.examination.is_done()
+
+    def rows(self) -> list[VerdictRow]:
+        """A verdict for each candidate."""
+        try:
+            if self.examination is not None and self.fault is None:
+                return self.examination.rows()
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+        return unjudged_rows(self._problem, self.fault or "")
+
+    def suite(self) -> Problem:
+        """The test cases that are kept."""
+        try:
+            if self.examination is not None and self.fault is None:
+                return self.examination.suite()
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+        return nothing_kept(self._problem)
+
+    def _done(self, record: Callable[[Outcome], None], outcome: Outcome) -> None:
+        if self.fault is None:
+            try:
+                record(outcome)
+            except ROW_FAULTS as error:
+                self.fault = fault_of_row(error)
+
+
 class _Scheduler:
     """Which problems are open and which runs are in progress. Used by one thread."""
 
@@ -152,7 +218,7 @@ class _Scheduler:
         self._problems = problems
         self._engine = engine
         self._examine = examine
-        self._open: deque[Examination] = deque()
+        self._open: deque[_Opened] = deque()
         self._running: dict[Future[Outcome], Run] = {}
         self._finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
         self._most_running = RUNS_A_WORKER * engine.workers
@@ -160,14 +226,14 @@ class _Scheduler:
     def fill(self) -> bool:
         """Start as many runs as may be in progress, those of earlier problems first; whether any work is left."""
         while len(self._running) < self._most_running:
-            run = next(filter(None, (examination.next_run() for examination in self._open)), None)
+            run = next(filter(None, (opened.next_run() for opened in self._open)), None)
             if run is not None:
                 self._start(run)
             elif not self._open_next():
                 break
         return bool(self._open)
 
-    def finished(self) -> Iterator[Examination]:
+    def finished(self) -> Iterator[_Opened]:
         """The problems that are finished, up to the first that is not."""
         while self._open and self._open[0].is_done():
             yield self._open.popleft()
@@ -207,7 +273,7 @@ class _Scheduler:
         problem = next(self._problems, None)
         if problem is None:
             return False
-        self._open.append(self._examine(problem))
+        self._open.append(_Opened(problem, self._examine))
         return True
 
 

@@ -184,7 +184,7 @@ def execute(options: Options) -> ExitStatus:
             raise Interrupted(f"interrupted{rest}") from None
     if not options.as_json:
         stream = sys.stderr if options.rows_on_stdout else sys.stdout
-        tally.report(Console(file=stream, markup=False, highlight=False))
+        tally.report(Console(file=stream, markup=False, highlight=False, emoji=False))
     if problems.bad:
         return ExitStatus.BAD_INPUT
     return ExitStatus.FAILED if tally.surprises else ExitStatus.DONE

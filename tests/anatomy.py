@@ -1,16 +1,26 @@
-"""The processes of an engine, found from outside by their place in the tree."""
+"""The processes and control groups of an engine, found from outside: by their place in the tree, and by name."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Container, Iterable
 from pathlib import Path
 
 import psutil
 
-from engine import Engine
+from engine import Engine, Program, cgroup
 from engine.worker import Worker
+from tests.patience import patient
 
 PARTS = 5  # of a worker at rest
+HELD = Program("""
+import os, time
+child = os.fork()
+if child == 0: time.sleep(1000)
+time.sleep(float(input()))
+os.kill(child, 9), os.wait()""")
+"""Takes as long as its input says. It starts a process, by which it is seen that the program itself is running."""
+_BEGIN_SECONDS = 20.0
 
 
 def parts(engine: Engine, others: Container[psutil.Process] = ()) -> list[tuple[str, psutil.Process]]:
@@ -30,6 +40,40 @@ def parts(engine: Engine, others: Container[psutil.Process] = ()) -> list[tuple[
         sandbox = sorted(_children([zygote]), key=lambda process: process.pid)
         found += [("zygote", zygote), *zip(("init", "child"), sandbox, strict=False)]
     return found
+
+
+def part(engine: Engine, name: str) -> psutil.Process:
+    """One part of an engine with one worker, waited for: a zygote makes init and child anew after every run."""
+    [worker] = engine._alive
+    keeper = psutil.Process(worker.pid)
+    others = [each for each in psutil.Process().children() if each != keeper]
+    deadline = time.monotonic() + patient(_BEGIN_SECONDS)
+    while name not in (found := dict(parts(engine, others))):
+        assert time.monotonic() < deadline, f"there is no {name}: {found}"
+        time.sleep(0.005)
+    return found[name]
+
+
+def started_by_programs(engine: Engine) -> list[psutil.Process]:
+    """The processes that the programs of an engine have started, and that are their first processes' children."""
+    keepers = {worker.pid for worker in list(engine._alive)}
+    others = [each for each in psutil.Process().children() if each.pid not in keepers]
+    return _children([process for name, process in parts(engine, others) if name == "child"])
+
+
+def await_programs(engine: Engine, count: int = 1) -> list[psutil.Process]:
+    """Wait until so many programs run that start a process each, as ``HELD`` does; those processes."""
+    deadline = time.monotonic() + patient(_BEGIN_SECONDS)
+    while len(found := started_by_programs(engine)) < count:
+        assert time.monotonic() < deadline, f"{len(found)} of {count} programs have begun"
+        time.sleep(0.005)
+    return found
+
+
+def groups(owner: int) -> list[str]:
+    """The control groups of a process's engines. While a process is left in a group it cannot be gone."""
+    parents = set(cgroup.find().parents.values())
+    return sorted(str(path) for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-{owner}-*"))
 
 
 def _is_alive(process: psutil.Process) -> bool:

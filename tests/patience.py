@@ -7,6 +7,8 @@ test allows, as a limit or as a margin, is multiplied by SEMI_INSTRUCT_TEST_PATI
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 
 PATIENCE = float(os.environ.get("SEMI_INSTRUCT_TEST_PATIENCE", "1"))
 
@@ -14,3 +16,24 @@ PATIENCE = float(os.environ.get("SEMI_INSTRUCT_TEST_PATIENCE", "1"))
 def patient(seconds: float) -> float:
     """So many seconds of a real machine, on this one."""
     return seconds * PATIENCE
+
+
+def until[T](look: Callable[[], T], seconds: float = 10.0) -> T:
+    """What ``look`` says once it says anything true, or when time is up."""
+    deadline = time.monotonic() + patient(seconds)
+    while not (seen := look()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return seen
+
+
+def at_best(measure: Callable[[], float], bound: float, attempts: int = 10) -> float:
+    """The smallest of several measurements, the first that is within the bound if one is.
+
+    On a busy machine now and then a process waits for a core. What the product adds itself, it adds each time.
+    """
+    smallest = measure()
+    for _ in range(attempts - 1):
+        if smallest <= bound:
+            break
+        smallest = min(smallest, measure())
+    return smallest

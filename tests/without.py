@@ -86,6 +86,7 @@ def allowing(call: str, of: str) -> Edit:
         record = json.loads((policy.folder() / f"{of}.json").read_text())
         for rule in record["syscalls"]:
             rule["names"] = [name for name in rule["names"] if name != call]
+        record["syscalls"] = [rule for rule in record["syscalls"] if rule["names"]]
         record["syscalls"].append({"names": [call], "action": "SCMP_ACT_ALLOW"})
         weak, original = policy.parse(json.dumps(record), "weak"), policy.load
         patch.setattr(policy, "load", lambda name: weak if name == of else original(name))

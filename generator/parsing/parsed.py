@@ -24,6 +24,7 @@ class Fault(StrEnum):
     NO_INSTRUCTION = "no_instruction"
     PROSE = "prose"  # where data was wanted
     BROKEN_JSON = "broken_json"
+    BEYOND_LIMITS = "beyond_limits"  # it takes too long, too much memory or too deep a stack to be read
     WRONG_SHAPE = "wrong_shape"  # JSON, but not what was asked for
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine import Program
+from harness.analysis.process import AnalysisFailed, call_limited
 from harness.dataset.adapter_source import reaches_for
 from harness.dataset.proposing import Adapter
 from harness.dataset.tasks import Task
@@ -59,7 +60,11 @@ def whole_program(function: str, entry: str, adapter: Adapter) -> str:
 def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, tell: Tell) -> str | None:
     """What is wrong with an adapter on the examples of its task, in words; None if nothing is."""
     for name, source in (("parse", adapter.parse), ("show", adapter.show)):
-        if (beyond := reaches_for(source)) is not None:
+        try:
+            beyond = call_limited(reaches_for, source)
+        except AnalysisFailed as failed:
+            return f"{name} cannot be looked into: {failed}"
+        if beyond is not None:
             return f"{name} may not use {beyond}"
     problem = task.problem(["pass"], ())
     examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MOST_EXAMPLES]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections import Counter
 from importlib.metadata import version
 
@@ -10,7 +10,9 @@ from harness.dataset.contamination import BENCHMARKS
 from harness.dataset.funnel import Step, shown
 from harness.dataset.replaying import REPLAY, retained_pairs
 from harness.dataset.stage import Build
+from harness.showing import lines_of_text, markdown_fenced, markdown_text, yaml_scalar
 
+_LICENCE_NAME = re.compile("[a-z0-9][a-z0-9.+-]{0,63}")  # as hubs and SPDX write them
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -27,9 +29,9 @@ def card(build: Build, count: int, steps: list[Step]) -> str:
     size = next((name for most, name in _SIZES if count < most), "n>1M")
     front = [
         "---",
-        f"pretty_name: {json.dumps(f'Semi-Instruct, {settings.mode} mode, from {settings.corpus}')}",
+        f"pretty_name: {yaml_scalar(f'Semi-Instruct, {settings.mode} mode, from {settings.corpus}')}",
         "language:\n- en",
-        f"license: {named[0].lower() if len(named) == 1 and named[0] != 'unknown' else 'other'}",
+        *_licence(named),
         f"task_categories:\n- text-generation\nsize_categories:\n- {size}",
         "tags:\n- code\n- instruction-tuning\n- execution-verified",
         "configs:",
@@ -38,12 +40,13 @@ def card(build: Build, count: int, steps: list[Step]) -> str:
         "---",
     ]
     benchmarks = build.state.fact(BENCHMARKS, {})
-    free = ", ".join(f"{name} ({tasks} tasks)" for name, tasks in sorted(benchmarks.items())) or "none: not asked for"
+    looked_for = [f"{markdown_text(name)} ({tasks} tasks)" for name, tasks in sorted(benchmarks.items())]
+    free = ", ".join(looked_for) or "none: not asked for"
     body = f"""
 # {count} pairs of instruction and code, {settings.mode} mode
 
-Made by `semi-instruct build` from `{settings.corpus}`. Every code was run in a sandbox and answers every test case of
-`test_cases` as expected; `semi-instruct verify problems.jsonl` shows it again, by these test cases alone.
+Made by `semi-instruct build` from {markdown_text(settings.corpus)}. Every code was run in a sandbox and answers every
+test case of `test_cases` as expected; `semi-instruct verify problems.jsonl` shows it again, by these test cases alone.
 
 - `pairs`: `messages` and `instruction`/`output` for tuning, `evidence`, `passed` of `test_cases`, strength, licence and
   where each is from.
@@ -60,16 +63,14 @@ Made by `semi-instruct build` from `{settings.corpus}`. Every code was run in a 
 
 ## How it came about
 
-```
-{chr(10).join(shown(steps))}
-```
+{markdown_fenced(lines_of_text(chr(10).join(shown(steps))))}
 
 {build.state.count_bad_rows()} rows of the corpus could not be used. Kept free of: {free}.
 
 | setting | value |
 | --- | --- |
 | seed | {settings.seed} |
-| generator | {settings.generator or "none"} |
+| generator | {markdown_text(settings.generator or "none")} |
 | budget | {settings.budget:g} CPU seconds a task |
 | inputs planned | {settings.planned} a task |
 | near duplicates | from {settings.near:g} |
@@ -83,5 +84,14 @@ Made by `semi-instruct build` from `{settings.corpus}`. Every code was run in a 
     return "\n".join(front) + body
 
 
+def _licence(named: list[str]) -> list[str]:
+    """What the front matter says of licences: a name where there is one that hubs can know."""
+    if len(named) != 1 or named[0] == "unknown":
+        return ["license: other"]
+    if _LICENCE_NAME.fullmatch(name := named[0].lower()):
+        return [f"license: {yaml_scalar(name)}"]
+    return ["license: other", f"license_name: {yaml_scalar(named[0])}"]
+
+
 def _listed(licences: Counter[str]) -> str:
-    return "\n".join(f"- {name}: {count} pairs" for name, count in sorted(licences.items())) or "none"
+    return "\n".join(f"- {markdown_text(name)}: {count} pairs" for name, count in sorted(licences.items())) or "none"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+
+from harness.showing import html_text
 
 _BAR, _GAP = 22, 8
 _LABEL, _WIDTH = 150, 640
@@ -30,9 +31,9 @@ def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping
         width = max(2.0, room * number / most) if number else 0.0
         shade = own.get(label, kind)
         middle = top + _BAR * 0.7
-        parts.append(f'<text x="{_LABEL - 10}" y="{middle:.1f}" text-anchor="end">{escape(label)}</text>')
+        parts.append(f'<text x="{_LABEL - 10}" y="{middle:.1f}" text-anchor="end">{html_text(label)}</text>')
         parts.append(f'<rect x="{_LABEL}" y="{top}" width="{width:.1f}" height="{_BAR}" rx="4" class="{shade}"/>')
-        parts.append(f'<text x="{_LABEL + width + 8:.1f}" y="{middle:.1f}" class="value">{escape(beside)}</text>')
+        parts.append(f'<text x="{_LABEL + width + 8:.1f}" y="{middle:.1f}" class="value">{html_text(beside)}</text>')
     return "".join([*parts, "</svg>"])
 
 
@@ -62,5 +63,5 @@ def histogram(values: Sequence[float], title: str, low: float = 0.0, high: float
     parts.append(f'<text x="0" y="{height + 14}" class="value">{low:g}</text>')
     parts.append(f'<text x="{width}" y="{height + 14}" text-anchor="end" class="value">{high:g}</text>')
     parts.append(f'<text x="0" y="11" class="value">{most}</text>')
-    parts.append(f'<text x="{width / 2}" y="{height + 28}" text-anchor="middle">{escape(title)}</text>')
+    parts.append(f'<text x="{width / 2}" y="{height + 28}" text-anchor="middle">{html_text(title)}</text>')
     return "".join([*parts, "</svg>"])

@@ -27,6 +27,7 @@ from harness.dataset.stage import Build
 from harness.dataset.tables import PAIR_COLUMNS, TEST_CASE_COLUMNS, table
 from harness.dataset.validation import judged_at
 from harness.errors import OutputUnusable
+from harness.showing import markdown_fenced
 from harness.verdicts import REJECTIONS
 
 DATASET = "dataset"
@@ -112,7 +113,7 @@ def _both(stack: ExitStack, folder: Path, name: str, columns: Mapping[str, str])
 def _pair_row(
     pair: Pair, mode: str, corpus: str, file: str, line: int, difficulty: str | int | float | None
 ) -> dict[str, Any]:
-    output = f"```{pair.language}\n{pair.source.rstrip()}\n```"
+    output = markdown_fenced(pair.source.rstrip(), pair.language)
     return {
         "id": pair.id,
         "messages": [{"role": "user", "content": pair.instruction}, {"role": "assistant", "content": output}],

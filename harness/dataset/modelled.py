@@ -10,15 +10,19 @@ from threading import Lock
 from typing import Any
 
 from generator.model import Model, Request, Text
-from generator.parsing.adapted import adapted_in
-from generator.parsing.code import Wanted, code_in
-from generator.parsing.examples import examples_in
-from generator.parsing.inputs import inputs_in
-from generator.parsing.instructions import instructions_in
-from generator.parsing.pairs import instruction_of, pair_in
+from generator.parsing.code import Wanted
 from generator.parsing.parsed import Parsed
 from generator.tasks import NaturalCode as Shown
 from generator.tasks import Tasks
+from harness.analysis.model_text import (
+    adapted_in,
+    code_in,
+    examples_in,
+    inputs_in,
+    instruction_of,
+    instructions_in,
+    pair_in,
+)
 from harness.dataset.proposing import Adapter, Ask, Failure, Proposal, Rewritten, Usage
 from harness.dataset.tasks import NaturalCode, Task
 from harness.generation.natural import natural_code

@@ -17,6 +17,7 @@ from harness.dataset.replaying import REPLAY, retained_pairs
 from harness.dataset.stage import Build
 from harness.dataset.state import Spent
 from harness.dataset.validation import VALIDATE, judged_at
+from harness.showing import lines_of_text
 from harness.verdicts import REJECTIONS, Verdict
 
 COUNTEREXAMPLES = 10
@@ -50,9 +51,14 @@ def write_report(build: Build, steps: list[Step], path: Path) -> None:
 
     figures = _counted(build)
     loader = jinja2.PackageLoader("harness.dataset", "")
-    page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page = jinja2.Environment(loader=loader, autoescape=True, finalize=_visible, trim_blocks=True, lstrip_blocks=True)
     rendered = page.get_template("report.html.jinja").render(**_shown(build, steps, figures))
     path.write_text(rendered, "utf-8")
+
+
+def _visible(value: Any) -> Any:
+    """What the template is about to escape: text without what would hide or steer. Charts are HTML already."""
+    return lines_of_text(value) if type(value) is str else value
 
 
 def instructive(failures: list[Pair], most: int = COUNTEREXAMPLES) -> list[Pair]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from engine import Status
+from harness.analysis.process import AnalysisFailed, call_limited
 from harness.checker import checker_of
 from harness.dataset.reading import READ
 from harness.dataset.stage import Build, Kept
@@ -53,11 +54,22 @@ def _none(task: Task, reason: str, why: str) -> Kept:
 def _cannot_be(task: Task, code: NaturalCode) -> Drop | None:
     if task.language != "python":
         return None
-    tree = parse(code.source)
-    if tree is None:
-        return Drop(code.id, "does_not_parse")
-    if task.entry is not None and "." not in task.entry and not _binds(tree, task.entry):
+    try:
+        reason = call_limited(_why_not, code.source, task.entry)
+    except AnalysisFailed as failed:
+        return Drop(code.id, "does_not_parse", str(failed))
+    if reason == "no_entry":
         return Drop(code.id, "no_entry", f"defines no function {task.entry}")
+    return None if reason is None else Drop(code.id, "does_not_parse")
+
+
+def _why_not(source: str, entry: str | None) -> str | None:
+    """In a helper process: the reason why a source cannot be a code of a task with this entry; None if it can."""
+    tree = parse(source)
+    if tree is None:
+        return "does_not_parse"
+    if entry is not None and "." not in entry and not _binds(tree, entry):
+        return "no_entry"
     return None
 
 

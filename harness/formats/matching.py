@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from harness.formats.model import Amount, Block, Choice, Either, Item, Line, Number, Repeat, Word, items_in
 
-INTEGER = re.compile(r"-?(?:0|[1-9]\d*)\Z", re.ASCII)
-DECIMAL = re.compile(r"-?(?:0|[1-9]\d*)\.\d+\Z", re.ASCII)
+# Longer numbers are words: they are none that a float can hold, and Python reads no number of any length.
+_MAX_DIGITS = 300
+INTEGER = re.compile(rf"-?(?:0|[1-9]\d{{0,{_MAX_DIGITS - 1}}})\Z", re.ASCII)
+DECIMAL = re.compile(rf"-?(?:0|[1-9]\d{{0,{_MAX_DIGITS - 1}}})\.\d{{1,{_MAX_DIGITS}}}\Z", re.ASCII)
 
 Row = tuple[str, ...]  # the tokens of a line
 

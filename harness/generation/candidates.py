@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from generator.model import Request
-from generator.parsing.code import Wanted, code_in
-from generator.parsing.pairs import Pair, instruction_of, pair_in
-from generator.parsing.sources import is_documented
+from generator.parsing.code import Wanted
+from generator.parsing.pairs import Pair
 from generator.tasks import NaturalCode, Tasks
+from harness.analysis.model_text import code_in, instruction_of, is_documented, pair_in
 from harness.generation.meter import Meter, MeteredModel
 from harness.generation.natural import with_inputs
 from harness.generation.plan import Plan

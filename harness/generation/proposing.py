@@ -11,9 +11,9 @@ from engine import Limits
 from engine.inside.values import encode
 from generator.model import Request
 from generator.parsing.code import Wanted
-from generator.parsing.inputs import inputs_in
-from generator.parsing.programs import GENERATE, VALID, programs_in
+from generator.parsing.programs import GENERATE, VALID
 from generator.tasks import Feedback, Invalid, NaturalCode, Tasks
+from harness.analysis.model_text import inputs_in, programs_in
 from harness.generation.meter import MeteredModel
 from harness.generation.plan import Plan
 from harness.generation.trying import Sandbox, Tried, living_mutants, tried

@@ -34,7 +34,7 @@ def report(funnel: Funnel, rates: dict[str, float], cost: Cost | None, console: 
 def show_pair(one: Generated, pair: VerifiedPair, console: Console) -> None:
     """Print a pair and a few of its test cases."""
     row = pair.row
-    console.print(f"\n--- {one.problem.id}: {row.passed} of {row.test_cases} test cases", soft_wrap=True)
+    console.print(f"\n--- {one_line(one.problem.id)}: {row.passed} of {row.test_cases} test cases", soft_wrap=True)
     for line in f"Instruction: {pair.pair.instruction}\n\n{pair.pair.code}".split("\n"):
         console.print(one_line(line.expandtabs(4), longest=len(line) * 4), soft_wrap=True)
     suite = one.pairs.suite.examples if one.pairs.suite is not None else ()
@@ -97,4 +97,4 @@ def _part(some: int, of: int) -> str:
 
 
 def _counted(counter: Counter[str]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counter.most_common())
+    return ", ".join(f"{one_line(name)} {count}" for name, count in counter.most_common())

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import msgspec
 
 from engine import InvalidProgram, Limits, Outcome, Program
 from generator.tasks import Invalid, Mutation
+from harness.analysis.programs import limited_mutants
 from harness.generation.meter import Meter
 from harness.generation.natural import as_input
 from harness.inputs import Answer, TestInput
-from harness.mutants import Mutant, some_mutants
+from harness.mutants import Mutant
 from harness.oracles import answer_of, why_failed
 from harness.problems import Problem
 from harness.verify import Executor
@@ -99,7 +99,7 @@ def living_mutants(sandbox: Sandbox, result: Tried, seed: int) -> tuple[Mutation
     """A few mutants of the natural code that answer all these inputs as it does."""
     problem = sandbox.problem
     inputs = [given for one in result.valid if (given := as_input(problem, one)) is not None]
-    chosen = some_mutants(problem.oracles[0], _MOST_MUTANTS, Random(seed))  # noqa: S311  nothing secret is drawn
+    chosen = limited_mutants(problem.oracles[0], _MOST_MUTANTS, seed)
     limits = msgspec.structs.replace(problem, time_limit_s=_MUTANT_CPU_S).limits
 
     def lives(mutant: Mutant) -> bool:

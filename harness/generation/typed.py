@@ -10,6 +10,7 @@ import msgspec
 from hypothesis.strategies import SearchStrategy
 
 from engine.inside.values import ValueRefused, encode
+from harness.analysis.process import AnalysisFailed, call_limited
 from harness.arguments import Domain, domain_of, generated_calls
 from harness.arguments.relations import Arguments
 from harness.arguments.signature import signature_of
@@ -38,6 +39,14 @@ def strategy_by_types(problem: Problem, codes: Iterable[str]) -> SearchStrategy[
 
 def inputs_by_types(problem: Problem, codes: Iterable[str], count: int, seed: int) -> list[Any]:
     """So many calls, simple ones first, as lists of arguments in tagged JSON; the same ones for the same seed."""
+    try:
+        made = call_limited(_inputs_by_types, problem, tuple(codes), count, seed)
+    except AnalysisFailed:  # what a model wrote is beyond the limits: it has no types that can be used
+        return []
+    return [arguments for arguments in made if isinstance(arguments, list)]
+
+
+def _inputs_by_types(problem: Problem, codes: tuple[str, ...], count: int, seed: int) -> list[Any]:
     domain = domain_by_types(problem, codes)
     if domain is None:
         return []

@@ -18,7 +18,9 @@ _PISTON = "/api/v2/"
 
 def answer(model: BaseModel, done: Done | None = None, status: int = 200) -> Response:
     """A model as JSON, with the queue time in a header if a run stands behind it."""
-    headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"} if done is not None else None
+    headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"} if done is not None else {}
+    if status >= 500:
+        headers["Retry-After"] = "1"
     return Response(model.model_dump_json(), status, headers, "application/json")
 
 

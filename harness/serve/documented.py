@@ -36,8 +36,9 @@ _MEANINGS = {
     415: "the body is not declared as JSON, or is compressed",
     422: "the request does not fit the schema, or asks for what is not to be had",
     429: "as many wait as may; the header Retry-After says when to ask again",
-    503: "ours: the service is ending, or the sandbox failed although it was tried again",
-    504: "ours, and worth another try: the sandbox failed, the service is ending, or no worker was free in time",
+    503: "ours: no sandbox can be started now, the sandbox failed twice, or the service is ending",
+    504: "ours, and worth another try: no sandbox can be started now, the sandbox failed, the service is ending, or no "
+    "worker was free in time",
 }
 _RETRY = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 GUARDED = (400, 401, 403, 408, 413, 415)

@@ -24,6 +24,8 @@ class Facts:
         runs: how many there were.
         queue_s: seconds they waited, summed up.
         run_s: seconds they took, summed up.
+        extended_s: seconds by which their wall limits were extended, summed up.
+        reasons: why the sandbox failed, where it did; of many reasons only the first few.
         why: why it was refused, in a word or two.
     """
 
@@ -33,6 +35,8 @@ class Facts:
     runs: int = 0
     queue_s: float = 0.0
     run_s: float = 0.0
+    extended_s: float = 0.0
+    reasons: list[str] = field(default_factory=list)
     why: str = ""
 
 

@@ -18,10 +18,11 @@ class Condition:
     """How the service is.
 
     Attributes:
-        status: ``ok``; ``degraded`` when a wall is missing (and the operator allowed it); ``failing`` when the sandbox
-            failed and no run has succeeded since; ``draining`` when the service is ending.
+        status: ``ok``; ``degraded`` when a wall is missing (and the operator allowed it), or no sandbox can be started
+            at the moment; ``failing`` when the sandbox failed and no run has succeeded since; ``draining`` when the
+            service is ending.
         walls: each wall, and whether it stands around every run.
-        reason: why it is failing; empty otherwise.
+        reason: why it is failing, or why no sandbox can be started; empty otherwise.
     """
 
     status: str
@@ -31,7 +32,7 @@ class Condition:
     @property
     def serves(self) -> bool:
         """Whether it makes sense to send runs here."""
-        return self.status in ("ok", "degraded")
+        return self.status in ("ok", "degraded") and not self.reason
 
 
 class Health:
@@ -57,12 +58,18 @@ class Health:
             failed = outcome.status is Status.SANDBOX_ERROR
             self._reason = (outcome.detail or "no reason given")[:_LONGEST_REASON] if failed else ""
 
-    def condition(self, draining: bool) -> Condition:
-        """How things are now."""
+    def condition(self, draining: bool, trouble: str | None = None) -> Condition:
+        """How things are now.
+
+        Args:
+            trouble: why no sandbox can be started, as the engine tells.
+        """
         with self._lock:
             reason = self._reason
         if draining:
             return Condition("draining", dict(self._walls), "")
+        if trouble is not None:
+            return Condition("degraded", dict(self._walls), (trouble or "no reason given")[:_LONGEST_REASON])
         if reason:
             return Condition("failing", dict(self._walls), reason)
         return Condition("ok" if all(self._walls.values()) else "degraded", dict(self._walls), "")

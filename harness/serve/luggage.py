@@ -6,10 +6,12 @@ in the sandbox in place of the program, and come back as its value.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
+from typing import Any
 
 from engine import Limits, Outcome, Program, Status
 from engine.limits import MIB
@@ -21,30 +23,66 @@ MOST_BYTES = 16 * MIB
 LONGEST_PATH = 512
 _LONGEST_NAME = 255  # bytes, tmpfs has no longer ones
 _DEEPEST = 16
-# As a pattern for the OpenAPI document; ``check_path`` is what counts.
-PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.+@=-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9_.+@=-]{0,99}){0,15}$"
+_MOST_INODES = 2048  # half of those that a run has
+# Where clients' files may lie, by the names that programs have for these folders, and as the carrier has them.
+_FOLDERS = {
+    ("box", "work"): "work",
+    ("mnt", "data"): "work",
+    ("box", "tmp"): "tmp",
+    ("tmp",): "tmp",
+    ("var", "tmp"): "tmp",
+}
+_RUN_FOLDER = ("box", "work")
 _OTHER_NAMES = ("main.py", "program.py", "code.py", "solution.py", "semi_instruct_main.py")
-_ENVELOPE = 4096  # bytes of a value beside the files in it
+_ENVELOPE = 8192  # bytes of a reply beside the files in it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_WHY_NOT = {
+    -1: "it is not a regular file",
+    -2: "it is larger than what is left of the limit of output",
+    2: "there is no such file",
+    20: "a part of the path is not a folder; links are not followed",
+    40: "it is a link; links are not followed",
+}
+_NOT_TOLD = "the run ended before its files were read"
 
 
-def check_path(path: str) -> str:
-    """The path, if it is one that can only lead into the run's own folder.
+def locate(path: str) -> str:
+    """Where a client's path leads, as the carrier says it: ``tmp/x`` for ``/tmp/./x``. Nothing is looked up.
 
     Raises:
-        Unusable: it is absolute, leads upwards, or no file of ours may have it.
+        Unusable: it leads out of the run's folder, ``/tmp`` and ``/mnt/data``, or no file can have it.
     """
-    parts = path.split("/")
-    if not path or path.startswith("/"):
-        raise Unusable(f"path {shown(path)}: expected a path relative to the run's folder")
-    if any(part in ("", ".", "..") for part in parts):
-        raise Unusable(f"path {shown(path)}: expected plain names between slashes, no '.', no '..'")
+    try:
+        return _place(path)
+    except ValueError as error:
+        raise Unusable(f"path {shown(path)}: {error}") from None
+
+
+def _place(path: str) -> str:
+    """Raises: ValueError: why there is no such place."""
+    try:
+        longest = max(len(part.encode()) for part in path.split("/"))
+    except UnicodeEncodeError:
+        raise ValueError("expected Unicode text") from None
     if _CONTROL.search(path):
-        raise Unusable(f"path {shown(path)}: expected no control characters")
-    too_long = any(len(part.encode()) > _LONGEST_NAME for part in parts) or len(path) > LONGEST_PATH
-    if too_long or len(parts) > _DEEPEST:
-        raise Unusable(f"path {shown(path)}: is too long or too deep")
-    return path
+        raise ValueError("expected no control characters")
+    if _ELSEWHERE.match(path):
+        raise ValueError("expected a path in the sandbox, not a URL or a drive")
+    if path.rpartition("/")[2] in ("", ".", ".."):
+        raise ValueError("expected the path of a file, not of a folder")
+    parts: list[str] = [] if path.startswith("/") else list(_RUN_FOLDER)
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    if longest > _LONGEST_NAME or len(path) > LONGEST_PATH or len(parts) > _DEEPEST + len(_RUN_FOLDER):
+        raise ValueError("is too long or too deep")
+    for folder, name in _FOLDERS.items():
+        if len(parts) > len(folder) and tuple(parts[: len(folder)]) == folder:
+            return "/".join((name, *parts[len(folder) :]))
+    raise ValueError("expected a path relative to the run's folder, not led out of it by '..', or in /tmp or /mnt/data")
 
 
 def shown(path: str) -> str:
@@ -55,10 +93,11 @@ def shown(path: str) -> str:
 def pack(
     files: Mapping[str, bytes], fetch: Sequence[str], arguments: Sequence[str] = (), name: str | None = None
 ) -> Luggage | None:
-    """Luggage, checked; None where there is none.
+    """Luggage, checked; None where there is none. Paths of ``fetch`` that lead elsewhere are put among the refused.
 
     Raises:
-        Unusable: a path that is refused, one that is a file and a folder, too many files, or too many bytes.
+        Unusable: a file that would lie elsewhere, two of one place, one that is a file and a folder, too many files, or
+            too many bytes.
     """
     if not files and not fetch and not arguments and name in (None, "main.py"):
         return None
@@ -68,21 +107,45 @@ def pack(
         raise Unusable(f"expected at most {MOST_BYTES} bytes of files, found {total}")
     if any("\0" in each for each in arguments):
         raise Unusable("args: expected no NUL characters")
-    for path in (*files, *fetch):
-        check_path(path)
+    located: dict[str, bytes] = {}
+    for path, data in files.items():
+        if (place := locate(path)) in located:
+            raise Unusable(f"path {shown(path)}: another of the files lies there")
+        located[place] = data
     if name is None:
-        name = next((each for each in _OTHER_NAMES if each not in files and not _is_folder(each, files)), "")
-    if not name:
-        raise Unusable(f"files: one of {', '.join(_OTHER_NAMES)} must be left for the program itself")
-    everything = (*files, check_path(name))
-    for path in everything:
-        if _is_folder(path, everything):
-            raise Unusable(f"path {shown(path)}: is a file and a folder at once")
-    return Luggage(dict(files), tuple(dict.fromkeys(fetch)), tuple(arguments), name)
+        free = (f"work/{each}" for each in _OTHER_NAMES)
+        own = next((each for each in free if each not in located and not _is_folder(each, located)), "")
+        if not own:
+            raise Unusable(f"files: one of {', '.join(_OTHER_NAMES)} must be left for the program itself")
+    elif (own := locate(name)) in located:
+        raise Unusable(f"path {shown(name)}: another of the files lies there")
+    everything = (*located, own)
+    for place in everything:
+        if _is_folder(place, everything):
+            raise Unusable(f"path {shown(place.partition('/')[2])}: is a file and a folder at once")
+    if len(everything) + len(_folders_of(everything)) > _MOST_INODES:
+        raise Unusable(f"files: expected at most {_MOST_INODES} files and folders")
+    wanted, refused = _wanted(fetch)
+    return Luggage(located, wanted, tuple(arguments), own, refused)
 
 
-def _is_folder(path: str, paths: Mapping[str, bytes] | Sequence[str]) -> bool:
-    return any(each.startswith(f"{path}/") for each in paths)
+def _wanted(fetch: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Paths that can be fetched, with their places; and those that cannot, with the reason."""
+    wanted, refused = {}, {}
+    for path in fetch:
+        try:
+            wanted[path] = _place(path)
+        except ValueError as error:
+            refused[path] = str(error)
+    return wanted, refused
+
+
+def _is_folder(place: str, places: Mapping[str, bytes] | Sequence[str]) -> bool:
+    return any(each.startswith(f"{place}/") for each in places)
+
+
+def _folders_of(places: Sequence[str]) -> set[str]:
+    return {place[:end] for place in places for end, letter in enumerate(place) if letter == "/"}
 
 
 def carried(work: Work) -> Work:
@@ -97,9 +160,14 @@ def carried(work: Work) -> Work:
     largest = max(map(len, luggage.files.values()), default=0)
     if largest > work.limits.file_size:
         raise Unusable(f"files: one has {largest} bytes and the limit file_size is {work.limits.file_size}")
-    limits = replace(work.limits, processes=work.limits.processes + 1)
     source = work.program.source_bytes
-    args = (luggage.name, source, dict(luggage.files), list(luggage.fetch), list(luggage.arguments), room_in(limits))
+    limits = replace(
+        work.limits,
+        processes=work.limits.processes + 1,
+        file_size=max(work.limits.file_size, len(source)),  # the carrier lowers it for the program
+    )
+    numbers = [room_in(limits), limits.output, max(work.limits.file_size, 1)]
+    args = (luggage.name, source, dict(luggage.files), list(luggage.fetch.values()), list(luggage.arguments), numbers)
     carrier = Program(resources.files("harness.serve").joinpath("carrier.py").read_bytes(), entry="carry")
     return replace(work, program=carrier, args=args, limits=limits, luggage=None)
 
@@ -117,17 +185,23 @@ def unpacked(outcome: Outcome, luggage: Luggage | None) -> Done:
     outcome = replace(outcome, returned=False, value=None)
     if outcome.status is Status.NONZERO_EXIT and brought.get("compiled") is False:
         outcome = replace(outcome, status=Status.COMPILE_ERROR, detail="the source does not compile")
-    files, refused = brought.get("files"), brought.get("refused")
-    return Done(
-        outcome,
-        files={
-            path: files[path]
-            for path in luggage.fetch
-            if isinstance(files, dict) and isinstance(files.get(path), bytes)
-        },
-        refused={
-            path: refused[path]
-            for path in luggage.fetch
-            if isinstance(refused, dict) and isinstance(refused.get(path), str)
-        },
-    )
+    contents, reasons = _by_position(brought.get("files"), bytes), _by_position(brought.get("refused"), int)
+    files, refused = {}, dict(luggage.refused)
+    for position, path in enumerate(luggage.fetch):
+        if position in contents:
+            files[path] = contents[position]
+        else:
+            number = reasons.get(position, 0)
+            refused[path] = _WHY_NOT.get(number, os.strerror(number)) if number else _NOT_TOLD
+    return Done(outcome, files=files, refused=refused)
+
+
+def _by_position[T](pairs: Any, kind: type[T]) -> dict[int, T]:
+    """Pairs of a position and something of this kind, by position; whatever else there is, is nothing."""
+    if not isinstance(pairs, list):
+        return {}
+    return {
+        pair[0]: pair[1]
+        for pair in pairs
+        if isinstance(pair, list) and len(pair) == 2 and type(pair[0]) is int and type(pair[1]) is kind
+    }

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import Scope
 
 from engine import Status
+from harness.serve.reasons import CLASSES, reason_class
 from harness.serve.work import Done
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -20,6 +21,15 @@ class Metrics:
         self._registry = CollectorRegistry()
         name = "semi_instruct"
         self._runs = Counter(f"{name}_runs", "Runs that have ended", ("status", "language"), registry=self._registry)
+        self._sandbox_errors = Counter(
+            f"{name}_sandbox_errors",
+            "Runs that the sandbox failed, by class of reason",
+            ("reason",),
+            registry=self._registry,
+        )
+        self._extended_s = Counter(
+            f"{name}_wall_extension_seconds", "By how much wall limits were extended", registry=self._registry
+        )
         self._queue_s = Histogram(
             f"{name}_queue_seconds", "Waiting for a worker", registry=self._registry, buckets=_SECONDS
         )
@@ -30,6 +40,8 @@ class Metrics:
         self._cancelled = Counter(f"{name}_cancelled", "Requests whose client went away", registry=self._registry)
         for status in Status:
             self._runs.labels(str(status), "python")
+        for reason in CLASSES:
+            self._sandbox_errors.labels(reason)
 
     def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
         """Read a figure whenever somebody asks for it."""
@@ -38,6 +50,9 @@ class Metrics:
     def run(self, done: Done, language: str) -> None:
         """A run has ended."""
         self._runs.labels(str(done.outcome.status), language).inc()
+        if done.outcome.status is Status.SANDBOX_ERROR:
+            self._sandbox_errors.labels(reason_class(done.outcome.detail)).inc()
+        self._extended_s.inc(max(done.outcome.wall_extension_s, 0.0))
         self._queue_s.observe(done.queue_s)
         self._run_s.observe(done.outcome.wall_time_s)
 

@@ -18,9 +18,10 @@ from engine.inside.values import decode
 from harness.serve import luggage
 from harness.serve.answers import QUEUE_HEADER, plain_answer
 from harness.serve.documented import GUARDED, failures
+from harness.serve.off_loop import with_request, with_value
 from harness.serve.pool import Ticket
 from harness.serve.refusals import Overloaded, Refusal, Unusable
-from harness.serve.sandbox_fusion import Base64, Path, decoded_files
+from harness.serve.sandbox_fusion import Base64, decoded_files
 from harness.serve.service import Service, facts_of, is_ours, note
 from harness.serve.strict_route import StrictRoute
 from harness.serve.waiting import gone
@@ -67,8 +68,16 @@ class RunRequest(BaseModel):
     clock: float | None = Field(
         default=None, ge=0, le=253402300799, description="seconds since 1970 at which its clock starts"
     )
-    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by relative path")
-    fetch_files: list[Path] = Field(default_factory=list, description="relative paths of files to hand back")
+    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by path")
+    fetch_files: list[str] = Field(
+        default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
+    )
+    deadline_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        description="seconds you wait for the outcome; no wall limit is extended beyond that on a busy machine",
+    )
     id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
 
 
@@ -98,6 +107,7 @@ class OutcomeResponse(BaseModel):
     value: Any = Field(description="what it returned, as args are given")
     cpu_time_s: float
     wall_time_s: float
+    wall_extension_s: float = Field(description="by how much the wall limit was extended: the machine was too busy")
     peak_memory_bytes: int
     detail: str
     isolation: list[str] = Field(description="the walls that stood around the run")
@@ -122,11 +132,12 @@ def router(service: Service) -> APIRouter:
 
         What the program does wrong is in the outcome, and the answer is 200. A fault of the sandbox is 503.
         """
-        done = await service.perform(work_of(body, service), request)
+        done = await service.perform(await with_request(request, work_of, body, service), request)
         headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"}
         if is_ours(done):
             headers["Retry-After"] = "1"
-        return plain_answer(outcome_json(done, body.id), 503 if is_ours(done) else 200, headers)
+        status = 503 if is_ours(done) else 200
+        return await with_value(done.outcome.value, _run_answer, done, body.id, status, headers)
 
     @routes.post("/runs", response_class=Response, responses=many, summary="Run many programs")
     async def runs(body: BatchRequest, request: Request) -> Response:
@@ -135,7 +146,7 @@ def router(service: Service) -> APIRouter:
         A batch has one place in the queue at a time for each worker, so that others have their turns. A line with
         ``error`` instead of a status stands for a run that was not done.
         """
-        works = [work_of(each, service) for each in body.runs]
+        works = await with_request(request, lambda: [work_of(each, service) for each in body.runs])
         if len(open_batches) >= MOST_BATCHES:
             raise Overloaded("as many batches as may be are open", service.pool.retry_after_s)
         first = service.pool.submit(works[0], facts_of(request).client)
@@ -182,11 +193,11 @@ class _Batch:
                 return
             for future in finished & self._open.keys():
                 index, _ = self._open.pop(future)
-                line = self._line(index, future)
+                line = await self._line(index, future)
                 if line is None:  # a client with less waiting took its place: it has a right to another
                     self._submit(index)
                 else:
-                    yield json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
+                    yield line
             self._fill()
 
     async def close(self) -> None:
@@ -213,7 +224,7 @@ class _Batch:
             future = asyncio.wrap_future(ticket.future)
         self._open[future] = (index, ticket)
 
-    def _line(self, index: int, future: asyncio.Future[Any]) -> dict[str, Any] | None:
+    async def _line(self, index: int, future: asyncio.Future[Any]) -> bytes | None:
         """The line of a run; None if it has to be asked for again."""
         about = {"index": index}
         try:
@@ -223,9 +234,18 @@ class _Batch:
         except Refusal as refusal:
             done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(refusal)))
         except EngineError as error:
-            return {**about, "id": self._asked[index].id, "error": str(error)}
+            return _as_line({**about, "id": self._asked[index].id, "error": str(error)})
         note(facts_of(self.request), done)
-        return {**about, **outcome_json(done, self._asked[index].id)}
+        name = self._asked[index].id
+        return await with_value(done.outcome.value, lambda: _as_line({**about, **outcome_json(done, name)}))
+
+
+def _run_answer(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
+    return plain_answer(outcome_json(done, name), status, headers)
+
+
+def _as_line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def work_of(body: RunRequest, service: Service) -> Work:
@@ -252,6 +272,7 @@ def work_of(body: RunRequest, service: Service) -> Work:
         determinism=Determinism(body.determinism),
         clock=body.clock,
         luggage=luggage.pack(decoded_files(dict(body.files)), body.fetch_files),
+        patience_s=service.patience(body.deadline_s),
     )
 
 
@@ -269,7 +290,8 @@ def _limits(asked: AskedLimits, service: Service) -> Limits:
 
 def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
     """What came of a run, as JSON data."""
-    data = done.outcome.to_json() | {"queue_time_s": round(done.queue_s, 6)}
+    data = done.outcome.to_json()
+    data["queue_time_s"] = round(done.queue_s, 6)
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
     data["files_refused"] = dict(done.refused)
     return data | ({"id": name} if name is not None else {})

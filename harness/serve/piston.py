@@ -16,6 +16,7 @@ from engine import Limits, Outcome, Program, Status
 from harness.serve import luggage
 from harness.serve.answers import answer, plain_answer
 from harness.serve.documented import GUARDED, Message, failures
+from harness.serve.off_loop import with_request
 from harness.serve.refusals import Unavailable, Unusable
 from harness.serve.semver import parse_version, satisfies
 from harness.serve.service import LANGUAGE, Service, cpu_seconds, is_ours
@@ -134,7 +135,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/execute/", include_in_schema=False)
     async def execute(body: ExecuteRequest, request: Request) -> Response:
         """Run a program in a sandbox of its own. A program's own faults are answered with 200."""
-        done = await service.perform(work_of(body, service), request)
+        done = await service.perform(await with_request(request, work_of, body, service), request)
         if is_ours(done):
             raise Unavailable(f"the sandbox failed: {done.outcome.detail}", 1)
         return answer(
@@ -160,7 +161,7 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
     known = body.language in (LANGUAGE, *aliases(service.python_version))
     if not known or not satisfies(parse_version(service.python_version), body.version):
         raise Unusable(f"{body.language}-{body.version} is not run here: there is {LANGUAGE}-{service.python_version}")
-    service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
+    compile_s = service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
     service.granted_seconds("compile_cpu_time", body.compile_cpu_time / 1000)
     service.granted_bytes("compile_memory_limit", body.compile_memory_limit)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout / 1000)
@@ -178,6 +179,8 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
         limits=Limits(cpu_time=cpu_s, wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
         luggage=luggage.pack(files, (), body.args or (), main or None),
+        # Its clients tell no more: Piston's own server may take as long as both stages may.
+        patience_s=service.patience(compile_s + wall_s),
     )
 
 

@@ -14,12 +14,15 @@ from typing import Any, Protocol
 from engine import Cancellation, EngineClosed, Limits, Outcome, Program, Status
 from harness.serve.fair_queue import FairQueue, Full
 from harness.serve.luggage import carried, unpacked
-from harness.serve.refusals import Overloaded, Unavailable
+from harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
 from harness.serve.work import Done, Work
 
 _LONGEST_RETRY_S = 60
 _WEIGHT_OF_LATEST = 0.1
 _FIRST_GUESS_S = 0.1
+_MOST_EXTENDED = 5  # times the wall limit, as ``Limits.deadline`` says
+_LONGEST_LIMIT_S = 86_400.0
+_ENDING_S = 2.0  # from a run's last moment to its outcome
 
 
 class Runner(Protocol):
@@ -28,6 +31,10 @@ class Runner(Protocol):
     @property
     def workers(self) -> int:
         """How many runs it does at one time."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no run can be begun at the moment; None when all is well."""
 
     def run(
         self,
@@ -52,9 +59,22 @@ class Ticket:
         self.run = carried(work)
         self.client = client
         self.asked_at = time.monotonic()
+        self.started_at: float | None = None
         self.cancellation: Cancellation | None = None  # while it runs
         self.given_up = False
         self._pool = pool
+
+    @property
+    def trouble(self) -> str | None:
+        """See ``Pool.trouble``."""
+        return self._pool.trouble
+
+    def cannot_be_running(self) -> bool:
+        """Whether it had a worker's turn for longer than any run of it can take: it waits for a sandbox."""
+        if self.started_at is None:
+            return False
+        longest = within_patience(self.run, self.started_at - self.asked_at).deadline
+        return longest is not None and time.monotonic() > self.started_at + longest + _ENDING_S
 
     def withdraw(self) -> bool:
         """Give up the place in the queue; whether it still had one. What runs is left running."""
@@ -104,6 +124,11 @@ class Pool:
         return len(self._running)
 
     @property
+    def trouble(self) -> str | None:
+        """Why no run can be begun at the moment; None when all is well."""
+        return self._engine.trouble
+
+    @property
     def draining(self) -> bool:
         """Whether new runs are refused because the service is ending."""
         return self._draining
@@ -124,13 +149,15 @@ class Pool:
 
         Raises:
             Overloaded: no place. It may also come later, in the ticket's future: see ``FairQueue``.
-            Unavailable: the service is ending.
+            Unavailable: the service is ending, or no sandbox can be started and the run has no place yet.
             Unusable: luggage that its limits do not allow.
         """
         ticket = Ticket(self, work, client)
         with self._changed:
             if self._draining:
                 raise Unavailable("the service is ending: ask again, or another one", 1)
+            if bounded and (trouble := self._engine.trouble) is not None:
+                raise NoSandboxes(trouble)
             try:
                 ousted = self._queue.put(client, ticket, bounded=bounded)
             except Full:
@@ -207,13 +234,15 @@ class Pool:
     def _do(self, ticket: Ticket) -> Done:
         started = time.monotonic()
         queue_s = started - ticket.asked_at
+        ticket.started_at = started
         try:
             with Cancellation() as cancellation:
                 with self._changed:
                     ticket.cancellation = cancellation
                     if ticket.given_up:
                         cancellation.cancel()
-                outcome = self._run(ticket.run, cancellation)
+                run = replace(ticket.run, limits=within_patience(ticket.run, queue_s))
+                outcome = self._run(run, cancellation)
                 with self._changed:
                     ticket.cancellation = None
         except EngineClosed:
@@ -239,6 +268,23 @@ class Pool:
     def _overloaded(self) -> Overloaded:
         wait = self.retry_after_s
         return Overloaded(f"{len(self._queue)} runs wait, as many as may: ask again in {wait} s", wait)
+
+
+def within_patience(run: Work, waited_s: float) -> Limits:
+    """The limits of a run, with the deadline after which its client would no longer be there, or none may be extended.
+
+    Args:
+        waited_s: how much of the client's patience is used up.
+    """
+    wall_s = run.limits.wall_seconds
+    if wall_s >= _LONGEST_LIMIT_S:
+        return run.limits
+    latest = _MOST_EXTENDED * wall_s
+    if run.limits.deadline is not None:
+        latest = min(latest, run.limits.deadline)
+    if run.patience_s is not None:
+        latest = min(latest, run.patience_s - waited_s)
+    return replace(run.limits, deadline=min(max(latest, wall_s), _LONGEST_LIMIT_S))
 
 
 def _settle(future: Future[Done], result: Done | BaseException) -> None:

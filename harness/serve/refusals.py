@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_LONGEST_REASON = 300
+_TROUBLE_RETRY_S = 5
+
 
 class Refusal(Exception):
     """Base of all refusals.
@@ -40,6 +43,13 @@ class Unavailable(Refusal):
     """The service is ending, or the sandbox failed although it was tried again."""
 
     status = 503
+
+
+class NoSandboxes(Unavailable):
+    """Sandboxes cannot be started at the moment; the engine goes on trying."""
+
+    def __init__(self, trouble: str) -> None:
+        super().__init__(f"no sandbox can be started at the moment: {trouble[:_LONGEST_REASON]}", _TROUBLE_RETRY_S)
 
 
 class WaitedTooLong(Refusal):

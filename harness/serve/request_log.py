@@ -38,7 +38,8 @@ class LogWriter:
         if self._lost:
             line["lines_lost"] = self._lost
         try:
-            self._lines.put_nowait(json.dumps({name: _bounded(value) for name, value in line.items()}))
+            text = json.dumps({name: _bounded(value) for name, value in line.items()})
+            self._lines.put_nowait(text.replace("\x7f", "\\u007f"))  # the one control character that JSON lets pass
             self._lost = 0
         except queue.Full:
             self._lost += 1
@@ -109,6 +110,8 @@ class RequestLog:
             seconds=round(seconds, 6),
             **runs,
             **times,
+            **({"extended_s": round(facts.extended_s, 6)} if facts.extended_s else {}),
+            **({"reasons": "; ".join(facts.reasons)} if facts.reasons else {}),
             **({"why": facts.why} if facts.why else {}),
         )
 

@@ -17,6 +17,7 @@ from engine.limits import MIB
 from harness.serve import luggage
 from harness.serve.answers import answer
 from harness.serve.documented import GUARDED, failures
+from harness.serve.off_loop import with_request
 from harness.serve.refusals import Unusable
 from harness.serve.service import Service, cpu_seconds, is_ours
 from harness.serve.strict_route import StrictRoute
@@ -25,10 +26,11 @@ from harness.serve.work import Done, Work
 _KILLED = -9  # as subprocess says it
 _FAILED = 1
 _SHORTEST_S = 0.001
+# verl's reward waits compile_timeout + run_timeout + 10 s for an answer; a second is for its way.
+_WAITED_FOR_S = 9.0
 
 type Seconds = Annotated[float, Field(ge=_SHORTEST_S, le=86_400)]
 type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
-type Path = Annotated[str, Field(pattern=luggage.PATH_PATTERN)]
 
 
 class RunStatus(StrEnum):
@@ -77,10 +79,12 @@ class RunCodeRequest(BaseModel):
     )
     stdin: str | None = None
     files: dict[str, Base64 | None] = Field(
-        default_factory=dict, description="contents in base64 by path, relative to the run's folder; null is no file"
+        default_factory=dict,
+        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; null is no file",
     )
     fetch_files: list[str] = Field(
-        default_factory=list, description="paths of files that are handed back; what is not there is left out"
+        default_factory=list,
+        description="paths of files that are handed back; what cannot be is left out and named in message",
     )
 
 
@@ -115,7 +119,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/run_code/", include_in_schema=False)
     async def run_code(body: RunCodeRequest, request: Request) -> Response:
         """Run a program in a sandbox of its own. A program's own faults are answered with 200 and ``Failed``."""
-        done = await service.perform(work_of(body, service), request)
+        done = await service.perform(await with_request(request, work_of, body, service), request)
         return answer(response_of(done), done, status=504 if is_ours(done) else 200)
 
     return routes
@@ -128,7 +132,7 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
         Unusable: more than can be had, or files that cannot be.
         InvalidProgram: limits out of range.
     """
-    service.granted_seconds("compile_timeout", body.compile_timeout)
+    compile_s = service.granted_seconds("compile_timeout", body.compile_timeout)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout)
     memory = service.granted_bytes("memory_limit_MB", body.memory_limit_MB * MIB if body.memory_limit_MB > 0 else None)
     return Work(
@@ -136,6 +140,7 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
         limits=Limits(cpu_time=cpu_seconds(wall_s), wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
         luggage=luggage.pack(decoded_files(body.files), body.fetch_files),
+        patience_s=service.patience(compile_s + wall_s + _WAITED_FOR_S),
     )
 
 
@@ -164,7 +169,7 @@ def response_of(done: Done) -> RunCodeResponse:
     succeeded = outcome.status is Status.OK
     return RunCodeResponse(
         status=RunStatus.SUCCESS if succeeded else RunStatus.FAILED,
-        message="; ".join(f"{path}: {reason}" for path, reason in done.refused.items()),
+        message="; ".join(f"not fetched: {luggage.shown(path)}: {reason}" for path, reason in done.refused.items()),
         run_result=_stage(outcome),
         files={path: base64.b64encode(data).decode("ascii") for path, data in done.files.items()},
     )

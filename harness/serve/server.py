@@ -21,6 +21,7 @@ from harness.serve.http_protocol import BoundedHeadProtocol
 from harness.serve.listening import BACKLOG
 from harness.serve.metrics import Metrics
 from harness.serve.pool import Pool, Ticket
+from harness.serve.reasons import reason_class
 from harness.serve.refusals import Refusal
 from harness.serve.request_log import LogWriter
 from harness.serve.service import LANGUAGE, Service
@@ -57,6 +58,9 @@ def _serve(settings: Settings, listener: socket.socket, engine: Engine, log: Log
     def on_done(ticket: Ticket, done: Done) -> None:
         health.see(done.outcome)
         metrics.run(done, LANGUAGE)
+        if done.outcome.status is Status.SANDBOX_ERROR:
+            detail = done.outcome.detail
+            log.write("sandbox_error", client=ticket.client, kind=reason_class(detail), reason=detail)
 
     version = python_version(engine)
     pool = Pool(engine, settings.queue, on_done)
@@ -65,7 +69,7 @@ def _serve(settings: Settings, listener: socket.socket, engine: Engine, log: Log
     metrics.watch("running", "Runs under way", lambda: pool.running)
     metrics.watch("waiting", "Runs that wait for a worker", lambda: pool.waiting)
     metrics.watch("worker_restarts", "Workers that were given up and replaced", lambda: engine.discarded_workers)
-    metrics.watch("healthy", "1 while runs can be done", lambda: health.condition(pool.draining).serves)
+    metrics.watch("healthy", "1 while runs can be done", lambda: service.condition.serves)
     verifier = Verifier(service)
     try:
         host, port = listener.getsockname()[:2]
@@ -172,8 +176,9 @@ class _Server(uvicorn.Server):
         """While the sandbox fails, try it: without this, nobody would learn that it works again."""
         while True:
             await asyncio.sleep(_PROBE_EVERY_S)
-            if not self._service.health.failing or self._service.pool.draining:
+            pool = self._service.pool
+            if pool.draining or not (self._service.health.failing or pool.trouble is not None):
                 continue
             with contextlib.suppress(Refusal):  # still failing, or ending
-                ticket = self._service.pool.submit(Work(Program("pass"), Limits()), "probe", bounded=False)
+                ticket = pool.submit(Work(Program("pass"), Limits()), "probe", bounded=False)
                 await asyncio.wrap_future(ticket.future)

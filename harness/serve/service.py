@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from engine import Status
 from harness.serve.facts import Facts
-from harness.serve.health import Health
+from harness.serve.health import Condition, Health
 from harness.serve.metrics import Metrics
 from harness.serve.pool import Pool
 from harness.serve.refusals import Unusable
@@ -19,6 +19,7 @@ from harness.serve.work import Done, Work
 
 LANGUAGE = "python"
 _MOST_STATUSES = 8
+_MOST_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,16 @@ class Service:
     health: Health
     metrics: Metrics
     python_version: str
+
+    @property
+    def condition(self) -> Condition:
+        """How the service is now."""
+        return self.health.condition(self.pool.draining, self.pool.trouble)
+
+    def patience(self, told_s: float | None = None) -> float | None:
+        """How long a client waits for an answer, seconds: what it tells itself, and what the operator knows of all."""
+        known = [each for each in (told_s, self.settings.client_deadline_s) if each is not None]
+        return min(known, default=None)
 
     async def perform(self, work: Work, request: Request) -> Done:
         """Get one run done.
@@ -90,8 +101,17 @@ def note(facts: Facts, done: Done) -> None:
     facts.runs += 1
     facts.queue_s += done.queue_s
     facts.run_s += done.outcome.wall_time_s
+    facts.extended_s += done.outcome.wall_extension_s
+    note_reason(facts, done)
     if len(facts.statuses) < _MOST_STATUSES:
         facts.statuses.append(str(done.outcome.status))
+
+
+def note_reason(facts: Facts, done: Done) -> None:
+    """Put on record why the sandbox failed, if it did."""
+    reason = done.outcome.detail
+    if is_ours(done) and reason not in facts.reasons and len(facts.reasons) < _MOST_REASONS:
+        facts.reasons.append(reason)
 
 
 def is_ours(done: Done) -> bool:

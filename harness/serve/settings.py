@@ -19,6 +19,8 @@ class Settings:
         workers: runs at a time; None for one a core.
         queue: runs that may wait.
         queue_time_s: seconds a run may wait before its client is told that nothing was run.
+        client_deadline_s: seconds that clients wait for an answer at most, where that is known; no wall limit is
+            extended beyond it.
         body_bytes: the largest request.
         open_bodies_bytes: all requests that are open, together.
         body_time_s: seconds a client has to send its request.
@@ -36,6 +38,7 @@ class Settings:
     workers: int | None = None
     queue: int = 1024
     queue_time_s: float = 300.0
+    client_deadline_s: float | None = None
     body_bytes: int = 32 * MIB
     open_bodies_bytes: int = 512 * MIB
     body_time_s: float = 30.0

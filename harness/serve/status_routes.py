@@ -48,6 +48,7 @@ class AliveResponse(BaseModel):
     """Whether it makes sense to send runs here."""
 
     status: Literal["ok", "degraded", "failing", "draining"]
+    reason: str = Field(default="", description="why no runs can be done; left out where they can")
 
 
 def router(service: Service) -> APIRouter:
@@ -63,7 +64,7 @@ def router(service: Service) -> APIRouter:
     )
     async def health() -> Response:
         """Which walls stand around every run, and how busy the service is. 503 while no runs can be done."""
-        condition = service.health.condition(service.pool.draining)
+        condition = service.condition
         body = {
             "status": condition.status,
             "reason": condition.reason,
@@ -85,9 +86,10 @@ def router(service: Service) -> APIRouter:
         responses={**guarded, 503: {**unwell, "model": AliveResponse | Detail}},
     )
     async def alive() -> Response:
-        """Whether runs can be done. Needs no token, and tells nothing else."""
-        condition = service.health.condition(service.pool.draining)
-        return plain_answer({"status": condition.status}, 200 if condition.serves else 503)
+        """Whether runs can be done, and why not. Needs no token, and tells nothing else."""
+        condition = service.condition
+        told = {"status": condition.status} | ({"reason": condition.reason} if condition.reason else {})
+        return plain_answer(told, 200 if condition.serves else 503)
 
     text = {"description": "figures", "content": {"text/plain": {"schema": {"type": "string"}}}}
 

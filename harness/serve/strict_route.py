@@ -11,14 +11,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from harness.serve.bodies import parse
+from harness.serve.guard import TooLarge
+from harness.serve.off_loop import note_size, with_request
 from harness.serve.refusals import BadRequest
 
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
+        body = await self.body()
+        note_size(self, len(body))
         try:
-            return parse(await self.body())
-        except BadRequest as error:
+            return await with_request(self, parse, body)
+        except (BadRequest, TooLarge) as error:
             raise HTTPException(error.status, str(error)) from None
 
 

@@ -23,9 +23,10 @@ from harness.problems import Problem, parse_row
 from harness.serve.answers import plain_answer
 from harness.serve.documented import GUARDED, failures
 from harness.serve.facts import Facts
+from harness.serve.off_loop import with_request
 from harness.serve.pool import Pool, Ticket
-from harness.serve.refusals import ClientGone, Overloaded, Refusal, Unavailable, Unusable
-from harness.serve.service import Service, facts_of, note
+from harness.serve.refusals import ClientGone, NoSandboxes, Overloaded, Refusal, Unavailable, Unusable
+from harness.serve.service import Service, facts_of, note, note_reason
 from harness.serve.strict_route import StrictRoute
 from harness.serve.waiting import gone
 from harness.serve.work import Done, Work
@@ -121,7 +122,9 @@ class _PooledEngine:
                 if done.cancelled():
                     outcome.set_exception(_Stopped())
                 elif isinstance(error := done.exception(), Refusal):
-                    outcome.set_result(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
+                    refused = Outcome(Status.SANDBOX_ERROR, detail=str(error))
+                    note_reason(self._facts, Done(refused))
+                    outcome.set_result(refused)
                 elif error is not None:
                     outcome.set_exception(error)
                 else:
@@ -155,10 +158,12 @@ class Verifier:
         Raises:
             Overloaded: as many problems wait as may.
             ClientGone: the client went away; what was under way has been ended.
-            Unavailable: the service is ending.
+            Unavailable: the service is ending, or no sandbox can be started.
         """
         if self._service.pool.draining:
             raise Unavailable("the service is ending: ask again, or another one", 1)
+        if (trouble := self._service.pool.trouble) is not None:
+            raise NoSandboxes(trouble)
         if len(self._engines) >= self._most_open:
             raise Overloaded("as many problems wait to be judged as may", self._service.pool.retry_after_s)
         engine = _PooledEngine(self._service.pool, facts_of(request))
@@ -198,7 +203,7 @@ def router(service: Service, verifier: Verifier) -> APIRouter:
     )
     async def judge(body: VerifyRequest, request: Request) -> Response:
         """Judge every candidate of a problem against its oracles, as ``semi-instruct verify`` does."""
-        problem = problem_of(body, service)
+        problem = await with_request(request, problem_of, body, service)
         rows = await verifier.verdicts(body, problem, request)
         return plain_answer({"verdicts": rows, "runs": facts_of(request).runs})
 

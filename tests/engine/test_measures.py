@@ -6,12 +6,12 @@ import json
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from engine import Engine, Limits, Program, Status
 from engine.limits import MIB
-from tests.patience import patient
+from tests.anatomy import part
+from tests.patience import at_best, patient
 
 _SPIN = """
 import json, os, resource, time
@@ -42,11 +42,16 @@ def test_cpu_time_of_the_whole_tree(engine: Engine, children: int, seconds: floa
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.4])
 def test_wall_time(engine: Engine, seconds: float) -> None:
     program = Program(f"import time; time.sleep({seconds})")
-    started = time.monotonic()
-    outcome = engine.run(program)
-    around = time.monotonic() - started
-    assert seconds <= outcome.wall_time_s <= around
-    assert outcome.wall_time_s == pytest.approx(seconds, rel=0.10, abs=patient(0.020))
+
+    def beyond() -> float:
+        started = time.monotonic()
+        outcome = engine.run(program)
+        around = time.monotonic() - started
+        assert seconds <= outcome.wall_time_s <= around
+        return outcome.wall_time_s - seconds
+
+    bound = max(seconds * 0.10, patient(0.020))
+    assert at_best(beyond, bound) <= bound
 
 
 @pytest.mark.parametrize("mebibytes", [0, 20, 200])
@@ -59,19 +64,24 @@ def test_peak_memory_of_one_process(engine: Engine, mebibytes: int) -> None:
 
 def test_peak_memory_of_a_tree_counts_every_process_once() -> None:
     source = """
-import os, time
-seconds = float(input())
+import os
+filled, tell = os.pipe()
+wait, let_go = os.pipe()
 for _ in range(4):
     if os.fork() == 0:
+        os.close(let_go)
         kept = bytearray(b"x") * (30 << 20)
-        time.sleep(seconds)
+        os.write(tell, b"x")
+        os.read(wait, 1)
         os._exit(0)
+for _ in range(4): os.read(filled, 1)
+os.close(let_go)
 for _ in range(4): os.wait()
 """
     # A worker of its own: before Linux 6.12, version 2 only tells the peak of a run that is the highest so far.
     with Engine(workers=1) as own:
         empty = own.run(Program("pass")).peak_memory_bytes
-        outcome = own.run(Program(source), stdin=b"%f" % patient(0.5))
+        outcome = own.run(Program(source))
     assert outcome.peak_memory_bytes - empty == pytest.approx(120 * MIB, rel=0.10)
 
 
@@ -84,14 +94,20 @@ def test_peak_memory_is_this_run_s_own(engine: Engine) -> None:
 
 
 def test_time_limits_hold_to_the_millisecond(engine: Engine) -> None:
-    spun = engine.run(Program("while True: pass"), limits=Limits(cpu_time=0.25))
-    assert spun.status is Status.TIME_LIMIT
-    assert "cpu" in spun.detail
-    assert 0.25 <= spun.cpu_time_s <= 0.25 + patient(0.02)
-    slept = engine.run(Program("import time; time.sleep(9)"), limits=Limits(wall_time=0.25))
-    assert slept.status is Status.TIME_LIMIT
-    assert "wall" in slept.detail
-    assert 0.25 <= slept.wall_time_s <= 0.25 + patient(0.05)
+    def cpu_time() -> float:
+        spun = engine.run(Program("while True: pass"), limits=Limits(cpu_time=0.25, wall_time=30))
+        assert spun.status is Status.TIME_LIMIT
+        assert "cpu" in spun.detail
+        return spun.cpu_time_s
+
+    def wall_time() -> float:
+        slept = engine.run(Program("import time; time.sleep(9)"), limits=Limits(wall_time=0.25))
+        assert slept.status is Status.TIME_LIMIT
+        assert "wall" in slept.detail
+        return slept.wall_time_s
+
+    for measure, late in ((cpu_time, patient(0.02)), (wall_time, patient(0.05))):
+        assert 0.25 <= at_best(measure, 0.25 + late) <= 0.25 + late
 
 
 def test_memory_limit_is_where_it_is_said_to_be(engine: Engine) -> None:
@@ -105,14 +121,10 @@ def test_memory_limit_is_where_it_is_said_to_be(engine: Engine) -> None:
 def test_an_idle_worker_is_small() -> None:
     with Engine(workers=1) as own:
         own.run(Program("pass"))
-        time.sleep(0.2)
-        [keeper] = [each for each in psutil.Process().children() if _is_keeper(each)][-1:]
+        part(own, "child")
+        keeper = part(own, "keeper")
         size = sum(each.memory_full_info().pss for each in [keeper, *keeper.children(recursive=True)])
     assert size <= 30 * MIB
-
-
-def _is_keeper(process: psutil.Process) -> bool:
-    return "semi-instruct-keeper" in process.cmdline()
 
 
 def test_the_supervisor_does_not_grow_with_output_that_is_not_kept(engine: Engine) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import errno
 import fcntl
+import itertools
 import json
 import os
 import platform
+import re
 import select
 import socket
 import struct
@@ -153,7 +155,7 @@ def test_x32_is_refused_for_every_number(name: str) -> None:
 
 
 def test_filter_is_short() -> None:
-    assert len(to_bpf(load("program"))) // 8 < 250
+    assert len(to_bpf(load("program"))) // 8 < 300
 
 
 edges = st.sampled_from([0, 1, 2, 0xFFFFFFFF, 1 << 32, (1 << 32) + 1, 1 << 63, 2**64 - 1])
@@ -210,15 +212,55 @@ def scattered(count: int) -> Json:
     return document("program") | {"syscalls": rules}
 
 
-def test_long_jumps_arrive() -> None:
-    doc = scattered(45)
-    assert 240 < len(to_bpf(parsed(doc))) // 8 <= 256
+@pytest.mark.parametrize(("calls", "shortest", "longest"), [(50, 256, 300), (120, 600, 800)])
+def test_long_jumps_arrive(calls: int, shortest: int, longest: int) -> None:
+    """Beyond the reach of a conditional jump, and far beyond it."""
+    doc = scattered(calls)
+    assert shortest < len(to_bpf(parsed(doc))) // 8 <= longest
     assert_agrees(doc, range(470))
 
 
+@pytest.mark.parametrize("calls", range(30, 46))
+def test_jumps_at_the_end_of_their_reach_arrive(calls: int) -> None:
+    assert_agrees(scattered(calls), range(calls))
+
+
 def test_too_long_a_filter_is_refused() -> None:
-    with pytest.raises(InvalidPolicy, match="expected at most 256"):
-        to_bpf(parsed(scattered(60)))
+    with pytest.raises(InvalidPolicy, match="more than 1024 BPF instructions"):
+        to_bpf(parsed(scattered(200)))
+
+
+def pairs(*tests: tuple[int, int], action: str = "SCMP_ACT_ALLOW") -> Json:
+    args = [{"index": n, "value": 0xFFFFFFFF, "valueTwo": value, "op": "SCMP_CMP_MASKED_EQ"} for n, value in tests]
+    return {"names": ["setsockopt"], "action": action, "args": args}
+
+
+def test_values_of_one_word_share_its_load() -> None:
+    """A list of pairs costs one comparison a level and one an option, beside a load a word."""
+    levels, options = 4, 20
+    rules = [pairs((1, level), (2, level + option)) for level in range(levels) for option in range(options)]
+    bare = len(to_bpf(parsed(document("program") | {"syscalls": []}))) // 8
+    doc = document("program") | {"syscalls": rules}
+    assert len(to_bpf(parsed(doc))) // 8 - bare < levels * (options + 2) + 10
+    assert_agrees(doc, range(50, 60))
+
+
+def test_the_first_rule_wins_where_rules_share_a_load() -> None:
+    """In every order of four rules that overlap, of which some do not look at both arguments."""
+    refused = "SCMP_ACT_KILL_PROCESS"
+    rules = [pairs((1, 1), (2, 5)), pairs((2, 5), action=refused), pairs((1, 1), action=refused), pairs((1, 2), (2, 7))]
+    for order in itertools.permutations(rules):
+        assert_agrees(document("program") | {"syscalls": list(order)}, range(50, 60))
+
+
+def test_a_filter_grows_with_the_number_of_rules() -> None:
+    """Not with its square, however the rules overlap."""
+
+    def size(count: int) -> int:
+        rules = [pairs((place % 6, place)) for place in range(count)]
+        return len(to_bpf(parsed(document("program") | {"syscalls": rules}))) // 8
+
+    assert size(120) - size(60) == pytest.approx(size(60) - size(0), abs=5)
 
 
 # The two policies
@@ -234,8 +276,21 @@ def test_worker_lets_through_what_program_allows_or_reports() -> None:
         for args in vectors(inner, number) | vectors(outer, number):
             if expected(inner, number, args) in (ALLOW, NOTIFY):
                 assert expected(outer, number, args) == ALLOW, (syscall_name(number), args)
-    for name in names_with("program", "SCMP_ACT_NOTIFY"):
+    for name in names_with("program", "SCMP_ACT_NOTIFY") - {
+        "fcntl"
+    }:  # of which record locks are reported, to be counted
         assert expected(inner, NUMBERS[name], (0,) * 6) == NOTIFY, f"{name} has another rule as well"
+
+
+def test_every_call_that_a_program_may_make_is_in_the_table() -> None:
+    """docs/threat-model.md says of each what it can take, who is charged, and what bounds it."""
+    text = (FOLDER.parent / "docs" / "threat-model.md").read_text()
+    section = text.partition("## What the allowed calls can take")[2].partition("Refused by argument")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    assert all(len(row) == 4 and all(cell.strip() for cell in row) for row in rows)
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+    assert len(told) == len(set(told)), "a call is told twice"
+    assert set(told) == names_with("program", "SCMP_ACT_ALLOW")
 
 
 def test_worker_reports_nothing() -> None:
@@ -276,11 +331,62 @@ def test_neither_policy_knows(name: str) -> None:
         ("socket", (40, 1, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_VSOCK
         ("socket", (16, 3, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_NETLINK
         ("socketpair", (38, 1, 0), ERRNO | errno.EAFNOSUPPORT),  # AF_ALG
+        ("socket", (2, 0x80801, 6), ALLOW),  # SOCK_CLOEXEC, SOCK_NONBLOCK
+        ("socket", (2, 2, 17), ALLOW),
+        ("socket", (1, 5, 0), ALLOW),
+        ("socket", (2, 1, 17), ERRNO | errno.EPROTONOSUPPORT),
+        ("socket", (2, 1, 262), ERRNO | errno.EPROTONOSUPPORT),  # MPTCP
+        ("socket", (10, 0x80002, 136), ERRNO | errno.EPROTONOSUPPORT),  # UDP-Lite
+        ("socket", (2, 2, 1), ERRNO | errno.EPROTONOSUPPORT),  # ICMP
+        ("socket", (1, 1, 1), ERRNO | errno.EPROTONOSUPPORT),
+        ("socket", (1, 3, 0), ERRNO | errno.ESOCKTNOSUPPORT),
+        ("socket", (2, 5, 132), ERRNO | errno.ESOCKTNOSUPPORT),  # SCTP
+        ("socket", (2, 3, 0), ERRNO | errno.EPERM),
+        ("socket", (10, 10, 0), ERRNO | errno.EPERM),
+        ("setsockopt", (3, 1, 2), ALLOW),  # SO_REUSEADDR
+        ("setsockopt", (3, 6, 1), ALLOW),  # TCP_NODELAY
+        ("getsockopt", (3, 1, 4), ALLOW),  # SO_ERROR
+        ("setsockopt", (3, 0x100000001, 0x100000002), ALLOW),
+        ("setsockopt", (3, 1, 26), ERRNO | errno.ENOPROTOOPT),  # SO_ATTACH_FILTER
+        ("setsockopt", (3, 1, 32), ERRNO | errno.ENOPROTOOPT),  # SO_SNDBUFFORCE
+        ("setsockopt", (3, 41, 54), ERRNO | errno.ENOPROTOOPT),  # IPV6_HOPOPTS
+        ("setsockopt", (3, 41, 32), ERRNO | errno.ENOPROTOOPT),  # IPV6_FLOWLABEL_MGR
+        ("setsockopt", (3, 0, 35), ERRNO | errno.ENOPROTOOPT),  # IP_ADD_MEMBERSHIP
+        ("setsockopt", (3, 6, 31), ERRNO | errno.ENOPROTOOPT),  # TCP_ULP
+        ("setsockopt", (3, 6, 13), ERRNO | errno.ENOPROTOOPT),  # TCP_CONGESTION
+        ("setsockopt", (3, 17, 1), ERRNO | errno.ENOPROTOOPT),  # UDP_CORK
+        ("setsockopt", (3, 255, 1), ERRNO | errno.ENOPROTOOPT),
+        ("setxattr", (), ERRNO | errno.ENOTSUP),
+        ("fremovexattr", (), ERRNO | errno.ENOTSUP),
+        ("getxattr", (), ALLOW),
+        ("cachestat", (), ERRNO | errno.ENOSYS),
+        ("fsync", (3,), ERRNO | 0),
+        ("fadvise64", (3, 0, 0, 4), ERRNO | 0),
+        ("msync", (0, 0, 4), ERRNO | 0),
+        ("msync", (0, 0, 1), ALLOW),
+        ("preadv2", (3, 0, 0, 0, 0, 0), ALLOW),
+        ("preadv2", (3, 0, 0, 0, 0, 8), ERRNO | errno.EOPNOTSUPP),  # RWF_NOWAIT
+        ("pwritev2", (3, 0, 0, 0, 0, 0x12), ALLOW),  # RWF_APPEND | RWF_DSYNC
+        ("mmap", (0, 1 << 21, 3, 0x22), ALLOW),
+        ("mmap", (0, 1 << 21, 3, 0x40022), ERRNO | errno.ENOMEM),  # MAP_HUGETLB
+        ("memfd_create", (0, 3), ALLOW),
+        ("memfd_create", (0, 5), ERRNO | errno.EINVAL),  # MFD_HUGETLB
+        ("madvise", (0, 0, 4), ALLOW),
+        ("madvise", (0, 0, 12), ERRNO | errno.EINVAL),  # MADV_MERGEABLE
+        ("membarrier", (8,), ALLOW),
+        ("membarrier", (2,), ERRNO | errno.EINVAL),  # MEMBARRIER_CMD_GLOBAL_EXPEDITED
+        ("ioprio_set", (1, 0, 0), ERRNO | errno.EPERM),
         ("ioctl", (0, 0x5401), ALLOW),
+        ("ioctl", (0, 0x5421), ALLOW),  # FIONBIO
+        ("ioctl", (0, 0x8940), ERRNO | errno.ENOTTY),  # SIOCGIFBR
+        ("ioctl", (0, 0x40049409), ERRNO | errno.EOPNOTSUPP),  # FICLONE
         ("ioctl", (0, 0x5412), ERRNO | errno.EPERM),
         ("ioctl", (0, 0xDEAD00005412), ERRNO | errno.EPERM),
         ("ioctl", (0, 0x10000541C), ERRNO | errno.EPERM),
-        ("fcntl", (3, 6), ALLOW),  # F_SETLK
+        ("fcntl", (3, 6), NOTIFY),  # F_SETLK
+        ("fcntl", (3, 37), ERRNO | errno.EINVAL),  # F_OFD_SETLK
+        ("fcntl", (3, 1024), ERRNO | errno.EACCES),  # F_SETLEASE
+        ("fcntl", (3, 1030), ALLOW),  # F_DUPFD_CLOEXEC
         ("fcntl", (3, 1026), ERRNO | errno.EINVAL),  # F_NOTIFY
         ("fcntl", (3, 0x100000402), ERRNO | errno.EINVAL),
         ("prctl", (15,), ALLOW),
@@ -544,7 +650,7 @@ print([
     assert json.loads(output) == [38, 1, 38, 97, 97, 1, 1, 1, 1, 1, 1, 1, 38, 0, 0, 0, 38, 38]
 
 
-@pytest.mark.parametrize("name", sorted(names_with("program", "SCMP_ACT_NOTIFY")))
+@pytest.mark.parametrize("name", sorted(names_with("program", "SCMP_ACT_NOTIFY") - {"fcntl"}))
 def test_escape_calls_are_reported(name: str) -> None:
     output, code, reports = sandboxed(f"call({NUMBERS[name]}, 0, 0, 0, 0)\nprint('went on')")
     assert (output, code) == ("", -9)

@@ -132,7 +132,7 @@ def test_a_process_left_behind_does_not_hold_the_run(engine: Engine) -> None:
     )
     outcome = engine.run(Program(source))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
-    assert outcome.wall_time_s < patient(1)
+    assert outcome.wall_time_s < patient(10)  # it would stay for 30
 
 
 def test_output_of_a_process_left_behind_is_kept_until_the_first_one_ends(engine: Engine) -> None:

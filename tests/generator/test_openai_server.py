@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ import pytest
 from generator.errors import ModelUnusable
 from generator.model import Finish, Message, Request, Sampling
 from generator.openai_server import OpenAIServer
+from tests.patience import patient
 
 Answers = Callable[[dict[str, Any], int], tuple[int, dict[str, Any], dict[str, str]]]
 
@@ -113,8 +113,11 @@ def test_a_request_says_all_that_was_asked() -> None:
 
 
 def test_many_are_asked_at_once_and_answers_keep_their_order() -> None:
+    all_four = threading.Barrier(4, timeout=patient(30))
+
     def answers(asked: dict[str, Any], number: int) -> tuple[int, dict[str, Any], dict[str, str]]:
-        time.sleep(0.15 if number < 4 else 0.0)
+        if number < 4:
+            all_four.wait()
         return completion(asked["messages"][0]["content"].upper())
 
     with server(answers) as (url, record):

@@ -7,13 +7,16 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from engine import SandboxUnavailable
 from harness.processes import Tell, Work
+from tests.patience import patient
+
+_LONG = 1000
 
 
 class Strange(Exception):
@@ -51,10 +54,19 @@ def work(item: Any, tell: Tell) -> Any:
     match what:
         case "nap":
             time.sleep(argument)
-        case "nap in the garbage collector":
-            gc.callbacks.append(lambda *_: gc.callbacks.clear() or time.sleep(argument))
+        case "nap long":
+            _nap_long(argument)
+        case "nap long in the garbage collector":
+            gc.callbacks.append(lambda *_: gc.callbacks.clear() or _nap_long(argument))
             gc.collect()
-            time.sleep(argument)
+            time.sleep(_LONG)
+        case "meet":
+            _leave_mark(argument)
+            _await(lambda: len(list(Path(argument).iterdir())) > 1, "another process")
+            return os.getpid()
+        case "wait for":
+            _await(Path(argument).exists, argument)
+            time.sleep(0.3)  # in which more would be taken, if more were
         case "tell":
             tell(argument)
         case "fail":
@@ -83,3 +95,20 @@ def work(item: Any, tell: Tell) -> Any:
             time.sleep(0.05)  # so that the other process has its turn
             return os.getpid()
     return item
+
+
+def _nap_long(folder: str) -> None:
+    _leave_mark(folder)
+    time.sleep(_LONG)
+
+
+def _leave_mark(folder: str) -> None:
+    Path(folder, str(os.getpid())).touch()
+
+
+def _await(look: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + patient(60)
+    while not look():
+        if time.monotonic() > deadline:
+            raise TimeoutError(what)
+        time.sleep(0.01)

@@ -306,15 +306,16 @@ def test_verify_goes_on_after_bad_rows_and_exits_2(tmp_path: Path, capfd: pytest
     ]
 
 
-def test_verify_keeps_what_was_judged_before_the_file_went_bad(
+def test_verify_judges_what_stands_before_and_after_a_row_that_is_not_text(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = Path(judging(stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}]), folder=tmp_path))
-    path.write_bytes(path.read_bytes() + b"\xff\xfe\n")
+    good = stdin_row(oracles=[ECHO], candidates=[{"id": "c1", "source": ECHO}])
+    path = Path(judging(good, folder=tmp_path))
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\n" + json.dumps(good | {"id": "p2"}).encode() + b"\n")
     assert cli.main(["verify", str(path), "--json", "--inputs", "0"]) == 2
     captured = capfd.readouterr()
-    assert len(rows_of(captured.out)) == 1
-    assert "2: not UTF-8" in captured.err
+    assert [row["problem"] for row in rows_of(captured.out)] == ["p1", "p2"]
+    assert "2: row: not UTF-8" in captured.err
 
 
 def test_verify_survives_strange_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from fake_engine import SubprocessEngine
+from fake_engine import ScriptedEngine, SubprocessEngine, printed
 from hypothesis import given
 from problem_rows import function_row, problem, stdin_row
 
-from engine import Engine
+from engine import Engine, Outcome, Program
 from generator.errors import ModelUnusable
 from generator.model import Finish, Request, Text
 from harness.generation import Generated, Plan, generate
@@ -22,6 +22,7 @@ from harness.generation.meter import Meter
 from harness.generation.typed import inputs_by_types, strategy_by_types
 from harness.problems import Problem
 from harness.verdicts import Verdict
+from tests.patience import patient
 
 LARGEST = "n=int(input())\nprint(max(map(int,input().split())))\n"
 CLEAN = (
@@ -303,7 +304,11 @@ def test_results_come_in_order_and_little_is_taken_ahead() -> None:
             taken.append(number)
             yield stdin_problem(id=f"p{number}")
 
+    both_lanes = threading.Barrier(2, timeout=patient(30))
+
     def write(request: Request) -> list[str]:
+        if len(model.asked) <= 2:
+            both_lanes.wait()
         time.sleep(0.02 if request.seed % 2 else 0.0)
         return [inputs("1\n7\n")]
 
@@ -317,18 +322,26 @@ def test_results_come_in_order_and_little_is_taken_ahead() -> None:
 
 
 def test_the_model_writes_while_programs_run() -> None:
-    slow = "import time\ntime.sleep(0.2)\nn=int(input())\nprint(max(map(int,input().split())))\n"
+    """The second text, and the first run after the first text, both end only when the other has begun."""
+    meeting = threading.Barrier(2, timeout=patient(30))
+    first_is_written, has_met = threading.Event(), threading.Lock()
 
     def write(_: Request) -> list[str]:
-        time.sleep(0.2)
+        if len(model.asked) > 1:
+            meeting.wait()
+        first_is_written.set()
         return [inputs("1\n7\n")]
 
-    problems = [stdin_problem(id=f"p{number}", oracles=[slow]) for number in range(6)]
-    started = time.monotonic()
-    with SubprocessEngine() as engine:
-        list(generate(problems, Scripted(write, lanes=1), engine, Plan(1, feedback=0, samples=0), Meter()))
-    both_in_turn = 6 * 0.2 + 6 * 0.25
-    assert time.monotonic() - started < both_in_turn
+    def run(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if first_is_written.is_set() and has_met.acquire(blocking=False):
+            meeting.wait()
+        return printed("7")
+
+    problems = [stdin_problem(id=f"p{number}") for number in range(2)]
+    model = Scripted(write, lanes=1)
+    with ScriptedEngine(run) as engine:
+        list(generate(problems, model, engine, Plan(1, feedback=0, samples=0), Meter()))
+    assert len(model.asked) == 2
 
 
 def test_a_model_that_cannot_be_reached_ends_the_work_with_its_reason() -> None:
@@ -344,7 +357,7 @@ def test_who_gives_up_waits_for_no_further_texts() -> None:
     first = {plan.seed_for("p0", task) for task in ("inputs", "feedback 0")}
 
     def write(request: Request) -> list[str]:
-        time.sleep(0.0 if request.seed in first else 0.5)
+        time.sleep(0.0 if request.seed in first else patient(2))
         return [inputs("x\n")]
 
     model = Scripted(write, lanes=2)

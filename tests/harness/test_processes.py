@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,12 +17,13 @@ from typing import Any
 import pool_work
 import psutil
 import pytest
+from multiprocess import active_children
 
 from engine import SandboxUnavailable
 from harness import processes
 from harness.errors import MachineFailed
 from harness.processes import ATTEMPTS, RESULTS_AHEAD, in_processes
-from tests.patience import patient
+from tests.patience import patient, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,16 +36,12 @@ def pooled(items: Any, processes: int = 2, workplace: Any = pool_work.workplace,
     return in_processes(items, [workplace] * processes, lost=lost, **options)
 
 
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
-
-
-def test_results_come_in_order_from_all_processes() -> None:
+def test_results_come_in_order_from_all_processes(tmp_path: Path) -> None:
     items = [("nap", 0.05 if number % 7 == 0 else 0) for number in range(40)]
     assert list(pooled(items)) == items
-    assert len(set(pooled([("process", None)] * 20))) == 2
+    assert len(set(pooled([("meet", str(tmp_path))] * 2))) == 2
     assert list(pooled([])) == []
-    assert children() == []
+    assert active_children() == []
 
 
 def test_whatever_crosses_is_as_it_was() -> None:
@@ -62,19 +58,22 @@ def test_news_come_on_the_callers_side() -> None:
     assert sorted(news) == list(range(10))
 
 
-def test_items_are_taken_lazily_and_results_are_bounded() -> None:
-    taken = 0
+def test_items_are_taken_lazily_and_results_are_bounded(tmp_path: Path) -> None:
+    """While the first item waits, the other process goes on, but not for ever."""
+    taken, enough = 0, tmp_path / "enough"
 
     def endless() -> Iterator[Any]:
         nonlocal taken
         for taken in itertools.count(1):
-            yield ("nap", patient(1) if taken == 1 else 0)
+            if taken == RESULTS_AHEAD:
+                enough.touch()
+            yield ("wait for", str(enough)) if taken == 1 else ("nap", 0)
 
     results = pooled(endless())
     assert next(results)
-    assert 10 < taken <= 2 * RESULTS_AHEAD
+    assert RESULTS_AHEAD <= taken <= 2 * RESULTS_AHEAD
     results.close()
-    assert children() == []
+    assert active_children() == []
 
 
 def test_a_process_that_dies_loses_nothing(tmp_path: Path) -> None:
@@ -92,18 +91,23 @@ def test_an_item_that_kills_is_given_up_and_the_others_are_not() -> None:
 def test_processes_killed_from_outside_lose_nothing() -> None:
     items = [("nap", 0.02) for _ in range(60)]
     results = []
+    killed: set[int | None] = set()
     for number, result in enumerate(pooled(items)):
         results.append(result)
         if number in (3, 20):
-            children()[number % 2].kill()
+            # At most one has been killed before, so another is there, whether or not that one has been replaced.
+            victim = next(each for each in active_children() if each.pid not in killed)
+            victim.kill()
+            killed.add(victim.pid)
     assert results == items
+    assert len(killed) == 2
 
 
 def test_an_exception_ends_everything_and_says_where_it_comes_from() -> None:
     with pytest.raises(RuntimeError, match="Strange: strange") as caught:
         list(pooled([("nap", 0.01)] * 5 + [("fail", None)]))
     assert "raise Strange(1, 2)" in caught.value.__notes__[0]
-    assert children() == []
+    assert active_children() == []
 
 
 def test_a_workplace_that_cannot_be_opened_is_told_once() -> None:
@@ -111,12 +115,17 @@ def test_a_workplace_that_cannot_be_opened_is_told_once() -> None:
         list(pooled([("keep", 1)], workplace=partial(pool_work.broken, "has no walls")))
     with pytest.raises(SandboxUnavailable, match=f"process: {ATTEMPTS} processes of ours were ended by signal 9"):
         list(pooled([("keep", 1)], workplace=partial(pool_work.broken, "dies")))
-    assert children() == []
+    assert active_children() == []
 
 
 def test_workplaces_are_closed_when_all_is_done(tmp_path: Path) -> None:
-    used = set(pooled([("process", None)] * 10, workplace=partial(pool_work.marked, str(tmp_path))))
-    assert {int(mark.name) for mark in tmp_path.iterdir()} == used
+    folders = [tmp_path / name for name in ("met", "closed")]
+    for folder in folders:
+        folder.mkdir()
+    met, closed = map(str, folders)
+    used = set(pooled([("meet", met)] * 2, workplace=partial(pool_work.marked, closed)))
+    assert len(used) == 2
+    assert {int(mark.name) for mark in Path(closed).iterdir()} == used
 
 
 class _Machine:
@@ -245,7 +254,8 @@ def test_what_processes_log_is_logged_here_and_no_warning_twice(
 WORKS_LONG = """
 import sys, pool_work
 from harness.processes import in_processes
-for result in in_processes([("nap", 0)] * 4 + [(sys.argv[1], 1000)] * 2, [pool_work.workplace] * 2, lost=None):
+items = [("nap", 0)] * 4 + [(sys.argv[1], sys.argv[2])] * 2
+for result in in_processes(items, [pool_work.workplace] * 2, lost=None):
     print("working", flush=True)
 """
 
@@ -253,15 +263,15 @@ for result in in_processes([("nap", 0)] * 4 + [(sys.argv[1], 1000)] * 2, [pool_w
 @pytest.mark.parametrize(
     ("how", "work"),
     [
-        (signal.SIGKILL, "nap"),
-        (signal.SIGTERM, "nap"),
-        (signal.SIGINT, "nap"),
-        (signal.SIGINT, "nap in the garbage collector"),
+        (signal.SIGKILL, "nap long"),
+        (signal.SIGTERM, "nap long"),
+        (signal.SIGINT, "nap long"),
+        (signal.SIGINT, "nap long in the garbage collector"),
     ],
 )
-def test_processes_end_with_their_parent(how: signal.Signals, work: str) -> None:
+def test_processes_end_with_their_parent(how: signal.Signals, work: str, tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{Path(__file__).parent}"}
-    command = [sys.executable, "-c", WORKS_LONG, work]
+    command = [sys.executable, "-c", WORKS_LONG, work, str(tmp_path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, start_new_session=True
     ) as parent:
@@ -269,9 +279,9 @@ def test_processes_end_with_their_parent(how: signal.Signals, work: str) -> None
         assert parent.stderr is not None
         for _ in range(4):
             assert parent.stdout.readline() == b"working\n"
+        assert until(lambda: len(list(tmp_path.iterdir())) == 2, 60), "the two do not work at the same time"
         processes = psutil.Process(parent.pid).children(recursive=True)
-        assert len(processes) >= 2
-        time.sleep(patient(0.5))  # so that they work
+        assert {int(mark.name) for mark in tmp_path.iterdir()} <= {each.pid for each in processes}
         if how is signal.SIGINT:
             os.killpg(parent.pid, how)  # as a terminal does
         else:

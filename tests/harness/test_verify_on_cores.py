@@ -16,14 +16,16 @@ from typing import Any
 import psutil
 import pytest
 from fake_engine import SubprocessEngine
+from multiprocess import active_children
 from problem_rows import problem, stdin_row, write_rows
 
-from engine import Engine, SandboxUnavailable, cgroup
+from engine import Engine, SandboxUnavailable
 from harness.problems import Problem
 from harness.verdicts import VerdictRow
 from harness.verify import judge, verify
 from harness.verify_on_cores import FEWEST_PROBLEMS_A_PROCESS, lost_rows, verify_on_cores
-from tests.patience import patient
+from tests.anatomy import groups
+from tests.patience import patient, until
 
 ROOT = Path(__file__).parents[2]
 CORES = 2
@@ -70,7 +72,8 @@ def as_written(rows: Any) -> list[str]:
     return [json.dumps(row.to_json() | {"seconds": None}) for row in rows]
 
 
-def pool_processes(parent: int | None = None) -> list[psutil.Process]:
+def pool_processes(parent: int) -> list[psutil.Process]:
+    """Those of another process; of this one they are ``active_children()``."""
     return [child for child in psutil.Process(parent).children() if "spawn_main" in " ".join(command_line(child))]
 
 
@@ -95,16 +98,17 @@ def test_the_same_rows_for_any_number_of_processes(workers: int, expected: list[
 
 
 def test_a_process_killed_in_the_middle_changes_no_row(expected: list[str]) -> None:
-    killed = 0
+    killed: set[int | None] = set()
 
     def kill_one(_: int) -> None:
-        nonlocal killed
-        if killed < 2:
-            pool_processes()[killed].kill()
-            killed += 1
+        # While fewer have been killed than there are, another is there, whether or not those have been replaced.
+        if len(killed) < CORES:
+            process = next(each for each in active_children() if each.pid not in killed)
+            killed.add(process.pid)
+            process.kill()
 
     assert as_written(judged(ENOUGH, on_runs=kill_one)) == expected
-    assert killed == 2
+    assert len(killed) == CORES
 
 
 def test_suites_come_from_the_processes_too() -> None:
@@ -136,7 +140,7 @@ def test_every_run_is_counted() -> None:
 def test_few_problems_stay_in_one_process() -> None:
     with closing(judged(ENOUGH - 1, DOUBLE, workers=2)) as rows:
         assert next(rows).as_expected
-        assert pool_processes() == []
+        assert active_children() == []
         assert len(list(rows)) == ENOUGH - 2
 
 
@@ -149,7 +153,7 @@ def test_without_walls_nothing_runs(count: int) -> None:
     with pytest.raises(SandboxUnavailable, match="cgroup: read-only") as caught:
         list(judged(count, open_engine=without_walls))
     assert caught.value.remedy == "remount it"
-    assert pool_processes() == []
+    assert active_children() == []
 
 
 def deadly(problems: Any, engine: Any, *, on_run: Any) -> Iterator[VerdictRow]:
@@ -200,20 +204,20 @@ def test_nothing_is_left_of_a_command_that_is_ended(how: signal.Signals, tmp_pat
         assert command.stderr is not None
         first = json.loads(command.stdout.readline())
         assert first["verdict"] == "accepted"
-        processes = psutil.Process(command.pid).children(recursive=True)
-        pool = [process.pid for process in pool_processes(command.pid)]
+        pool = [process.pid for process in until(lambda: at_work(command.pid), 60)]
         assert len(pool) == CORES
-        assert any(groups_of(owner) for owner in pool)
+        processes = psutil.Process(command.pid).children(recursive=True)
         if how is signal.SIGINT:
             os.killpg(command.pid, how)  # as a terminal does
         else:
             command.send_signal(how)
         said = [line for line in command.stderr.read().splitlines() if b"runs in" not in line]  # the progress
     assert psutil.wait_procs(processes, timeout=patient(10))[1] == []
-    assert [groups_of(owner) for owner in pool] == [[]] * CORES
+    assert [groups(owner) for owner in pool] == [[]] * CORES
     assert said == ([b"semi-instruct: interrupted"] if how is signal.SIGINT else [])
 
 
-def groups_of(owner: int) -> list[str]:
-    """The control groups of an engine."""
-    return sorted(str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{cgroup.PREFIX}-{owner}-*"))
+def at_work(command: int) -> list[psutil.Process]:
+    """The processes of a command's pool, once each has an engine."""
+    pool = pool_processes(command)
+    return pool if len(pool) == CORES and all(groups(process.pid) for process in pool) else []

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,8 +17,8 @@ from typing import Any, Self
 import httpx
 import psutil
 
-from engine import cgroup
-from tests.patience import patient
+from tests.anatomy import groups
+from tests.patience import patient, until
 
 _START_SECONDS = 60.0
 ENDLESS = "while True: pass"
@@ -68,6 +67,11 @@ class Server:
         """How many runs have ended."""
         return sum(self.load()["runs"].values())
 
+    def taken(self) -> int:
+        """How many runs it has accepted: they wait, run, or have ended."""
+        load = self.load()
+        return int(load["running"] + load["waiting"] + sum(load["runs"].values()))
+
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log, which must all be JSON."""
         return [json.loads(line) for line in self.log_path.read_text().splitlines()]
@@ -77,8 +81,7 @@ class Server:
 
     def groups(self) -> set[str]:
         """Its control groups."""
-        parents = set(cgroup.find().parents.values())
-        return {str(path) for each in parents for path in each.glob(f"{cgroup.PREFIX}-{self.process.pid}-*")}
+        return set(groups(self.process.pid))
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Tell it to end; its exit status."""
@@ -119,6 +122,11 @@ class Asking:
         self._thread = threading.Thread(target=self._ask, args=(url, body), kwargs=more, daemon=True)
         self._thread.start()
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer is there."""
+        return self._answer is not None
+
     def answer(self) -> httpx.Response:
         """Its answer."""
         self._thread.join(patient(60))
@@ -131,11 +139,3 @@ class Asking:
         except Exception as error:  # told to whoever asks for the answer
             self._answer = error
         self.ended_at = time.monotonic()
-
-
-def until[T](look: Callable[[], T], seconds: float = 10.0) -> T:
-    """What ``look`` says once it says anything true, or when time is up."""
-    deadline = time.monotonic() + patient(seconds)
-    while not (seen := look()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return seen

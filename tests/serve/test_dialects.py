@@ -117,6 +117,25 @@ def test_sandbox_fusion_files(server: Server) -> None:
     assert {path: base64.b64decode(data) for path, data in body["files"].items()} == {"out.txt": b"HELLO\n"}
 
 
+def test_absolute_paths_are_taken_and_what_cannot_be_fetched_is_named_in_every_dialect(server: Server) -> None:
+    source = "open('/mnt/data/o', 'w').write(open('/mnt/data/i').read() + open('/tmp/i').read())"
+    files = {"/mnt/data/./i": _B64, "/tmp/i": _B64}
+    fetch = ["/mnt/data/o", "./o", "/etc/passwd", "../../etc/passwd", "none"]
+    theirs = server.post("/run_code", code(source, files=files, fetch_files=fetch)).json()
+    ours = server.post("/v1/run", {"source": source, "files": files, "fetch_files": fetch}).json()
+    assert (theirs["status"], ours["status"]) == ("Success", "ok"), (theirs, ours)
+    for told in (theirs, ours):
+        assert {path: base64.b64decode(data) for path, data in told["files"].items()} == {
+            "/mnt/data/o": b"hello\nhello\n",
+            "./o": b"hello\nhello\n",
+        }
+    assert set(ours["files_refused"]) == set(fetch[2:])
+    assert all(repr(path) in theirs["message"] for path in fetch[2:])
+    main = {"name": "/tmp/main.py", "content": "print(__file__, open('/mnt/data/i').read())"}
+    request = {"language": "python", "version": "*", "files": [main, {"name": "/mnt/data/i", "content": "in"}]}
+    assert server.post("/api/v2/execute", request).json()["run"]["stdout"] == "/box/tmp/main.py in\n"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -129,7 +148,7 @@ def test_sandbox_fusion_files(server: Server) -> None:
         ({"memory_limit_MB": 1 << 30}, "at most"),
         ({"files": {"../x": _B64}}, "'..'"),
         ({"files": {"x": "no base64!"}}, "no base64"),
-        ({"fetch_files": ["/etc/passwd"]}, "relative"),
+        ({"files": {"/etc/passwd": _B64}}, "'/etc/passwd': expected a path relative"),
     ],
 )
 def test_what_sandbox_fusion_cannot_have_is_422(server: Server, change: dict[str, Any], words: str) -> None:
@@ -241,7 +260,7 @@ def test_own_run_refuses_what_it_does_not_know(server: Server) -> None:
 
 
 def test_a_batch_comes_back_as_it_finishes(server: Server) -> None:
-    slow = {"source": f"import time; time.sleep({patient(1.5)}); print('slow')", "id": "slow"}
+    slow = {"source": f"import time; time.sleep({patient(4)}); print('slow')", "id": "slow"}
     quick = [{"source": f"print({number})", "id": str(number)} for number in range(20)]
     lines = []
     with server.http.stream("POST", "/v1/runs", json={"runs": [slow, *quick]}) as answer:

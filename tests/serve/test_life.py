@@ -13,16 +13,17 @@ import psutil
 import pytest
 
 from harness import cli
-from tests.patience import patient
-from tests.serve.running import ENDLESS, Server, code, until
+from tests.anatomy import HELD
+from tests.patience import patient, until
+from tests.serve.running import ENDLESS, Server, code
 
 
 def test_sigterm_lets_everything_finish_that_was_asked_for() -> None:
     with Server("--workers", "1") as server:
         children = server.descendants()
-        source = f"import time; time.sleep({patient(0.4)}); print('done')"
+        source = f"import time; time.sleep({patient(0.8)}); print('done')"
         asked = [server.in_background("/run_code", code(source)) for _ in range(3)]
-        assert until(lambda: server.load()["waiting"] == 2)
+        assert until(lambda: server.taken() == 3)
         assert server.end() == 0
         answers = [each.answer() for each in asked]
         assert [each.status_code for each in answers] == [200] * 3
@@ -70,9 +71,9 @@ def until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
 def test_a_worker_that_dies_costs_nobody_anything() -> None:
     with Server("--workers", "1") as server:
         [jail] = [each for each in server.descendants() if "nsjail" in each.name()]
-        asked = server.in_background("/run_code", code(f"import time; time.sleep({patient(0.5)}); print('again')"))
-        assert until(lambda: server.load()["running"] == 1)
-        time.sleep(0.1)
+        idle = len(server.descendants())
+        asked = server.in_background("/run_code", code(f"{HELD.source}; print('again')", stdin=f"{patient(2)}"))
+        assert until(lambda: len(server.descendants()) > idle), "the program does not run"
         jail.kill()
         assert asked.answer().json()["run_result"]["stdout"] == "again\n"
         assert "semi_instruct_worker_restarts 1.0" in server.http.get("/metrics").text

@@ -5,21 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine import Cancellation, EngineClosed, InvalidProgram, Limits, Outcome, Program, Status
-from harness.serve.pool import Pool, Ticket
-from harness.serve.refusals import Overloaded, Unavailable
+from harness.serve.pool import Pool, Ticket, within_patience
+from harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
 from harness.serve.work import Done, Work
-from tests.serve.running import until
+from tests.patience import until
 
 
 class Told:
     """An engine with one worker. Runs end when they are let go, or cancelled; the source says how."""
 
     workers = 1
+    trouble: str | None = None
 
     def __init__(self) -> None:
         self.go = threading.Semaphore(0)
@@ -62,6 +64,44 @@ def _first_running(pool: Pool, told: Told) -> Ticket:
     return ticket
 
 
+def test_in_trouble_nothing_new_is_taken_but_what_has_a_place_goes_on(pool: Pool, told: Told) -> None:
+    first, second = _first_running(pool, told), _ask(pool, "second")
+    told.trouble = "no memory for filters"
+    with pytest.raises(NoSandboxes, match="no memory for filters") as refused:
+        _ask(pool, "third")
+    assert (refused.value.status, (refused.value.retry_after_s or 0) >= 1) == (503, True)
+    later = _ask(pool, "later", bounded=False)
+    told.trouble = None
+    for _ in range(4):
+        told.go.release()
+    taken = [each.future.result(5).outcome.stdout for each in (first, second, later, _ask(pool, "fourth"))]
+    assert taken == [b"first", b"second", b"later", b"fourth"]
+
+
+@pytest.mark.parametrize(
+    ("wall_time", "asked", "patience_s", "waited_s", "deadline"),
+    [
+        (10.0, None, None, 0.0, 50.0),
+        (10.0, 20.0, None, 0.0, 20.0),
+        (10.0, None, 29.0, 0.0, 29.0),
+        (10.0, None, 29.0, 9.0, 20.0),
+        (10.0, 15.0, 29.0, 9.0, 15.0),
+        (10.0, None, 29.0, 25.0, 10.0),
+        (10.0, None, 400.0, 0.0, 50.0),
+        (80_000.0, None, None, 0.0, 86_400.0),
+        (86_400.0, None, 5.0, 0.0, None),
+        (None, None, None, 0.0, 15.0),
+    ],
+)
+def test_no_run_outlasts_the_patience_of_its_client(
+    wall_time: float | None, asked: float | None, patience_s: float | None, waited_s: float, deadline: float | None
+) -> None:
+    limits = Limits(cpu_time=1.0, wall_time=wall_time, deadline=asked)
+    assert within_patience(Work(Program(""), limits, patience_s=patience_s), waited_s) == replace(
+        limits, deadline=deadline
+    )
+
+
 def test_clients_take_turns(pool: Pool, told: Told) -> None:
     _first_running(pool, told)
     tickets = [_ask(pool, name, name[0]) for name in ("a1", "a2", "b1")]
@@ -85,12 +125,15 @@ def test_beyond_the_bound_it_is_later_and_a_modest_client_takes_a_greedy_ones_pl
 
 
 def test_waiting_is_told_apart_from_running(pool: Pool, told: Told) -> None:
+    asked_at = time.monotonic()
     first = _first_running(pool, told)
+    begun_at = time.monotonic()
     second = _ask(pool, "second")
     time.sleep(0.1)
     told.go.release()
     told.go.release()
-    assert first.future.result(5).queue_s < 0.1 <= second.future.result(5).queue_s
+    assert first.future.result(5).queue_s <= begun_at - asked_at
+    assert second.future.result(5).queue_s >= 0.1
 
 
 def test_who_leaves_the_queue_is_never_run(pool: Pool, told: Told) -> None:

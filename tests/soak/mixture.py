@@ -8,10 +8,12 @@ from typing import Any
 
 from engine import Limits, Outcome, Program, Status
 from engine.limits import MIB
+from tests.soak import kernel_attacks
 
 _TINY = Limits(
     cpu_time=0.5, wall_time=10.0, memory=48 * MIB, output=32 << 10, file_size=1 * MIB, processes=8, open_files=32
 )
+_AT_THE_KERNEL = replace(_TINY, memory=64 * MIB, cpu_time=1.0, file_size=64 * MIB)
 _HASTY = replace(_TINY, wall_time=0.15)
 _GENEROUS = Limits(cpu_time=10, wall_time=30)
 
@@ -41,6 +43,8 @@ class Case:
             return f"{self.name}: {outcome}"
         if self.stdout is not None and outcome.stdout != self.stdout:
             return f"{self.name}: printed {outcome.stdout[:200]!r}, stderr {outcome.stderr[-500:]!r}"
+        if outcome.peak_memory_bytes > self.limits.memory:
+            return f"{self.name}: {outcome.peak_memory_bytes} bytes of memory at a limit of {self.limits.memory}"
         return f"{self.name}: returned {outcome.value!r}" if outcome.value != self.value else ""
 
 
@@ -154,6 +158,13 @@ HOSTILE = (
         frozenset({Status.NONZERO_EXIT}),
     ),
 )
+
+
+KERNEL = tuple(
+    Case(name, Program(kernel_attacks.source(name)), statuses, limits=_AT_THE_KERNEL)
+    for name, (_, statuses) in kernel_attacks.ATTACKS.items()
+)
+"""Attacks on what the kernel allocates, and on what the whole host shares."""
 
 
 def honest(random: Random, seconds: float = 0.0) -> Case:

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 from random import Random
 
 import psutil
@@ -18,7 +18,9 @@ from engine import Engine, Limits, Outcome, Status
 from engine.limits import MIB
 from tests.anatomy import PARTS, parts
 from tests.attacks.host import OWN_ASPECTS, Host, resident_bytes
-from tests.soak.mixture import HOSTILE, Case, honest
+from tests.soak.host_memory import Comparison
+from tests.soak.mixture import HOSTILE, KERNEL, Case, honest
+from tests.soak.neighbour import neighbour
 
 Say = Callable[[str], None]
 
@@ -28,39 +30,70 @@ _ANSWER_SECONDS = 60.0  # how long a future may take, whatever happens to its wo
 # A worker is given up when the kernel needs 0.8 s to end a run: never on a quiet machine, rarely on a busy one.
 _REPLACED_SHARE = 0.01
 _SUPERVISOR_GROWTH = 4 * MIB
-_SLAB_GROWTH = 128 * MIB
-_MEMORY_LOST = 1024 * MIB
+_BLOCKS = 10
 _UNDER_FIRE = Limits(cpu_time=2, wall_time=3)
 
 
-def mixed(runs: int, seed: int, say: Say) -> None:
-    """Hostile and honest runs, as they come; afterwards the host is as it was, with the engine open and closed."""
+def mixed(runs: int, seed: int, say: Say, *, watch_host: bool) -> None:
+    """As many runs of the mixture as of honest programs, in turn; afterwards the host is as it was, with the engine
+    open and closed, and a second engine beside it has noticed nothing.
+
+    Args:
+        watch_host: measure what the kernel of the host holds, which other programs on the machine change too; the
+            mixture must not make it grow more than honest programs alone do.
+    """
     random = Random(seed)
+    with neighbour(seed) as beside:
+        _mixed(runs, random, say, watch_host=watch_host)
+    say(f"second engine: {beside.runs} runs on {beside.engines} engines, slowest {beside.slowest_s:.2f} s")
+    assert beside.runs, "the second engine ran nothing"
+    assert not beside.wrong, beside.wrong
+
+
+def _mixed(runs: int, random: Random, say: Say, *, watch_host: bool) -> None:
     before, others = Host.look(), set(psutil.Process().children())
     with Engine(workers=_WORKERS) as engine:
-        _all_right(engine, [*HOSTILE, *HOSTILE])
+        _all_right(engine, [*HOSTILE, *KERNEL] * 2)
         _settle(engine, others)
-        idle, memory = Host.look(), _Memory.look()
+        idle, memory = Host.look(), resident_bytes()
         workers = set(engine._alive)
-        started = time.monotonic()
-        cases = (honest(random) if random.random() < 0.5 else random.choice(HOSTILE) for _ in range(runs))
-        for number, _ in enumerate(_outcomes(engine, cases), 1):
-            workers |= engine._alive
-            if number % max(runs // 10, 1) == 0:
-                pace = number / (time.monotonic() - started)
-                say(f"{number} runs, {pace:.0f} a second; {_Memory.look().since(memory)}")
+        comparison, many = Comparison(), max(runs // _BLOCKS, 1)
+
+        def block(draw: Callable[[], Case]) -> None:
+            for _ in _outcomes(engine, (draw() for _ in range(many))):
+                workers.update(engine._alive)
+
+        for number in range(1, _BLOCKS + 1):
+            started = time.monotonic()
+            honest_runs, mixed_runs = partial(block, partial(honest, random)), partial(block, partial(_draw, random))
+            if watch_host:
+                comparison.measure(honest_runs, mixed_runs)
+            else:
+                honest_runs(), mixed_runs()
+            grown = (resident_bytes() - memory) / MIB
+            pace = 2 * many / (time.monotonic() - started)
+            say(f"{2 * many * number} runs, {pace:.0f} a second; supervisor {grown:+.1f} MiB")
         replaced = len(workers) - _WORKERS
         say(f"workers replaced: {replaced}")
         assert replaced <= runs * _REPLACED_SHARE, replaced
         _settle(engine, others)
         changes = idle.lasting_changes(*(set(OWN_ASPECTS) - {"groups"} if replaced else OWN_ASPECTS))
         assert not changes, changes
-        grown = _Memory.look()
-        assert grown.supervisor - memory.supervisor < _SUPERVISOR_GROWTH, grown.since(memory)
-        assert grown.slab - memory.slab < _SLAB_GROWTH, grown.since(memory)
-        assert memory.available - grown.available < _MEMORY_LOST, grown.since(memory)
+        assert resident_bytes() - memory < _SUPERVISOR_GROWTH, f"{resident_bytes() - memory} bytes"
+        if watch_host:
+            slopes = comparison.slopes(many)
+            for slope in slopes:
+                say(str(slope))
+            assert not any(slope.is_steeper for slope in slopes)
     changes = before.lasting_changes(*OWN_ASPECTS)
     assert not changes, changes
+
+
+def _draw(random: Random) -> Case:
+    """The mixture: half of it honest, a quarter hostile, a quarter attacks on the kernel's memory."""
+    if random.random() < 0.5:
+        return honest(random)
+    return random.choice(random.choice((HOSTILE, KERNEL)))
 
 
 def _settle(engine: Engine, others: set[psutil.Process]) -> None:
@@ -98,28 +131,6 @@ def _outcomes(engine: Engine, cases: Iterator[Case]) -> Iterator[Outcome]:
             yield first()
     while ahead:
         yield first()
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """Bytes: resident in the supervisor; available, and held by the kernel for itself, on the whole machine."""
-
-    supervisor: int
-    available: int
-    slab: int
-
-    @classmethod
-    def look(cls) -> _Memory:
-        lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
-        machine = {words[0]: int(words[1]) << 10 for words in lines}
-        return cls(resident_bytes(), machine["MemAvailable:"], machine["SUnreclaim:"])
-
-    def since(self, earlier: _Memory) -> str:
-        return (
-            f"supervisor {(self.supervisor - earlier.supervisor) / MIB:+.1f} MiB, "
-            f"available {(self.available - earlier.available) / MIB:+.0f} MiB, "
-            f"kernel {(self.slab - earlier.slab) / MIB:+.0f} MiB"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import msgspec
 
+from harness.analysis.process import AnalysisFailed, call_limited
 from harness.dataset.corpora import (
     apps,
     code_contests,
@@ -78,7 +79,7 @@ class Corpus:
     path: Path
     layout: str = AUTO
     mapping: ColumnMapping | None = None
-    _make: Callable[[Row, int], Task] | None = field(init=False, default=None)
+    _is_known: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         if not self.path.exists():
@@ -87,12 +88,9 @@ class Corpus:
             raise BadRequest(f"--layout {self.layout}: expected {', '.join(LAYOUTS)}")
         if self.path.is_dir() and (self.layout == CODE_NET or code_net.is_code_net(self.path)):
             self.layout = CODE_NET
-            self._make = lambda row, _: code_net.task(self.path, row["problem"])
         elif self.mapping is not None:
             self.layout = COLUMNS
-            self._make = partial(mapped.task, self.mapping)
-        elif self.layout != AUTO:
-            self._use(self.layout)
+        self._is_known = self.layout != AUTO
 
     @property
     def size(self) -> int:
@@ -116,26 +114,20 @@ class Corpus:
             return Read(raw.line, raw.data, raw.position)
         name = self.path.name
         try:
-            task, too_long = _bounded(self._made(raw.data, raw.line))
-            task = msgspec.structs.replace(task, corpus=self.layout, file=name, line=raw.line)
-            task.problem([code.source for code in task.codes], ())
-            msgspec.json.encode(task)
-        except Unusable as error:
-            return Read(raw.line, BadRow(name, raw.line, error.field, error.reason), raw.position)
-        except BadRow as bad:
-            return Read(raw.line, bad, raw.position)
-        except UnicodeEncodeError:
-            return Read(raw.line, BadRow(name, raw.line, "row", "half a character: no text"), raw.position)
-        return Read(raw.line, task, raw.position, too_long)
-
-    def _made(self, row: Row, line: int) -> Task:
-        if self._make is None:
-            raise Unusable("row", "no layout is known")
-        return self._make(row, line)
+            made = call_limited(_made, self.layout, self.mapping, self.path, raw.line, raw.data)
+            match made:
+                case [str(task), [*too_long]]:
+                    return Read(raw.line, msgspec.json.decode(task, type=Task), raw.position, tuple(too_long))
+                case [str(field), str(reason)]:
+                    return Read(raw.line, BadRow(name, raw.line, field, reason), raw.position)
+            failure = "nothing can be made of it"
+        except (AnalysisFailed, msgspec.DecodeError) as error:
+            failure = f"it cannot be read: {error}"
+        return Read(raw.line, BadRow(name, raw.line, "row", failure), raw.position)
 
     def _recognise(self) -> None:
         """Tell the layout from the first row that is one."""
-        if self._make is not None:
+        if self._is_known:
             return
         for raw in self._raw(0):
             if isinstance(raw.data, BadRow):
@@ -147,14 +139,8 @@ class Corpus:
                     f"{self.path}: no layout has the fields {fields}: name one of {', '.join(ROW_LAYOUTS)} with "
                     "--layout, or map the columns with --columns FILE.toml"
                 )
-            self._use(fitting[0])
+            self.layout, self._is_known = fitting[0], True
             return
-
-    def _use(self, layout: str) -> None:
-        self.layout = layout
-        if layout != CODE_NET:
-            make = ROW_LAYOUTS[layout].task
-            self._make = lambda row, _: make(row)
 
     def _raw(self, after: int) -> Iterator[RawRow]:
         if self.layout == CODE_NET:
@@ -179,6 +165,30 @@ class Corpus:
         if not found:
             raise BadFile(f"{self.path}: a folder without *.arrow, *.parquet or *.jsonl, and not CodeNet's")
         return [RowFile(file) for file in found]
+
+
+def _made(layout: str, mapping: ColumnMapping | None, path: Path, line: int, row: Row) -> tuple[str, Any]:
+    """In a helper process: a row as a task in JSON, with the ids of codes that are too long; or field and reason."""
+    try:
+        task, too_long = _bounded(_task(layout, mapping, path, line, row))
+        task = msgspec.structs.replace(task, corpus=layout, file=path.name, line=line)
+        task.problem([code.source for code in task.codes], ())
+        return msgspec.json.encode(task).decode(), list(too_long)
+    except (Unusable, BadRow) as error:
+        return error.field, error.reason
+    except UnicodeEncodeError:
+        return "row", "half a character: no text"
+
+
+def _task(layout: str, mapping: ColumnMapping | None, path: Path, line: int, row: Row) -> Task:
+    if layout == CODE_NET:
+        return code_net.task(path, row["problem"])
+    if mapping is not None:
+        return mapped.task(mapping, row, line)
+    if layout not in ROW_LAYOUTS:
+        raise Unusable("row", "no layout is known")
+    task: Task = ROW_LAYOUTS[layout].task(row)
+    return task
 
 
 def _bounded(task: Task) -> tuple[Task, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.dataset.corpora.asserted import asserted_examples
 from harness.dataset.corpora.fields import Row, name, numbered, text
 from harness.dataset.tasks import Task
+from harness.showing import markdown_fenced
 
 LICENCE = "MIT"
 
@@ -26,7 +27,7 @@ def task(row: Row) -> Task:
         kind="function",
         entry=text(row, "entry_point"),
         codes=numbered([prompt + text(row, "canonical_solution")]),
-        statement=f"Complete this function.\n\n```python\n{prompt.strip()}\n```",
+        statement=f"Complete this function.\n\n{markdown_fenced(prompt.strip(), 'python')}",
         examples=asserted_examples(text(row, "test"), "candidate"),
         licence=LICENCE,
     )

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from harness.analysis.tables import PARQUET, UnreadableTable, count_rows, table_rows
 from harness.dataset.extra import needs
 from harness.errors import BadFile, BadRow
+from harness.strict_json import MAX_MARKS, has_more_marks
 
 # A row beyond this is refused unread.
 LONGEST_ROW_BYTES = 64 << 20
-_BATCH_ROWS = 64
+# A compressed line that goes on for longer is not read to its end.
+LONGEST_LINE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,12 @@ class RowFile:
     @property
     def size(self) -> int:
         """What ``RawRow.position`` runs up to; 0 if that is not known."""
-        if self.path.suffix == ".parquet":
-            return int(_parquet(self.path).metadata.num_rows)
+        if self.path.suffix == PARQUET:
+            needs("pyarrow")
+            try:
+                return count_rows(self.path)
+            except UnreadableTable as error:
+                raise BadFile(f"{self.path}: {error}") from None
         return self.path.stat().st_size if self.path.suffix in (".jsonl", ".json") else 0
 
     def rows(self, after: int = 0) -> Iterator[RawRow]:
@@ -78,7 +85,10 @@ class RowFile:
         if isinstance(raw, int):
             return BadRow(name, line, "row", f"longer than {LONGEST_ROW_BYTES} bytes ({raw})")
         try:
-            data = json.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"), parse_constant=_no_constant)
+            text = raw.decode("utf-8-sig" if line == 1 else "utf-8")
+            if has_more_marks(raw, MAX_MARKS):
+                return BadRow(name, line, "row", f"it holds more than {MAX_MARKS} values")
+            data = json.loads(text, parse_constant=_no_constant)
         except UnicodeDecodeError as error:
             return BadRow(name, line, "row", f"not UTF-8 text: {error.reason}")
         except RecursionError:
@@ -89,20 +99,12 @@ class RowFile:
 
     def _table_rows(self, after: int) -> Iterator[RawRow]:
         needs("pyarrow")
-        import pyarrow
-
-        line = 0
+        name = self.path.name
         try:
-            for batch in _batches(self.path):
-                if line + len(batch) <= after:
-                    line += len(batch)
-                    continue
-                for data in batch.to_pylist():
-                    line += 1
-                    if line > after:
-                        yield RawRow(line, data, line)
-        except (pyarrow.ArrowException, OSError) as error:
-            raise BadFile(f"{self.path}: after row {line}: {error}") from None
+            for line, data in table_rows(self.path, after):
+                yield RawRow(line, BadRow(name, line, "row", data) if isinstance(data, str) else data, line)
+        except (UnreadableTable, OSError) as error:
+            raise BadFile(f"{self.path}: {error}") from None
 
 
 def _no_constant(name: str) -> None:
@@ -123,26 +125,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes | int]:
         while raw and not raw.endswith(b"\n"):
             raw = file.readline(LONGEST_ROW_BYTES)
             length += len(raw)
+            if length > LONGEST_LINE_BYTES:
+                yield length
+                raise OSError(f"a line is longer than {LONGEST_LINE_BYTES} bytes: what comes after it is not read")
         yield length
-
-
-def _parquet(path: Path) -> Any:
-    needs("pyarrow")
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        return parquet.ParquetFile(path)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise BadFile(f"{path}: {error}") from None
-
-
-def _batches(path: Path) -> Iterator[Any]:
-    if path.suffix == ".parquet":
-        yield from _parquet(path).iter_batches(batch_size=_BATCH_ROWS)
-        return
-    import pyarrow
-
-    with pyarrow.memory_map(str(path)) as file:
-        for batch in pyarrow.ipc.open_stream(file):
-            yield from (batch.slice(start, _BATCH_ROWS) for start in range(0, len(batch), _BATCH_ROWS))

@@ -1,0 +1,466 @@
+"""K: one row against the whole job."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from engine import Engine
+from engine.limits import MIB
+from generator.cache import Cache, CachedModel
+from generator.model import Request, Text
+from harness.generation import Plan, generate
+from harness.generation.meter import Meter
+from harness.problems import parse_row
+from tests.patience import PATIENCE, patient
+from tests.serve.running import Server
+
+DOES_NOT_APPLY: dict[str, str] = {}
+
+_HERE = str(Path(__file__).parents[2])
+_DOUBLE = "n = int(input())\nprint(n * 2)\n"
+_JOB_SECONDS = 240.0
+_JOB_BYTES = 1536 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What came of a command.
+
+    Attributes:
+        rows: of its output, if it has one.
+        seconds, peak_bytes: what it took; the peak of its largest process.
+    """
+
+    status: int
+    rows: list[dict[str, Any]]
+    stderr: str
+    seconds: float
+    peak_bytes: int
+
+    def verdicts(self) -> dict[tuple[str, str], str]:
+        return {(row["problem"], row["candidate"]): row["verdict"] for row in self.rows}
+
+
+def _job(*arguments: str, output: Path | None = None) -> Job:
+    """Run a command of ours and wait for it."""
+    return _measured([sys.executable, "-m", "harness", *arguments], Path(arguments[1]).parent / "stderr", output)
+
+
+def _measured(command: Sequence[str], stderr: Path, output: Path | None = None) -> Job:
+    """Run a command and wait for it, looking at the memory of its processes meanwhile."""
+    started, peak = time.monotonic(), 0
+    with stderr.open("wb") as said_to, open(os.devnull, "wb") as nothing:
+        process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=said_to, cwd=_HERE)
+        while process.poll() is None:
+            peak = max(peak, _peak_bytes(process.pid))
+            if time.monotonic() - started > patient(_JOB_SECONDS):
+                process.kill()
+            time.sleep(0.05)
+    said = stderr.read_text("utf-8", "replace")
+    lines = output.read_text().splitlines() if output is not None and output.exists() else []
+    job = Job(process.returncode, [json.loads(line) for line in lines], said, time.monotonic() - started, peak)
+    assert "Traceback" not in said, said
+    assert job.seconds < patient(_JOB_SECONDS), said
+    assert job.peak_bytes < _JOB_BYTES
+    return job
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory that a process, or one of its descendants, has had so far."""
+    most = 0
+    with suppress(psutil.NoSuchProcess):
+        for each in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            with suppress(OSError, psutil.NoSuchProcess):
+                for line in Path(f"/proc/{each.pid}/status").read_text().splitlines():
+                    if line.startswith("VmHWM:"):
+                        most = max(most, int(line.split()[1]) << 10)
+    return most
+
+
+def _written(path: Path, rows: Sequence[dict[str, Any] | str | bytes]) -> Path:
+    with path.open("wb") as file:
+        for row in rows:
+            line = json.dumps(row) if isinstance(row, dict) else row
+            file.write((line.encode() if isinstance(line, str) else line) + b"\n")
+    return path
+
+
+def _problem(name: str, oracle: str = _DOUBLE, candidate: str = _DOUBLE, **more: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "kind": "stdin",
+        "oracles": [oracle],
+        "examples": [{"input": "4\n", "output": "8\n"}, {"input": "-3\n", "output": "-6\n"}],
+        "candidates": [{"id": "c", "source": candidate}],
+        **more,
+    }
+
+
+def _function(name: str, source: str, examples: list[Any] | None = None) -> dict[str, Any]:
+    examples = [{"input": [4]}] if examples is None else examples
+    candidates = [{"id": "c", "source": source}]
+    return {
+        "id": name,
+        "kind": "function",
+        "entry": "f",
+        "oracles": [source],
+        "examples": examples,
+        "candidates": candidates,
+    }
+
+
+def _verified(tmp_path: Path, hostile: Sequence[dict[str, Any] | str | bytes], bad_lines: Sequence[int] = ()) -> Job:
+    """``verify`` of a file in which usual rows stand before, between and after hostile ones; all usual ones are right.
+
+    Args:
+        bad_lines: of the hostile rows, those that are to be refused as rows, by their lines in the file.
+    """
+    usual = [_problem(f"usual {number}") for number in range(len(hostile) + 1)]
+    rows: list[dict[str, Any] | str | bytes] = [usual[0]]
+    for number, row in enumerate(hostile, 1):
+        rows += [row, usual[number]]
+    path, output = _written(tmp_path / "problems.jsonl", rows), tmp_path / "verdicts.jsonl"
+    job = _job("verify", str(path), "-o", str(output), "--inputs", "20", output=output)
+    verdicts = job.verdicts()
+    assert {(row["id"], "c"): "accepted" for row in usual}.items() <= verdicts.items(), job.stderr
+    named = {int(line.split(":")[1]) for line in job.stderr.splitlines() if line.startswith(f"{path}:")}
+    assert named == set(bad_lines), job.stderr
+    judged = {row["id"] for number, row in enumerate(rows, 1) if isinstance(row, dict) and number not in bad_lines}
+    assert {problem for problem, _ in verdicts} == judged
+    return job
+
+
+def _pairs_verified(tmp_path: Path, codes: Sequence[str]) -> Job:
+    """``verify`` of pairs of instruction and code: every usual one is judged, and each hostile one has a verdict."""
+    rows = []
+    for number, code in enumerate(codes):
+        rows.append({"instruction": f"Do {number}.", "output": code})
+        rows.append({"instruction": f"Print number {number}.", "output": f"print({number})\n"})
+    path, output = _written(tmp_path / "pairs.jsonl", rows), tmp_path / "pairs.out.jsonl"
+    job = _job("verify", str(path), "-o", str(output), "--inputs", "10", output=output)
+    bad = sum(line.startswith("pairs.jsonl:") for line in job.stderr.splitlines())
+    assert len(job.rows) == len(rows) - bad, job.stderr
+    usual = [row for row in job.rows if row["verdict"] == "accepted"]
+    assert len(usual) >= len(codes), job.rows
+    return job
+
+
+class _Writes:
+    """A model that writes one text to whatever it is asked."""
+
+    lanes = 1
+    cost = None
+
+    def __init__(self, name: str, code: str) -> None:
+        self.name = name
+        self._text = f"Instruction: Read a number and print its double.\n```python\n{code}\n```"
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Text]]:
+        return [[Text(self._text, tokens=40)] * request.count for request in requests]
+
+    def close(self) -> None:
+        pass
+
+
+def _generated(tmp_path: Path, codes: Sequence[str]) -> None:
+    """``generate`` with texts of a model: each hostile one is counted, and a usual one after it makes a pair."""
+    problem = parse_row(json.dumps(_problem("double") | {"candidates": []}), "p", 1)
+    right = 'def double(n):\n    """Twice n."""\n    return n + n\n\n\nprint(double(int(input())))\n'
+    plan = Plan(inputs=0, samples=1, planned=0, repairs=0)
+    with Engine(workers=1) as engine, Cache(tmp_path / "texts.sqlite") as cache:
+        for number, code in enumerate([*codes, right]):
+            model = CachedModel(cache, _Writes(f"model {number}", code))
+            [done] = generate([problem], model, engine, plan, Meter())
+            made = [one.is_right for one in done.pairs.pairs]
+            assert done.pairs.texts == 1
+            assert len(made) + done.pairs.faults.total() == 1
+    assert made == [True]
+
+
+_LITERAL = f"x = 0x{'f' * 4000}\n"
+_DEEP = {
+    "terms": f"x = {' + '.join(['1'] * 1200)}\n",
+    "named terms": f"a = 1\nx = {' + '.join(['a'] * 1200)}\n",
+    "elifs": "y = 3\nif y == 0:\n    pass\n" + "".join(f"elif y == {n}:\n    pass\n" for n in range(1, 1201)),
+    "attributes": f"def g(a):\n    return a{'.real' * 900}\n",
+    "brackets": f"x = {'(' * 5000}1{')' * 5000}\n",
+    "lists": f"x = {'[' * 5000}{']' * 5000}\n",
+    "keywords": f"def g(**given):\n    return given\nx = g({', '.join(f'a{n}=1' for n in range(10_000))})\n",
+    "unary": f"x = {'-' * 5000}1\n",
+    "lambdas": f"x = {'lambda: ' * 3000}1\n",
+}
+
+
+def test_k01_a_literal_of_thousands_of_digits(tmp_path: Path) -> None:
+    function = f"def f(x):\n    {_LITERAL}    return x + 1\n"
+    _verified(
+        tmp_path,
+        [
+            _problem("oracle", _LITERAL + _DOUBLE),
+            _problem("candidate", _DOUBLE, _LITERAL + _DOUBLE),
+            _function("function", function),
+            _function("default", f"def f(x=0x{'f' * 4000}):\n    return 1\n"),
+            _function("documented", f'def f(x):\n    """f(0x{"f" * 4000}) and f(3)."""\n    return 1\n'),
+        ],
+    )
+    _pairs_verified(tmp_path, [_LITERAL, function, f"{function}\nassert f(0x{'f' * 4000}) == 0x{'f' * 4000} + 1\n"])
+    _generated(tmp_path, [_LITERAL + _DOUBLE])
+
+
+def test_k01_an_example_of_thousands_of_digits(tmp_path: Path) -> None:
+    digits = "9" * 5000
+    _verified(
+        tmp_path,
+        [
+            _problem("digits", "print(input())", "print(input())", examples=[{"input": f"{digits}\n"}] * 2),
+            _problem("places", "print(input())", "print(input())", examples=[{"input": f"1.{digits}\n"}] * 2),
+            _problem("wrong", "print(input())", "print(input()[1:])", examples=[{"input": f"2 {digits}\n"}] * 2),
+            _function("tagged", "def f(x):\n    return 1\n", [{"input": [{"$int": f"0x{'f' * 9000}"}]}] * 2),
+        ],
+    )
+
+
+@pytest.mark.parametrize("kind", _DEEP)
+def test_k02_what_is_deep_or_long(tmp_path: Path, kind: str) -> None:
+    hostile = _DEEP[kind]
+    indented = hostile.replace("\n", "\n    ")
+    function = f"def f(x):\n    {indented}\n    return x + 1\n"
+    _verified(
+        tmp_path,
+        [_problem("oracle", hostile + _DOUBLE), _problem("c", _DOUBLE, hostile + _DOUBLE), _function("f", function)],
+    )
+    _pairs_verified(tmp_path, [hostile, function])
+    _generated(tmp_path, [hostile + _DOUBLE])
+
+
+def test_k02_examples_that_take_inference_hours(tmp_path: Path) -> None:
+    numbers = " ".join(map(str, range(60_000)))
+    many = "def f(*x):\n    return len(x)\n"
+    _verified(
+        tmp_path,
+        [
+            _problem("long", "print(len(input()))", "print(len(input()))", examples=[{"input": f"60000\n{numbers}\n"}]),
+            _function("arguments", many, [{"input": [1] * 20_000}]),
+            _function("grid", "def f(x):\n    return 1\n", [{"input": [[[0] * 700] * 700]}]),
+        ],
+    )
+
+
+def test_k02_a_corpus_of_hostile_rows_is_built(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    usual = [
+        {"instruction": f"Print number {n}.", "output": f"print({n})\n", "id": f"usual {n}", "licence": "MIT"}
+        for n in range(len(_DEEP))
+    ]
+    rows = [one for pair in zip(_corpus_rows(), usual, strict=True) for one in pair]
+    path = _written(tmp_path / "corpus.jsonl", rows)
+    job = _job("build", str(path), "-o", str(tmp_path / "built"), "--layout", "pairs")
+    assert job.status == 0, job.stderr
+    kept = [json.loads(line)["id"] for line in (tmp_path / "built" / "dataset" / "data" / "pairs.jsonl").open()]
+    assert {f"usual {n}/0" for n in range(len(_DEEP))} <= set(kept)
+
+
+def _corpus_rows() -> list[dict[str, Any]]:
+    return [
+        {"instruction": f"Do {kind}.", "output": hostile, "id": kind, "licence": "MIT"}
+        for kind, hostile in _DEEP.items()
+    ]
+
+
+def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
+    base = json.dumps(_problem("x"))[:-1]
+    lines = [
+        base + ', "note": ' + "9" * 1_000_000 + "}",
+        base + ', "difficulty": 1' + "0" * 1_000_000 + ".5}",
+        base + ', "note": ' + "[" * 1_000_000 + "]" * 1_000_000 + "}",
+        base + ', "note": [' + "[]," * 12_000_000 + "1]}",
+        base + ', "note": {' + '"a":' * 200_000 + "1" + "}" * 200_000 + "}",
+        b"\xff\xfe not text",
+        b"\x1f\x8b\x08\x00",
+    ]
+    _verified(tmp_path, lines, bad_lines=[2 * number for number in range(1, len(lines) + 1)])
+
+
+_READ_CORPUS = """
+import json, sys
+from pathlib import Path
+from harness.dataset.corpora import Corpus
+from harness.errors import BadRow
+with open(sys.argv[2], "w") as output:
+    for read in Corpus(Path(sys.argv[1]), "pairs").read():
+        said = str(read.task)[:100] if isinstance(read.task, BadRow) else read.task.id
+        output.write(json.dumps({"said": said}) + "\\n")
+"""
+
+
+def _corpus_lines(path: Path) -> list[str]:
+    """What a reader of corpora makes of each row: its id, or what is wrong with it."""
+    output = path.with_suffix(".read")
+    job = _measured([sys.executable, "-c", _READ_CORPUS, str(path), str(output)], path.with_suffix(".stderr"), output)
+    assert job.status == 0, job.stderr
+    return [row["said"] for row in job.rows]
+
+
+def _pair_row(name: str, text: str = "print(1)") -> dict[str, Any]:
+    return {"id": name, "instruction": f"Do {name}.", "output": text}
+
+
+def test_k03_a_parquet_file_that_unfolds(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    megabyte = "x" * MIB
+    path = tmp_path / "bomb.parquet"
+    rows = [_pair_row(f"r{number}") | {"extra": []} for number in range(9)]
+    rows[4]["extra"] = [megabyte] * 1500
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path, compression="zstd")
+    assert path.stat().st_size < 20_000
+    found = _corpus_lines(path)
+    assert found[4].startswith("bomb.parquet:5: row: ")
+    assert found[:4] + found[5:] == [f"r{number}" for number in range(9) if number != 4]
+
+    sizes = [1] * 4 + [70_000_000] + [1] * 4
+    offsets = pyarrow.array([sum(sizes[:number]) for number in range(len(sizes) + 1)], pyarrow.int32())
+    column = pyarrow.ListArray.from_arrays(offsets, pyarrow.repeat(0, sum(sizes)))
+    table = pyarrow.Table.from_pylist([_pair_row(f"r{n}") for n in range(9)]).append_column("extra", column)
+    parquet.write_table(table, path, compression="zstd", row_group_size=3)
+    del table, column, offsets
+    found = _corpus_lines(path)
+    assert [found[number] for number in (0, 1, 2, 6, 7, 8)] == ["r0", "r1", "r2", "r6", "r7", "r8"]
+    assert found[4].startswith("bomb.parquet:5: row: ")
+
+
+def test_k03_a_parquet_file_that_is_none(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    whole = tmp_path / "whole.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist([_pair_row(f"r{n}") for n in range(50)]), whole)
+    data = whole.read_bytes()
+    for number, spoilt in enumerate([data[:-100], data[:200] + b"\xff" * 200 + data[400:], b"PAR1" * 100]):
+        path = tmp_path / f"{number}.parquet"
+        path.write_bytes(spoilt)
+        job = _job("verify", str(path), "-o", str(tmp_path / f"{number}.out"))
+        assert job.status == 2
+        assert f"{number}.parquet" in job.stderr
+
+
+def test_k03_compressed_bombs(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.jsonl.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(json.dumps(_pair_row("r1")).encode() + b"\n")
+        file.write(b'{"id": "')
+        for _ in range(300):
+            file.write(b"x" * MIB)
+        file.write(b'"}\n' + json.dumps(_pair_row("r3")).encode() + b"\n")
+    found = _corpus_lines(path)
+    assert [found[0], found[2]] == ["r1", "r3"]
+    assert found[1].startswith("bomb.jsonl.gz:2: row: longer than")
+
+    zstd = tmp_path / "bomb.jsonl.zst"
+    zstd.write_bytes(b"\x28\xb5\x2f\xfd\x04\x58" + b"\x00" * 100 + b"\n")
+    [bad] = _corpus_lines(zstd)
+    assert bad.startswith("bomb.jsonl.zst:1: row: ")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A service with the usual limits."""
+    with Server("--workers", "1", "--max-time", "60") as running:
+        yield running
+
+
+def _slowest_health(server: Server, path: str, body: bytes) -> tuple[int, float]:
+    """The status of the answer to a body, and the longest that ``/healthz`` took meanwhile."""
+    slowest = 0.0
+    is_over = threading.Event()
+
+    def watch() -> None:
+        nonlocal slowest
+        with httpx.Client(timeout=patient(60)) as client:
+            while not is_over.is_set():
+                started = time.monotonic()
+                assert client.get(f"{server.url}/healthz").status_code == 200
+                slowest = max(slowest, time.monotonic() - started)
+                time.sleep(0.005)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    time.sleep(0.1)
+    headers = {"content-type": "application/json"}
+    try:
+        answer = httpx.post(f"{server.url}{path}", content=body, headers=headers, timeout=patient(120))
+    finally:
+        is_over.set()
+        thread.join()
+    return answer.status_code, slowest
+
+
+_LISTS = "[" + ",".join(["[1]"] * 500_000) + "]"
+_NESTED = "[" * (12 * MIB) + "]" * (12 * MIB)
+_MANY = "[" + ",".join(["[1]"] * 80_000) + "]"
+_CALL = '{"source": "def f(*x):\\n return x", "entry": "f", "args": '
+_JUDGED = (
+    '{"problem": {"id": "p", "kind": "function", "entry": "f", "oracles": ["def f(*x):\\n return 1"], "candidates": '
+    '[{"id": "c", "source": "def f(*x):\\n return 1"}], "examples": [{"input": '
+)
+_BODIES = {
+    "lists to run": ("/v1/run", f"{_CALL}[{_LISTS}]}}", {413}),
+    "nested to run": ("/v1/run", f"{_CALL}[{_NESTED}]}}", {413}),
+    "lists to runs": ("/v1/runs", f'{{"runs": [{_CALL}[{_LISTS}]}}]}}', {413}),
+    "as many as may be": ("/v1/run", f"{_CALL}[{_MANY}]}}", {200}),
+    "as many arguments": ("/v1/run", f"{_CALL}{_MANY}}}", {200, 400}),
+    "a value of many": ("/v1/run", '{"source": "def f():\\n return [[1]] * 150000", "entry": "f"}', {200}),
+    "lists to verify": ("/v1/verify", f"{_JUDGED}[{_LISTS}]}}]}}}}", {413}),
+    "nested to verify": ("/v1/verify", f"{_JUDGED}[{_NESTED}]}}]}}}}", {413}),
+    "many to verify": ("/v1/verify", f'{_JUDGED}[{_MANY}]}}]}}, "budget_s": 5}}', {200}),
+    "files to run_code": (
+        "/run_code",
+        '{"code": "print(1)", "language": "python", "files": {' + ",".join(f'"f{n}":""' for n in range(300_000)) + "}}",
+        {413},
+    ),
+    "arguments to execute": (
+        "/api/v2/execute",
+        '{"language": "python", "version": "*", "files": [{"content": "print(1)"}], "args": ['
+        + ",".join(['"x"'] * 500_000)
+        + "]}",
+        {413},
+    ),
+    "quotes": ("/v1/run", '{"source": "' + '\\"' * (12 * MIB) + '"}', {200}),
+    "a text of marks": ("/v1/run", '{"source": "print(len(input()))", "stdin": "' + "1,[{" * (5 * MIB) + '"}', {200}),
+    "a text of escapes": (
+        "/run_code",
+        '{"code": "' + "\\\\" * (10 * MIB) + ",[{" * MIB + '", "language": "python"}',
+        {200},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _BODIES)
+def test_k04_a_body_of_many_values(server: Server, kind: str) -> None:
+    path, body, expected = _BODIES[kind]
+    # A busy machine makes everything slow, whoever is to blame: the best of three counts.
+    slowest = []
+    for _ in range(3):
+        status, seconds = _slowest_health(server, path, body.encode())
+        assert status in expected
+        slowest.append(seconds)
+        if seconds < 0.2 * PATIENCE:
+            break
+    assert min(slowest) < 0.2 * PATIENCE, slowest
+    assert server.post("/v1/run", {"source": "print(40 + 2)"}).json()["stdout"] == "42\n"
