@@ -253,6 +253,27 @@ def test_a_run_that_ends_early_and_another_that_does_lose_nothing(verify: Verify
     assert verify.files == ["problems.jsonl", "v.jsonl"]
 
 
+@pytest.mark.parametrize("cut", [0, 1, 40])
+def test_new_rows_are_whole_behind_a_line_that_was_cut_off(verify: Verify, cut: int) -> None:
+    write_rows(verify.problems, *rows(40))
+    assert verify() == 0
+    whole = verify.lines()
+    (verify.folder / "v.jsonl").unlink()
+    (verify.folder / "v.jsonl.partial").write_text("\n".join(whole[:5])[: -cut or None])
+
+    def stop_late(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if len(verify.engines[0].asked) > 100:
+            raise KeyboardInterrupt
+        return answer(program, stdin, args)
+
+    verify.answer = stop_late
+    assert verify.resume() == 130
+    assert len(verify.lines("v.jsonl.partial")) > 5
+    verify.answer = answer
+    assert verify.resume() == 0
+    assert verify.lines() == whole
+
+
 def test_rows_of_both_files_are_read(verify: Verify, whole: list[str]) -> None:
     verify.write([*whole[:3], fault(whole[3])])
     verify.write(whole[3:6], "v.jsonl.partial")
