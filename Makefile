@@ -31,7 +31,7 @@ FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
+.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
 	fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
@@ -91,6 +91,11 @@ SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks tests/examples te
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
+
+# The suite five times in a row, twice of these beside a busy loop and a script that writes files; a table of what failed.
+# For a machine on which nothing else is at work. REPEAT=2 for the number of runs.
+test-repeat: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+	SIDE_BY_SIDE="$(SIDE_BY_SIDE)" bash tests/repeat.sh $(BIN)/python $(VENV)/test-repeat $(REPEAT)
 
 # A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
 test-llm: $(QWEN) $(LLM_INSTALLED)

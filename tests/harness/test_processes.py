@@ -89,17 +89,16 @@ def test_an_item_that_kills_is_given_up_and_the_others_are_not() -> None:
 
 
 def test_processes_killed_from_outside_lose_nothing() -> None:
-    items = [("nap", 0.02) for _ in range(60)]
-    results = []
-    killed: set[int | None] = set()
-    for number, result in enumerate(pooled(items)):
-        results.append(result)
-        if number in (3, 20):
-            # At most one has been killed before, so another is there, whether or not that one has been replaced.
-            victim = next(each for each in active_children() if each.pid not in killed)
-            victim.kill()
-            killed.add(victim.pid)
-    assert results == items
+    items = [("announce", number) for number in range(20)]
+    killed: set[int] = set()
+
+    def kill(process: int) -> None:
+        """The one that has just begun to work on an item, and has 0.1 s to go."""
+        if len(killed) < 2 and process not in killed:
+            killed.add(process)
+            os.kill(process, signal.SIGKILL)
+
+    assert list(pooled(items, on_told=kill)) == items
     assert len(killed) == 2
 
 
