@@ -191,7 +191,8 @@ class Examination:
         candidates = self._own.get(heard.index, range(len(self.problem.candidates)))
         usual_s = heard.seconds / len(self.problem.oracles)
         self._usual_s.append(usual_s)
-        self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates))
+        is_own = heard.index in self._own
+        self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates), is_own=is_own)
         if self._searching is not None:
             self._searching.keep(case)
         if self.keeps_suite and case.size <= LARGEST_CHOSEN:
