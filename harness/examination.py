@@ -217,8 +217,8 @@ class Examination:
             self._has_means_to_search = False
             return False
         if not self._searching.has_begun:
-            unfailed = self._judging.worth_a_search()
-            self._searching.begin(unfailed, self._judging.has_failed, self._inputs_a_round(len(unfailed)))
+            unfailed, inputs = self._judging.unfailed(), self._inputs_a_round(len(self._judging.unfailed()))
+            self._searching.begin(unfailed, self._judging.has_failed, self._judging.may_go_on, inputs)
         self._searching.line_up()
         return self._work.is_waiting
 

@@ -79,13 +79,16 @@ class Judging:
         """Whether a run of a candidate so far was not accepted."""
         return self.cards[number].has_failed
 
-    def worth_a_search(self) -> list[int]:
-        """The candidates, by place, that have not failed and have means; it is noted that those without get none."""
-        unfailed = [number for number, card in enumerate(self.cards) if not card.has_failed]
-        for number in unfailed:
-            if not self.has_means(number):
-                self.cards[number].leave_unsearched()
-        return [number for number in unfailed if self.has_means(number)]
+    def unfailed(self) -> list[int]:
+        """The candidates, by place, that have not failed."""
+        return [number for number, card in enumerate(self.cards) if not card.has_failed]
+
+    def may_go_on(self, number: int) -> bool:
+        """Whether a candidate has means to be run on more inputs; if not, it is noted that it was not."""
+        if not self.has_means(number):
+            self.cards[number].leave_unsearched()
+            return False
+        return True
 
     def _first_run(self, asked: _Asked, is_own: bool) -> Run | None:
         card = self.cards[asked.number]
