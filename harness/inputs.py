@@ -62,7 +62,7 @@ class TestInput:
     @property
     def size(self) -> int:
         """Bytes of stdin, or characters of the arguments as JSON."""
-        return len(self.stdin) if self.args is None else len(identity(self.args))
+        return len(self.stdin) if self.args is None else len(identity(list(self.args)))
 
     def shown(self) -> Any:
         """The input as people read it: text, or arguments as JSON data."""

@@ -21,8 +21,8 @@ from engine.inside.values import dumps
 # What an oracle takes at most of each limit where a candidate has to keep to the limits.
 ORACLE_SHARE = 0.5
 # With more excuses than this, or than this share of its test cases, a candidate is not accepted.
-MAX_EXCUSED = 20
-MAX_EXCUSED_SHARE = 0.2
+MAX_EXCUSED = 10
+MAX_EXCUSED_SHARE = 0.1
 # Of its test cases, those that have to be judged before a candidate is accepted.
 MIN_JUDGED_SHARE = 0.5
 
