@@ -104,12 +104,14 @@ def test_j03_gives_up_where_oracles_take_more_than_half_of_the_limits() -> None:
     """What cannot be held against it is no evidence for it: it is undecided, and another that is right is accepted."""
 
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "checker":
+            return printed("accepted")
         is_large = max(map(int, stdin.split())) > 20
         if program.source == "gives up" and is_large:
             return ended(Status.MEMORY_LIMIT)
         return printed(str(sum(map(int, stdin.split()[1:]))), cpu=0.5 if is_large else 0.01)  # of 0.7 s
 
-    checker = {"kind": "checker", "checker": "not asked: the answers are the same"}
+    checker = {"kind": "checker", "checker": "checker"}  # with one, probes are run as they are here
     with ScriptedEngine(script) as engine:
         hostile, honest = judge(engine, summing("gives up", "right", comparison=checker), planned=100)
     assert (hostile.verdict, hostile.counterexample) == (Verdict.UNDECIDED, None)
@@ -121,8 +123,9 @@ def test_j03_gives_up_where_oracles_take_more_than_half_of_the_limits() -> None:
 def test_j04_uses_up_its_share_on_its_first_inputs(arena: Arena) -> None:
     spins = "import time\nwhile time.process_time() < 0.4: pass\n"
     right, wrong = RIGHT, RIGHT.replace("sum(a)", "sum(a) if n < 6 else 0")
-    [alone] = judge(arena.engine, summing(RIGHT), budget=8.0)
-    slow, forged, honest = judge(arena.engine, summing(spins + right, spins + wrong, RIGHT), budget=8.0)
+    problem = summing(spins + right, spins + wrong, RIGHT, oracles=[RIGHT])
+    [alone] = judge(arena.engine, summing(RIGHT, oracles=[RIGHT]), budget=5.0)
+    slow, forged, honest = judge(arena.engine, problem, budget=5.0)
     assert slow.verdict is Verdict.UNDECIDED
     assert slow.passed < MIN_JUDGED_SHARE * slow.test_cases
     assert f"only {slow.passed} of {slow.test_cases} test cases judged" in slow.detail
