@@ -10,7 +10,12 @@ group. Version 2 needs one group whose parent hands memory and pids down: the ca
 ancestor that can. A process inside a group forbids it to do so, so a caller that was *delegated* its own group first
 steps down into a leaf of it, as systemd asks of delegates.
 
-Sources: the kernel's cgroup-v1/{memory,pids,cpuacct}.rst and cgroup-v2.rst; systemd's CGROUP_DELEGATION.md.
+How long the group was ready to run and got no core is told by version 2 alone (``cpu.pressure``). Where version 1 does
+the limiting and a version 2 hierarchy is mounted beside it (a *hybrid*), each worker has a group there too, for that
+file alone. Where it cannot be had, no wall limit is extended.
+
+Sources: the kernel's cgroup-v1/{memory,pids,cpuacct}.rst, cgroup-v2.rst and accounting/psi.rst; systemd's
+CGROUP_DELEGATION.md.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from engine import diagnosis
 
 PREFIX = "semi-instruct"
 _CONTROLLERS = ("memory", "pids", "cpuacct")
+_PRESSURE = "pressure"  # no controller: every group of version 2 has it, where the kernel has it at all (CONFIG_PSI)
 _REMOVE_SECONDS = 2.0
 _NAME = re.compile(rf"{PREFIX}-(\d+)-[0-9a-f]+")
 # Whose the file is, and its name in version 1 and in version 2.
@@ -42,9 +48,13 @@ _FILES = {
     "tasks": ("pids", "pids.max", "pids.max"),
     "refusals": ("pids", "pids.events", "pids.events"),
     "cpu": ("cpuacct", "cpuacct.usage", "cpu.stat"),
+    "kernel": ("memory", "memory.kmem.usage_in_bytes", "memory.stat"),
+    "pressure": (_PRESSURE, "cpu.pressure", "cpu.pressure"),
 }
 # A kernel that does not account for swap has none to be limited; memory.peak came with Linux 5.19.
-_MAY_BE_ABSENT = {"swap", "peak"}
+_MAY_BE_ABSENT = {"swap", "peak", "kernel", "pressure"}
+# What memory.stat calls the kernel's own; "kernel" is the sum of the others and came with Linux 5.18.
+_KERNEL_SUM, _KERNEL_PARTS = b"kernel", (b"kernel_stack", b"pagetables", b"percpu", b"slab_unreclaimable", b"vmalloc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,10 @@ class _File(io.FileIO):
                 return int(value)
         return 0
 
+    def fields(self) -> dict[bytes, int]:
+        lines = (line.partition(b" ") for line in os.pread(self.fileno(), 1 << 14, 0).splitlines())
+        return {key: int(value) for key, _, value in lines}
+
     def set(self, value: int | bytes) -> None:
         os.pwrite(self.fileno(), value if isinstance(value, bytes) else b"%d" % value, 0)
 
@@ -87,6 +101,8 @@ class Group:
         self._version = version
         self._files: dict[str, _File] = {}
         for what, (controller, *names) in _FILES.items():
+            if controller not in folders:
+                continue
             path = folders[controller] / names[version - 1]
             if what not in _MAY_BE_ABSENT or path.exists():
                 self._files[what] = _File(path, "r+" if path.stat().st_mode & 0o222 else "r")
@@ -122,6 +138,27 @@ class Group:
         cpu = self._files["cpu"]
         return cpu.number() if self._version == 1 else 1000 * cpu.field(b"usage_usec")
 
+    def kernel_memory(self) -> int:
+        """Bytes of kernel memory that the group is charged for; 0 where that is not told."""
+        file = self._files.get("kernel")
+        if file is None:
+            return 0
+        if self._version == 1:
+            return file.number()
+        stat = file.fields()
+        kernel = stat[_KERNEL_SUM] if _KERNEL_SUM in stat else sum(stat.get(part, 0) for part in _KERNEL_PARTS)
+        return kernel + stat.get(b"sock", 0)
+
+    def starved_s(self) -> float | None:
+        """Seconds so far in which the group was ready to run and not one of its tasks ran; None where not told."""
+        file = self._files.get("pressure")
+        if file is None:
+            return None
+        for line in os.pread(file.fileno(), 4096, 0).splitlines():
+            if line.startswith(b"full "):
+                return int(line.rpartition(b"total=")[2]) / 1e6
+        return None
+
     def restart_peak(self) -> bool:
         """Forget the highest memory use so far; False where this kernel cannot (version 2 before Linux 6.12)."""
         peak = self._files.get("peak")
@@ -152,15 +189,27 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """Where groups can be made: a parent for each controller, which in version 2 is the same for all."""
+    """Where groups can be made: a parent for each controller, which in version 2 is the same for all.
+
+    Attributes:
+        pressure: on a hybrid, where a group of version 2 can be made for its ``cpu.pressure``; else None.
+    """
 
     version: int
     parents: dict[str, Path]
+    pressure: Path | None = None
+
+    @property
+    def tells_pressure(self) -> bool:
+        """Whether a group tells how long it was ready to run and got no core."""
+        return (self.pressure or self.parents["memory"]).joinpath("cpu.pressure").exists()
 
     def make(self) -> Group:
         """A fresh group for one worker."""
         name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
-        folders = {controller: parent / name for controller, parent in self.parents.items()}
+        pressure = self.parents["memory"] if self.version == 2 else self.pressure
+        parents = self.parents if pressure is None else {**self.parents, _PRESSURE: pressure}
+        folders = {controller: parent / name for controller, parent in parents.items()}
         try:
             for path in folders.values():
                 path.mkdir(mode=0o755, exist_ok=True)
@@ -181,7 +230,8 @@ class Hierarchy:
 
     def sweep(self) -> None:
         """Remove empty groups whose engine was killed before it could. Groups still in use refuse to be removed."""
-        for parent in set(self.parents.values()):
+        parents = {*self.parents.values()} | ({self.pressure} if self.pressure is not None else set())
+        for parent in parents:
             for path in parent.glob(f"{PREFIX}-*"):
                 match = _NAME.fullmatch(path.name)
                 if match and not Path("/proc", match[1]).exists():
@@ -213,7 +263,10 @@ def _candidates(proc: Path) -> Iterator[Hierarchy]:
     lines = (line.split(":", 2) for line in (proc / "cgroup").read_text().splitlines())
     own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
     if all(controller in mounts for controller in _CONTROLLERS):
-        yield Hierarchy(1, {each: _beneath(mounts[each], own.get(each, "/")) for each in _CONTROLLERS})
+        pressure = _beneath(mounts[""], own.get("", "/")) if "" in mounts else None
+        if pressure is not None and not _can_hold_a_group(pressure):
+            pressure = None
+        yield Hierarchy(1, {each: _beneath(mounts[each], own.get(each, "/")) for each in _CONTROLLERS}, pressure)
     if "" in mounts:
         nearest = _beneath(mounts[""], own.get("", "/"))
         for path in (nearest, *nearest.parents):
@@ -232,6 +285,21 @@ def _mounts(proc: Path) -> dict[str, Path]:
             for controller in options.split(",") if kind == "cgroup" else ("",):
                 found.setdefault(controller, Path(before.split(" ")[4]))
     return found
+
+
+def _can_hold_a_group(parent: Path) -> bool:
+    """Whether a group that tells its pressure can be made, and a process moved into it and back."""
+    name = parent / f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
+    try:
+        name.mkdir()
+    except OSError:
+        return False
+    try:
+        return os.access(name / "cgroup.procs", os.W_OK) and b"full " in (name / "cpu.pressure").read_bytes()
+    except OSError:
+        return False
+    finally:
+        name.rmdir()
 
 
 def _beneath(mount: Path, group: str) -> Path:

@@ -1,7 +1,8 @@
 """Why a wall cannot be raised on this machine, and what to do about it.
 
 Asked only when something has failed already: it looks at the switches with which distributions, administrators and
-containers forbid what the sandbox is made of. Nothing here decides whether a program is run.
+containers forbid what the sandbox is made of. It also tells a lasting fault from a passing one, which is worth waiting
+for: the machine is short of memory, processes, descriptors, namespaces or BPF memory at the moment.
 
 Sources: namespaces(7), user_namespaces(7), clone(2), seccomp(2), sysctl documentation of the kernel, Debian and Ubuntu.
 """
@@ -17,9 +18,40 @@ from engine.errors import SandboxUnavailable
 from engine.jail import NAMESPACES
 
 _PROC = Path("/proc")
+# What the kernel answers when there is not enough of something at the moment. 524 is ENOTSUPP, which has no text: the
+# host's budget for compiled BPF filters (net.core.bpf_jit_limit) is used up.
+_SHORTAGES = frozenset(
+    {
+        errno.EAGAIN,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.EBUSY,
+        errno.ENOBUFS,
+        errno.EDQUOT,
+        524,
+    }
+)
+_SHORTAGE_TEXTS = (*map(os.strerror, sorted(_SHORTAGES)), "MemoryError", "can't start new thread")
 
 
-def no_jail(error: str, said: str, proc: Path | None = None) -> SandboxUnavailable:
+def is_passing(error: BaseException | str, said: str = "") -> bool:
+    """Whether waiting may help: the error, or what a jail said, names a shortage; or no answer came in time."""
+    if isinstance(error, TimeoutError | MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno in _SHORTAGES:
+        return True
+    return any(text in f"{error}\n{said}" for text in _SHORTAGE_TEXTS)
+
+
+def no_descriptors(error: OSError) -> SandboxUnavailable:
+    """This process cannot open what a worker needs."""
+    remedy = "raise the limit of open files (ulimit -n)"
+    return SandboxUnavailable("jail", str(error), remedy, passing=is_passing(error))
+
+
+def no_jail(error: Exception | str, said: str, proc: Path | None = None) -> SandboxUnavailable:
     """The jail did not start: the first switch found that forbids it, or else all that it said.
 
     Args:
@@ -28,13 +60,22 @@ def no_jail(error: str, said: str, proc: Path | None = None) -> SandboxUnavailab
         proc: where proc(5) is mounted; tests give another.
     """
     last = said.splitlines()[-1] if said else "nothing"
-    for layer, reason, remedy in _obstacles(said, proc or _PROC):
+    for layer, reason, remedy in _switches(said, proc or _PROC):
         return SandboxUnavailable(layer, f"{reason}; the jail said: {last}", remedy)
     reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
+    if is_passing(error, said):
+        layer, remedy = "jail", "free memory, processes or descriptors on this machine"
+        if os.strerror(errno.ENOSPC) in said:
+            layer, remedy = "user", "as root: raise user.max_*_namespaces (sysctl)"
+            reason = f"there are as many namespaces as are allowed; the jail said: {last}"
+        return SandboxUnavailable(layer, reason, remedy, passing=True)
+    for layer, why, remedy in _surroundings(said, proc or _PROC):
+        return SandboxUnavailable(layer, f"{why}; the jail said: {last}", remedy)
     return SandboxUnavailable("jail", reason, "no known switch forbids it here: report this line")
 
 
-def _obstacles(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
+def _switches(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
+    """What is certainly missing: neither waiting nor another attempt helps."""
     if "user_notif" not in _read(proc / "sys/kernel/seccomp/actions_avail").split():
         remedy = "use Linux 5.9 or later with CONFIG_SECCOMP_FILTER, which distributions' kernels have"
         yield "seccomp", "this kernel cannot report forbidden system calls", remedy
@@ -44,8 +85,10 @@ def _obstacles(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
             yield layer, f"{switch} is 0", f"as root: sysctl {switch}=10000"
     if "mount_setattr" in said and "Function not implemented" in said:
         yield "mount", "this kernel cannot seal mounts", "use Linux 5.12 or later"
-    if "No space left on device" in said:
-        yield "user", "there are as many namespaces as are allowed", "as root: raise user.max_*_namespaces (sysctl)"
+
+
+def _surroundings(said: str, proc: Path) -> Iterator[tuple[str, str, str]]:
+    """What may forbid it in this place, where no switch and no shortage explains it."""
     if os.geteuid() != 0:
         yield from _obstacles_for_users(proc)
     mounts = [line.split()[4] for line in _read(proc / "self/mountinfo").splitlines()]
@@ -104,5 +147,6 @@ def no_group(tried: Mapping[Path, Exception]) -> SandboxUnavailable:
         remedy = "run it where root may write in /sys/fs/cgroup"
     else:
         remedy = "run it in a delegated group (systemd-run --user --scope -p Delegate=yes COMMAND)"
+    passing = bool(errors & {errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EMFILE, errno.ENFILE})
     attempts = "; ".join(f"{path} ({getattr(error, 'strerror', None) or error})" for path, error in tried.items())
-    return SandboxUnavailable("cgroup", f"no control group can be made: tried {attempts}", remedy)
+    return SandboxUnavailable("cgroup", f"no control group can be made: tried {attempts}", remedy, passing=passing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 import threading
 import weakref
@@ -18,15 +19,19 @@ from engine import cgroup, probe, runtime, worker
 from engine.cancellation import Cancellation
 from engine.determinism import Conditions, Determinism
 from engine.errors import EngineClosed, InvalidProgram, SandboxUnavailable
+from engine.host_memory import Watchdog
 from engine.inside import values
 from engine.limits import MIB, Limits
 from engine.outcome import Outcome, Status
 from engine.program import Program
+from engine.shortage import Shortage
 
 _DEFAULT_LIMITS = Limits()
 _LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
 _ATTEMPTS = 2
-_START_ATTEMPTS = 3
+_START_ATTEMPTS = 3  # at once: another nsjail may be tidying the mount points that they share
+
+_log = logging.getLogger("semi_instruct.engine")
 
 
 class Engine:
@@ -40,9 +45,12 @@ class Engine:
         allow_degraded: go on without control groups where none can be had. Limits of memory then hold for a process
             instead of the tree, cpu time is only bounded a process, and no outcome says otherwise: ``isolation``
             lacks ``memory``, ``pids`` and ``cpu``.
+        patience: seconds to wait, here and in each run, while no sandbox can be started as the machine is short of
+            memory, processes, descriptors or the like. A wall that is missing is an error at once.
 
     Raises:
-        SandboxUnavailable: a wall is missing here; says which, why, and what to do.
+        SandboxUnavailable: a wall is missing here, or the machine is short of something for longer than ``patience``;
+            says what, why, and what to do.
         RuntimeUnusable: the runtime has no usable interpreter.
     """
 
@@ -52,12 +60,20 @@ class Engine:
         runtime: str | os.PathLike[str] | None = None,
         *,
         allow_degraded: bool = False,
+        patience: float = 300.0,
     ) -> None:
         self._closed = True
+        self._proven = False
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise InvalidProgram(f"workers must be a whole number of at least 1, not {workers!r}")
         self.workers = workers or len(os.sched_getaffinity(0))
-        self._plan = _plan(runtime, allow_degraded)
+        self._shortage = Shortage(patience)
+        self._watchdog = Watchdog()
+        try:
+            self._plan = self._shortage.overcome(partial(_plan, runtime, allow_degraded, self._watchdog))
+        except BaseException:  # raised again
+            self._watchdog.close()
+            raise
         self._owner = os.getpid()
         self._free = threading.Condition()
         self._idle: deque[worker.Worker] = deque()
@@ -66,12 +82,13 @@ class Engine:
         self._starting = 0
         self._discarded = 0
         self._closing = threading.Lock()
-        self._closers: list[threading.Thread] = []
+        self._helpers: list[threading.Thread] = []
         self._closed = False
         try:
             first = self._start_worker()
             self._idle.append(first)
             probe.prove(first, limited=self._plan.hierarchy is not None)
+            self._proven = True
             for _ in range(1, self.workers):
                 self._idle.append(self._start_worker())
         except BaseException:  # raised again; an interrupt must not leave workers behind
@@ -89,6 +106,11 @@ class Engine:
     def discarded_workers(self) -> int:
         """How many workers were given up so far: they died, hung, or a run on them was interrupted."""
         return self._discarded
+
+    @property
+    def trouble(self) -> str | None:
+        """Why no sandbox can be started at the moment; None when all is well. Runs wait meanwhile."""
+        return self._shortage.reason
 
     def run(
         self,
@@ -115,7 +137,8 @@ class Engine:
 
         Returns:
             The outcome. What a program does wrong is in it, never an exception; so is a failure of the sandbox that
-            outlasted one retry (``sandbox_error``); one before anything of the program has run is no attempt.
+            outlasted one retry (``sandbox_error``); one before anything of the program has run is no attempt. While
+            no sandbox can be started the run waits, for at most ``patience`` seconds.
 
         Raises:
             InvalidProgram: a source of more than 32 MiB; arguments that cannot cross, or given to a program without
@@ -125,29 +148,68 @@ class Engine:
         stdin, arguments = _check_request(program, stdin, args, limits)
         conditions = Conditions(determinism, clock)
         self._check_open()
-        reason = ""
-        ran = vain = 0
-        # Whatever ended all idle workers at once is no fault of the run: a fresh one comes after as many attempts.
-        while ran < _ATTEMPTS and vain <= self.workers:
+        conduct = partial(self._attempt, program, stdin, arguments, limits, conditions, cancellation)
+        attempts, cpu_s, wall_s = 0, 0.0, 0.0
+        reason, alone = "", False
+        wait = self._shortage.wait(cancellation, lambda: self._closed)
+        while True:
             if cancellation is not None and cancellation.cancelled:
                 return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)
             try:
-                outcome = self._take().run(program, stdin, arguments, limits, conditions, cancellation)
-                self._give_back()
-            except SandboxUnavailable as error:
-                return Outcome(Status.SANDBOX_ERROR, detail=str(error), isolation=self.isolation)
+                outcome = conduct(alone)
+            except worker.Suspected:
+                alone = True
+            except worker.NeverRan as error:
+                # Whatever ended all idle workers at once is no fault of the run: the next one is tried at once.
+                wait.attempts += 1
+                if wait.attempts > self.workers and not wait.pause(str(error)):
+                    reason = f"no sandbox for {wait.seconds:.0f} s, last: {error}"
             except worker.WorkerDied as error:
+                attempts, cpu_s, wall_s = attempts + 1, cpu_s + error.cpu_s, wall_s + error.wall_s
+                if attempts >= _ATTEMPTS:
+                    reason = f"workers died {attempts} times, last: {error}"
+            except SandboxUnavailable as error:
                 reason = str(error)
-                never_ran = isinstance(error, worker.NeverRan)
-                ran, vain = ran + (not never_ran), vain + never_ran
-                self._discard()
-            except BaseException:  # raised again; how far the worker has come is not known
-                self._discard()
-                raise
             else:
+                if wait.attempts:
+                    self._shortage.end()
                 return outcome
-        detail = f"workers died {ran + vain} times, last: {reason}"
-        return Outcome(Status.SANDBOX_ERROR, detail=detail, isolation=self.isolation)
+            if reason and not (cancellation is not None and cancellation.cancelled):
+                return self._failed(reason, cpu_s, wall_s)
+
+    def _attempt(
+        self,
+        program: Program,
+        stdin: bytes,
+        arguments: bytes,
+        limits: Limits,
+        conditions: Conditions,
+        cancellation: Cancellation | None,
+        alone: bool,
+    ) -> Outcome:
+        """One run on one worker, which is given back or given up.
+
+        Raises:
+            SandboxUnavailable, NeverRan, WorkerDied, Suspected: see ``Worker`` and ``Worker.run``.
+        """
+        taken = self._take(cancellation)
+        try:
+            outcome = taken.run(program, stdin, arguments, limits, conditions, cancellation, alone=alone)
+        except worker.Suspected:
+            self._give_back()
+            raise
+        except BaseException:  # raised again; how far the worker has come is not known
+            self._discard()
+            raise
+        self._give_back()
+        return outcome
+
+    def _failed(self, detail: str, cpu_s: float, wall_s: float) -> Outcome:
+        """The sandbox failed. What the attempts used is in the outcome: it counts like that of any run."""
+        _log.error("a run ends as sandbox_error: %s", detail)
+        return Outcome(
+            Status.SANDBOX_ERROR, detail=detail, cpu_time_s=cpu_s, wall_time_s=wall_s, isolation=self.isolation
+        )
 
     def submit(
         self,
@@ -246,8 +308,9 @@ class Engine:
                 self._idle.clear()
             for each in doomed:
                 each.close()
-            for closer in self._closers:
-                closer.join()
+            for helper in self._helpers:
+                helper.join()
+            self._watchdog.close()
 
     def __enter__(self) -> Self:
         return self
@@ -267,16 +330,14 @@ class Engine:
         if self._closed:
             raise EngineClosed("this engine is closed")
 
-    def _start_worker(self) -> worker.Worker:
-        """A new worker. Starting is tried again: another nsjail may be tidying the mount points they share."""
-        for attempt in itertools.count(1):
-            try:
-                started = worker.Worker(self._plan)
-            except SandboxUnavailable:
-                if attempt == _START_ATTEMPTS:
-                    raise
-            else:
-                break
+    def _start_worker(self, cancellation: Cancellation | None = None) -> worker.Worker:
+        """A new worker. Waits while the machine is short of what it takes.
+
+        Raises:
+            SandboxUnavailable: it cannot be started.
+            EngineClosed: the engine was closed meanwhile.
+        """
+        started = self._shortage.overcome(self._try_to_start, cancellation, lambda: self._closed)
         with self._free:
             if not self._closed:
                 self._alive.add(started)
@@ -284,7 +345,18 @@ class Engine:
         started.close()
         raise EngineClosed("this engine is closed")
 
-    def _take(self) -> worker.Worker:
+    def _try_to_start(self) -> worker.Worker:
+        for attempt in itertools.count(1):
+            try:
+                return worker.Worker(self._plan)
+            except SandboxUnavailable as error:
+                # All walls stood when the engine began: what keeps a later worker from starting may pass.
+                error.passing = error.passing or self._proven
+                if attempt == _START_ATTEMPTS:
+                    raise
+        raise AssertionError
+
+    def _take(self, cancellation: Cancellation | None) -> worker.Worker:
         """A worker for this thread. It is on record as this thread's before it is returned, and so never lost."""
         thread = threading.get_ident()
         with self._free:
@@ -298,7 +370,7 @@ class Engine:
                 return self._idle.pop()
             self._starting += 1
         try:
-            started = self._taken[thread] = self._start_worker()
+            started = self._taken[thread] = self._start_worker(cancellation)
         finally:
             with self._free:
                 self._starting -= 1
@@ -306,46 +378,75 @@ class Engine:
         return started
 
     def _give_back(self) -> None:
-        taken = self._taken[threading.get_ident()]
-        if taken.stuck:
+        thread = threading.get_ident()
+        taken = self._taken[thread]
+        if taken.broken:
             self._discard()
-            return
+        elif taken.unfinished:
+            # Its caller has been answered, and does not wait until the kernel has taken the run apart.
+            with self._free:
+                recoverer = threading.Thread(target=self._recover, args=(taken,), name="semi-instruct-recoverer")
+                self._start_helper(recoverer)
+                del self._taken[thread]
+        else:
+            self._return(taken)
+
+    def _recover(self, taken: worker.Worker) -> None:
+        taken.recover()
+        if taken.broken:
+            self._give_up(taken)
+        else:
+            self._return(taken)
+
+    def _return(self, taken: worker.Worker) -> None:
         with self._free:
             self._idle.append(taken)
-            del self._taken[threading.get_ident()]
+            if self._taken.get(threading.get_ident()) is taken:
+                del self._taken[threading.get_ident()]
             if self._closed:
                 self._free.notify_all()
             else:
                 self._free.notify()
 
     def _discard(self) -> None:
-        """Leave a vacancy, which the next caller in need fills; close the worker without making anybody wait for it."""
+        """Give up this thread's worker, if it has one."""
         with self._free:
             taken = self._taken.pop(threading.get_ident(), None)
-            if taken is None:
-                return
+            if taken is not None:
+                self._give_up(taken)
+
+    def _give_up(self, taken: worker.Worker) -> None:
+        """Leave a vacancy, which the next caller in need fills; close the worker without a caller waiting for it."""
+        with self._free:
             if taken in self._idle:
                 self._idle.remove(taken)
             self._alive.discard(taken)
             self._discarded += 1
-            closer = threading.Thread(target=taken.close, name="semi-instruct-closer")
-            self._closers = [each for each in self._closers if each.is_alive()] + [closer]
-            closer.start()
+            self._start_helper(threading.Thread(target=taken.close, name="semi-instruct-closer"))
             self._free.notify_all()
+
+    def _start_helper(self, helper: threading.Thread) -> None:
+        """Start a thread that ``close`` waits for; where none can be started, do its work here."""
+        try:
+            helper.start()
+        except RuntimeError:
+            helper.run()
+        else:
+            self._helpers = [each for each in self._helpers if each.is_alive()] + [helper]
 
     def _forget(self) -> None:
         for each in self._alive:
             each.forget()
 
 
-def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool) -> worker.Plan:
+def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: Watchdog) -> worker.Plan:
     try:
         hierarchy = cgroup.find()
-    except SandboxUnavailable:
-        if not allow_degraded:
+    except SandboxUnavailable as error:
+        if error.passing or not allow_degraded:
             raise
         hierarchy = None
-    return worker.plan(runtime.find(path), hierarchy)
+    return worker.plan(runtime.find(path), hierarchy, watchdog)
 
 
 def _forget_after_fork(engine: Engine) -> None:

@@ -32,10 +32,13 @@ class SandboxUnavailable(EngineError):
         layer: the wall that is missing (``"cgroup"``, ``"namespaces"``, ``"seccomp"`` ...).
         reason: what was tried and what the kernel answered.
         remedy: what a person can do about it.
+        passing: the machine is short of something (memory, processes, descriptors) that may be there again in a moment;
+            false where waiting does not help.
     """
 
-    def __init__(self, layer: str, reason: str, remedy: str) -> None:
+    def __init__(self, layer: str, reason: str, remedy: str, *, passing: bool = False) -> None:
         super().__init__(f"{layer}: {reason}. Remedy: {remedy}")
+        self.passing = passing
         self.layer = layer
         self.reason = reason
         self.remedy = remedy

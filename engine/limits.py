@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.errors import InvalidProgram
 
 MIB = 1 << 20
+MAX_EXTENSION = 5.0  # a wall limit on a busy machine is extended to at most so many times itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +18,16 @@ class Limits:
     Attributes:
         cpu_time: seconds of user plus system time, all processes and threads together.
         wall_time: seconds from the start of the program to the end of its last process; None means twice
-            ``cpu_time`` plus one second, room enough for a program that computes on a busy machine.
+            ``cpu_time`` plus one second, room enough for a program that computes on a busy machine. Time in which the
+            whole run was ready to run and got no core does not count, where the kernel tells it.
         memory: bytes of memory, the interpreter's own included; files in the run's tmpfs count too.
         output: bytes of stdout, and separately of stderr and of the returned value, that are kept. A program that
             writes more is stopped with ``output_limit``.
         file_size: bytes of the largest file the program may write.
         processes: processes and threads that may exist at one time, the program's first one included.
         open_files: one more than the highest file descriptor number.
+        deadline: seconds from the start of the program after which it is ended, however much of that did not count;
+            None means five times the wall time. Set it to what the run's caller is ready to wait.
 
     Raises:
         InvalidProgram: a limit that is not a number, or out of range.
@@ -36,11 +40,14 @@ class Limits:
     file_size: int = 32 * MIB
     processes: int = 64
     open_files: int = 256
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         _check("cpu_time", self.cpu_time, 0.001, 86_400)
         if self.wall_time is not None:
             _check("wall_time", self.wall_time, 0.001, 86_400)
+        if self.deadline is not None:
+            _check("deadline", self.deadline, 0.001, 5 * 86_400)
         _check_whole("memory", self.memory, 16 * MIB, 1 << 46)
         _check_whole("output", self.output, 0, 1 << 34)
         _check_whole("file_size", self.file_size, 0, 1 << 46)
@@ -51,6 +58,12 @@ class Limits:
     def wall_seconds(self) -> float:
         """The wall-time limit in force."""
         return 2 * self.cpu_time + 1 if self.wall_time is None else self.wall_time
+
+    @property
+    def deadline_seconds(self) -> float:
+        """The deadline in force; never before the wall limit."""
+        most = MAX_EXTENSION * self.wall_seconds
+        return most if self.deadline is None else min(max(self.deadline, self.wall_seconds), most)
 
 
 def _check(name: str, value: object, low: float, high: float) -> None:

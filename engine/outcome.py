@@ -40,9 +40,11 @@ class Outcome:
         value: that value, rebuilt from plain data (``engine.inside.values``), else None.
         cpu_time_s: user plus system time of the whole tree, seconds.
         wall_time_s: from the hand-over of the program to the end of its last process, seconds.
-        peak_memory_bytes: highest memory use of the whole tree, the interpreter included.
+        peak_memory_bytes: highest memory use of the whole tree, the interpreter included; at most the limit.
         detail: in words, which limit or which system call.
         isolation: the walls that stood around this run.
+        wall_extension_s: seconds by which the wall limit was extended, as the run was ready to run and got no core in
+            so many; 0 unless the run passed its wall limit.
     """
 
     status: Status
@@ -59,6 +61,7 @@ class Outcome:
     peak_memory_bytes: int = 0
     detail: str = ""
     isolation: tuple[str, ...] = ()
+    wall_extension_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain JSON data, in the shape INTERFACE promises.
@@ -77,6 +80,7 @@ class Outcome:
             "value": encode(self.value),
             "cpu_time_s": round(self.cpu_time_s, 6),
             "wall_time_s": round(self.wall_time_s, 6),
+            "wall_extension_s": round(self.wall_extension_s, 6),
             "peak_memory_bytes": self.peak_memory_bytes,
             "detail": self.detail,
             "isolation": list(self.isolation),

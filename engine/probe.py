@@ -84,7 +84,8 @@ def examine(runtime: str | os.PathLike[str] | None = None) -> list[Layer]:
     try:
         hierarchy = cgroup.find()
         parents = ", ".join(sorted({str(parent) for parent in hierarchy.parents.values()}))
-        layers.append(Layer("cgroup", True, f"version {hierarchy.version}, in {parents}"))
+        pressure = "tells starvation" if hierarchy.tells_pressure else "no cpu.pressure: wall limits are never extended"
+        layers.append(Layer("cgroup", True, f"version {hierarchy.version}, in {parents}; {pressure}"))
     except EngineError as error:
         layers.append(_missing("cgroup", error))
     if found is None:
@@ -169,7 +170,10 @@ def _layer(name: str, stands: bool, detail: str) -> Layer:
 
 def _run(worker: workers.Worker, source: str, limits: Limits) -> Outcome:
     try:
-        return worker.run(Program(source), b"", b"", limits)
+        try:
+            return worker.run(Program(source), b"", b"", limits)
+        except workers.Suspected:  # of another engine's doing: a probe is repeated like any run
+            return worker.run(Program(source), b"", b"", limits, alone=True)
     except workers.WorkerDied as error:
         raise SandboxUnavailable("jail", str(error), "see `semi-instruct doctor`") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Limits, Outcome, Program, Status, cgroup, runtime, worker
+from engine import Limits, Outcome, Program, Status, cgroup, runtime, streams, worker
 from engine.limits import MIB
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS
@@ -106,8 +106,8 @@ def test_without_its_wall_it_gets_what_it_wants(
 def test_without_the_cap_on_output_the_supervisor_grows(
     without: Callable[[Edit], Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = worker._Stream.__init__
-    monkeypatch.setattr(worker._Stream, "__init__", lambda self, name, _: original(self, name, 1 << 40))
+    original = streams.Stream.__init__
+    monkeypatch.setattr(streams.Stream, "__init__", lambda self, name, _: original(self, name, 1 << 40))
     run, before = without(lambda *_: None), resident_bytes()
     outcome = run(exhaustion.STDOUT, SLOW)
     assert (outcome.status, len(outcome.stdout)) == (Status.OK, 100 * MIB)

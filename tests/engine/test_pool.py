@@ -313,7 +313,7 @@ def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
                 with pytest.raises(Alarm):
                     run_until(delay, own)
             assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
-            for closer in own._closers:
+            for closer in own._helpers:
                 closer.join()
             assert len(os.listdir("/proc/self/fd")) <= descriptors
     finally:
@@ -324,7 +324,7 @@ def test_without_descriptors_a_run_is_a_sandbox_error_and_nothing_leaks() -> Non
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with Engine(workers=1) as own:
+    with Engine(workers=1, patience=0.2) as own:
         for spare in range(8):
             groups, held = len(_groups(os.getpid())), []
             resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 40, hard))
@@ -341,7 +341,7 @@ def test_without_descriptors_a_run_is_a_sandbox_error_and_nothing_leaks() -> Non
                     os.close(descriptor)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert own.run(ECHO, stdin=b"x").status is Status.OK
-            for closer in own._closers:
+            for closer in own._helpers:
                 closer.join()
             assert len(_groups(os.getpid())) == groups
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, runtime, worker
+from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, run, runtime, worker
 from tests.fuzz import peer
 from tests.fuzz.effort import examples
 from tests.patience import patient
@@ -94,8 +94,8 @@ def jails() -> Iterator[_Jails]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jail, "start", made.start)
         patch.setattr(worker, "_START_SECONDS", 0.3)
-        patch.setattr(worker, "_READY_SECONDS", 0.15)
-        patch.setattr(worker, "_GRACE_SECONDS", 0.05)
+        patch.setattr(run, "READY_SECONDS", 0.15)
+        patch.setattr(run, "_GRACE_SECONDS", 0.05)
         patch.setattr(worker, "_END_SECONDS", 0.15)
         yield made
 

@@ -1,0 +1,557 @@
+"""One run on one worker: hand over, watch, end, account.
+
+The other side of the socket is described in ``engine/inside/zygote.py``. Everything that a run sends is read with a
+bound on size and time. What ended the run is taken from the kernel: our own kill, the group's counters, the wait status
+that the zygote reports.
+
+No program earns a second attempt. Whatever it does to its own teardown or to the memory of its group ends as a status
+of its own; ``WorkerDied`` is left for what happens to the jail from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine import cgroup, notify
+from engine.cancellation import Cancellation
+from engine.determinism import Conditions
+from engine.host_memory import LOOK_SECONDS, Watchdog, Watched
+from engine.inside import values
+from engine.limits import MIB, Limits
+from engine.outcome import Outcome, Status
+from engine.program import Program
+from engine.streams import Stream, sealed
+
+READY_SECONDS = 10.0
+_GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the caller is answered
+_SHORTEST_CPU_CHECK = 0.002
+_UNWATCHED_SECONDS = 0.003
+_MAPPED_BY_ALL = 64 * MIB
+_TRUSTED_TASKS = 2  # the zygote and init share the group with the program
+_JOB = struct.Struct("<8Q??d")
+_REPORT = struct.Struct("=8si4x5q104x96s")
+_PF_EXITING = 4  # linux/sched.h, in the flags of /proc/pid/stat
+_HAS_JOB, _NOT_COMPILED = b"J", b"C"
+
+
+class WorkerDied(Exception):
+    """The jail ended, or did not answer in time; whatever it was doing is undecided.
+
+    Attributes:
+        cpu_s, wall_s: what the run had used by then.
+    """
+
+    cpu_s = 0.0
+    wall_s = 0.0
+
+
+class NeverRan(WorkerDied):
+    """The jail ended, or did not answer, before the program was handed over: nothing of it has run."""
+
+
+class Suspected(Exception):
+    """Kernel memory of the host rose while this run and others were under way (``engine/host_memory.py``).
+
+    The run was ended for it and is to be repeated alone.
+    """
+
+
+@dataclass(slots=True)
+class Slot:
+    """What a worker lends to each of its runs.
+
+    Attributes:
+        control: the socket on which the jail speaks.
+        group: the worker's control group, or None in degraded mode.
+        watchdog: looks at the host's kernel memory; None for the runs with which a worker is tried.
+        isolation: the walls that stand, as every outcome reports them.
+        zygote: pid of the jail's zygote.
+        last_words: what the jail has said on its log, for messages.
+        shared: bytes that a program has in its memory and does not charge, being the zygote's.
+        idle_usage: bytes that the group is charged for while no program runs.
+    """
+
+    control: socket.socket
+    group: cgroup.Group | None
+    watchdog: Watchdog | None
+    isolation: tuple[str, ...]
+    last_words: Callable[[], str]
+    zygote: int = 0
+    shared: int = 0
+    idle_usage: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """Descriptors of a sandbox that waits for its job.
+
+    Attributes:
+        init: pidfd of its pid 1; to kill that is to kill the run.
+        listener: where the kernel reports forbidden system calls.
+        stage: a pipe with a byte for how far it got: it has its job, and the source did not compile.
+    """
+
+    init: int
+    listener: int
+    stage: int
+
+    def close(self) -> None:
+        os.close(self.init)
+        os.close(self.listener)
+        os.close(self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What the zygote says of the program's first process: wait status, cpu seconds, peak resident bytes.
+
+    ``init_left`` means that the run's init was killed first; unless that was our doing, the wait status tells nothing.
+    """
+
+    wait_status: int
+    init_left: bool
+    cpu_s: float
+    peak: int
+
+
+class Run:
+    """One run. Owns the descriptors it is given.
+
+    Args:
+        alone: no other run is under way on this machine, so a rise of the host's kernel memory is this one's doing.
+
+    Attributes:
+        before: the group's accounts when the sandbox was ready and the program not yet handed over.
+        charged: bytes of memory the run added to the group at its peak.
+        largest: resident bytes of its largest process.
+        handed_over: the sandbox was given the program, and may have run some of it.
+        unfinished: the caller was answered while the kernel still took the run apart; its report is to come.
+        broken: the worker cannot be used again.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        program: Program,
+        limits: Limits,
+        conditions: Conditions,
+        cancellation: Cancellation | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        self._slot = slot
+        self._cancellation = cancellation
+        self._group = slot.group
+        self._control = slot.control
+        self._program = program
+        self._limits = limits
+        self._conditions = conditions
+        self._alone = alone
+        # A varied run has an interpreter of its own: it shares nothing with the zygote, and has one process more.
+        self._shared = 0 if conditions.varied else slot.shared
+        self._tasks = limits.processes + conditions.varied
+        self._streams: list[Stream] = []
+        self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
+        self._killed_at = 0.0
+        self._over = False  # every process of the program had ended before we had to kill any
+        self._report: _Report | None = None
+        self._started = 0.0
+        self._starved_before: float | None = None
+        self._extension = 0.0
+        self._watched: Watched | None = None
+        self.before = cgroup.Reading(0, 0, 0, 0)
+        self.charged = 0
+        self.largest = 0
+        self.handed_over = False
+        self.unfinished = False
+        self.broken = False
+
+    def conduct(self, stdin: bytes, arguments: bytes) -> Outcome:
+        """The whole life of the run.
+
+        Raises:
+            WorkerDied, Suspected: see ``Worker.run``.
+        """
+        with contextlib.ExitStack() as opened:
+            # All that needs no sandbox is made while the sandbox is.
+            for name in ("stdout", "stderr") if self._program.entry is None else ("stdout", "stderr", "value"):
+                self._streams.append(Stream(name, self._limits.output))
+                opened.callback(self._streams[-1].close)
+            entry, source = (self._program.entry or "").encode(), self._program.source_bytes
+            job = self._job(len(entry), len(arguments), len(source))
+            files = []
+            for data in (entry + arguments + source, stdin):
+                files.append(sealed(data))
+                opened.callback(os.close, files[-1])
+            self._child = self._await_child()
+            opened.callback(self._child.close)
+            earlier_peak = self._begin_accounts()
+            self._started = time.monotonic()
+            try:
+                self._hand_over(job, files)
+                self._watch()
+            except NeverRan:
+                raise
+            except WorkerDied as error:
+                self._account_for_a_dead_jail(error)
+            finally:
+                self._end_watch()
+            wall = time.monotonic() - self._started
+            after = self._end_accounts(earlier_peak)
+            for stream in self._streams:
+                while stream.take():
+                    pass
+            return self._outcome(after, wall)
+
+    def _await_child(self) -> _Child:
+        """The sandbox of the run; it is usually there already.
+
+        Raises:
+            NeverRan: none came.
+        """
+        # Waited for separately: an exception that a signal raises while waiting then finds no descriptor received yet.
+        arrival = select.poll()
+        arrival.register(self._control, select.POLLIN)
+        if not arrival.poll(1000 * READY_SECONDS):
+            raise NeverRan("no sandbox came in time")
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
+        except OSError as error:
+            raise NeverRan(f"no sandbox came: {error}") from error
+        if message != b"ready" or len(descriptors) != 3:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise NeverRan(f"no sandbox came: {message[:20]!r}; the jail said: {self._slot.last_words()}")
+        return _Child(*descriptors)
+
+    def _begin_accounts(self) -> int:
+        """Set the limits and read the accounts; the highest memory use that is not this run's (0: it was reset)."""
+        earlier_peak = 0
+        if self._group is not None:
+            try:
+                memory = self._slot.idle_usage + max(self._limits.memory - self._shared, 0)
+                self._set_limits(self._group, memory, _TRUSTED_TASKS + self._tasks)
+                earlier_peak = 0 if self._group.restart_peak() else self._group.peak()
+                self.before = self._group.read()
+                self._starved_before = self._group.starved_s()
+            except OSError as error:
+                raise NeverRan(f"the control group refused: {error}") from error
+        if self._slot.watchdog is not None:
+            self._watched = self._slot.watchdog.begin(self._child.init, self._limits.memory)
+        return earlier_peak
+
+    def _set_limits(self, group: cgroup.Group, memory: int, tasks: int) -> None:
+        """Set them. While the kernel still frees what the last run had, a lower limit is refused: wait for it."""
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while True:
+            try:
+                group.limit(memory, tasks)
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.002)
+            else:
+                return
+
+    def _end_watch(self) -> None:
+        if self._watched is not None and self._slot.watchdog is not None:
+            self._slot.watchdog.end(self._watched)
+
+    def _end_accounts(self, earlier_peak: int) -> cgroup.Reading:
+        self.largest = self._report.peak if self._report is not None else 0
+        if self._group is None:
+            return self.before
+        after, peak = self._group.read(), self._group.peak()
+        # Where the peak cannot be reset (version 2 before Linux 6.12) it only tells when this run was the highest.
+        if peak > earlier_peak:
+            self.charged = max(peak - self.before.memory, 0)
+        return after
+
+    def _account_for_a_dead_jail(self, error: WorkerDied) -> None:
+        """The jail ended during the run. That is the run's doing where its group ran out of memory: with everything
+        of the run killed already, the kernel goes on to the zygote if that asks for a page.
+
+        Raises:
+            WorkerDied: it is not; says what the run had used.
+        """
+        error.wall_s = time.monotonic() - self._started
+        if self._group is None:
+            raise error
+        after = self._group.read()
+        error.cpu_s = (after.cpu_ns - self.before.cpu_ns) / 1e9
+        if after.oom_kills <= self.before.oom_kills:
+            raise error
+        self.broken = True
+
+    def _hand_over(self, job: bytes, files: list[int]) -> None:
+        ends = [stream.write_end for stream in self._streams]
+        while len(ends) < 3:
+            ends.append(ends[1])
+        try:
+            socket.send_fds(self._control, [job], [*files, *ends])
+        except OSError as error:
+            raise NeverRan(f"the sandbox is gone: {error}") from error
+        self.handed_over = True
+        for stream in self._streams:
+            stream.close_write_end()
+
+    def _job(self, *lengths: int) -> bytes:
+        limits = self._limits
+        seconds = int(limits.cpu_time) + 2
+        # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
+        address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
+        how = (self._program.entry is not None, self._conditions.varied, self._conditions.clock_start)
+        rlimits = (seconds, max(limits.file_size, 1), limits.open_files, self._tasks + 16, address_space)
+        return _JOB.pack(*rlimits, *lengths, *how)
+
+    def _watch(self) -> None:
+        """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
+        poller = select.poll()
+        by_descriptor = {stream.read_end: stream for stream in self._streams}
+        control = self._control.fileno()
+        for descriptor in (control, self._child.listener):
+            poller.register(descriptor, select.POLLIN)
+        if self._cancellation is not None:
+            poller.register(self._cancellation, select.POLLIN)
+        started = self._started
+        # Most programs end within this time. To be woken for their output before they do would cost more than it gives;
+        # a program that fills its pipe waits for as long.
+        streams_from: float | None = started + _UNWATCHED_SECONDS
+        deadline = started + self._limits.wall_seconds
+        check_cpu = started + self._limits.cpu_time / _cores()
+        look = started + LOOK_SECONDS if self._slot.watchdog is not None else float("inf")
+        while True:
+            now = time.monotonic()
+            if streams_from is not None and now >= streams_from:
+                streams_from = None
+                for descriptor in by_descriptor:
+                    poller.register(descriptor, select.POLLIN)
+            if self._verdict is None and now >= deadline and not self._has_ended():
+                deadline = started + self._extended_wall_s()
+                if now >= deadline:
+                    self._kill(Status.TIME_LIMIT, self._out_of_time())
+            if self._verdict is None and now >= check_cpu:
+                check_cpu = now + self._check_cpu()
+            if now >= look and self._slot.watchdog is not None:
+                look = now + LOOK_SECONDS
+                self._slot.watchdog.look()
+            if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
+                if self._over and _is_stopped(self._slot.zygote):
+                    raise WorkerDied("the program has ended, but its zygote is stopped and does not say how")
+                # The kernel still takes apart what the program has left, or cannot (D state). That is the run's own
+                # time: its caller is answered, and the worker waits for the report (``Worker.recover``).
+                self.unfinished = True
+                return
+            until = min(deadline, check_cpu) if self._verdict is None else self._killed_at + _GRACE_SECONDS
+            until = min(until, look)
+            if streams_from is not None:
+                until = min(until, streams_from)
+            wait = max(until - now, 0)
+            for descriptor, events in poller.poll(wait * 1000 + 0.999):
+                if descriptor == control:
+                    self._report = self._read_report()
+                    return
+                if descriptor == self._child.listener:
+                    self._forbid(poller, events)
+                elif self._cancellation is not None and descriptor == self._cancellation.fileno():
+                    poller.unregister(descriptor)
+                    if self._verdict is None:
+                        self._kill(Status.SANDBOX_ERROR, "cancelled")
+                else:
+                    stream = by_descriptor[descriptor]
+                    if not stream.take():
+                        poller.unregister(descriptor)
+                    elif stream.truncated and self._verdict is None:
+                        self._kill(Status.OUTPUT_LIMIT, f"more than {stream.cap} bytes on {stream.name}")
+
+    def _extended_wall_s(self) -> float:
+        """The wall limit and the seconds that do not count against it: those in which the run got no core."""
+        starved = 0.0
+        if self._group is not None and self._starved_before is not None:
+            starved = (self._group.starved_s() or 0.0) - self._starved_before
+        wall = self._limits.wall_seconds
+        self._extension = max(min(starved, self._limits.deadline_seconds - wall), 0.0)
+        return wall + self._extension
+
+    def _out_of_time(self) -> str:
+        told = f"wall time of {self._limits.wall_seconds:g} s"
+        return f"{told}, and {self._extension:.1f} s in which it got no core" if self._extension >= 0.05 else told
+
+    def _has_ended(self) -> bool:
+        """Whether the report waits to be read: then it was this process that had no time, and not the program."""
+        poller = select.poll()
+        poller.register(self._control, select.POLLIN)
+        return bool(poller.poll(0))
+
+    def _check_cpu(self) -> float:
+        """Kill when the cpu time is used up; otherwise the seconds in which it cannot possibly be used up."""
+        if self._group is None:
+            return self._limits.wall_seconds
+        left = self._limits.cpu_time - (self._group.cpu_ns() - self.before.cpu_ns) / 1e9
+        if left <= 0:
+            self._kill(Status.TIME_LIMIT, f"cpu time of {self._limits.cpu_time:g} s")
+        return max(left / _cores(), _SHORTEST_CPU_CHECK)
+
+    def _forbid(self, poller: select.poll, events: int) -> None:
+        # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
+        if not events & select.POLLIN or self._verdict is not None:
+            poller.unregister(self._child.listener)
+            self._over = self._verdict is None
+            return
+        name = notify.forbidden_call(self._child.listener)
+        self._kill(Status.FORBIDDEN_SYSCALL, name or "a forbidden call, by a process that has ended since")
+
+    def _kill(self, status: Status, detail: str) -> None:
+        self._verdict = (status, detail)
+        self._killed_at = time.monotonic()
+        with contextlib.suppress(ProcessLookupError):  # the run has just ended; its report is on the way
+            signal.pidfd_send_signal(self._child.init, signal.SIGKILL)
+
+    def _read_report(self) -> _Report:
+        """The zygote's report. It comes when everything in the run is dead and reaped."""
+        try:
+            message = self._control.recv(256)
+        except OSError as error:
+            raise WorkerDied(str(error)) from error
+        if not is_report(message):
+            raise WorkerDied(f"the jail ended; it said: {self._slot.last_words()}")
+        _, status, user_s, user_us, system_s, system_us, peak_kib, init_stat = _REPORT.unpack(message)
+        if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
+            raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
+        cpu_s = user_s + system_s + (user_us + system_us) / 1e6
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        return _Report(status, killed and _is_exiting(init_stat), cpu_s, peak_kib * 1024)
+
+    def _outcome(self, after: cgroup.Reading, wall: float) -> Outcome:
+        report = self._report
+        if self._group is not None:
+            cpu = (after.cpu_ns - self.before.cpu_ns) / 1e9
+        else:
+            cpu = report.cpu_s if report is not None else 0.0
+        status, detail = self._status(after, cpu, wall)
+        code = signal_number = None
+        if report is not None:
+            if os.WIFSIGNALED(report.wait_status):
+                signal_number = os.WTERMSIG(report.wait_status)
+            else:
+                code = os.WEXITSTATUS(report.wait_status)
+        else:
+            signal_number = int(signal.SIGKILL)
+        # Whom the kernel killed for it had reached the limit, also where the peak cannot be reset and does not tell.
+        # A page that a process has mapped many times counts as often in its resident size: no more than the limit.
+        peak = max(self._shared + self.charged, self.largest)
+        peak = self._limits.memory if status is Status.MEMORY_LIMIT else min(peak, self._limits.memory)
+        returned, value, refused = self._value()
+        stdout, stderr = self._streams[:2]
+        return Outcome(
+            status=status,
+            exit_code=code,
+            signal=signal_number,
+            stdout=bytes(stdout.data),
+            stderr=bytes(stderr.data),
+            stdout_truncated=stdout.truncated,
+            stderr_truncated=stderr.truncated,
+            returned=returned,
+            value=value,
+            cpu_time_s=cpu,
+            wall_time_s=wall,
+            wall_extension_s=self._extension,
+            peak_memory_bytes=peak,
+            detail=detail or refused,
+            isolation=self._slot.isolation,
+        )
+
+    def _status(self, after: cgroup.Reading, cpu: float, wall: float) -> tuple[Status, str]:
+        """Facts in the order of their weight: our own observation first, the program's own exit last."""
+        report, limits, before = self._report, self._limits, self.before
+        stage = self._stage()
+        if not stage.startswith(_HAS_JOB):
+            if self._verdict is None:
+                raise NeverRan("the sandbox ended before it took its job")
+            # Its time was over first. The job may still lie in the socket, and is not for the next sandbox to take.
+            self.broken = True
+        if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
+            return self._verdict
+        if after.oom_kills > before.oom_kills:
+            return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
+        if stage.endswith(_NOT_COMPILED):
+            return Status.COMPILE_ERROR, "the source does not compile"
+        if self._verdict is not None:
+            return self._verdict
+        if self._watched is not None and self._watched.suspected:
+            if not self._alone:
+                raise Suspected
+            return Status.MEMORY_LIMIT, f"kernel memory of the host, beyond {limits.memory} bytes, that no group counts"
+        if report is None or report.init_left:
+            error = WorkerDied("the run was killed from outside")
+            error.cpu_s, error.wall_s = cpu, wall
+            raise error
+        for stream in self._streams:
+            if stream.truncated:
+                return Status.OUTPUT_LIMIT, f"more than {stream.cap} bytes on {stream.name}"
+        if cpu > limits.cpu_time:
+            return Status.TIME_LIMIT, f"cpu time of {limits.cpu_time:g} s"
+        if after.forks_refused > before.forks_refused:
+            return Status.PROCESS_LIMIT, f"{limits.processes} processes and threads"
+        if os.WIFSIGNALED(report.wait_status):
+            number = os.WTERMSIG(report.wait_status)
+            return Status.SIGNALED, signal.strsignal(number) or f"signal {number}"
+        code = os.WEXITSTATUS(report.wait_status)
+        return (Status.OK, "") if code == 0 else (Status.NONZERO_EXIT, f"exit code {code}")
+
+    def _stage(self) -> bytes:
+        """How far the child got, in its own words: it can say so only before anything of the program has run."""
+        os.set_blocking(self._child.stage, False)
+        try:
+            return os.read(self._child.stage, 2)
+        except BlockingIOError:
+            return b""
+
+    def _value(self) -> tuple[bool, Any, str]:
+        """Whether the entry function returned, what it returned, and why that was refused."""
+        if len(self._streams) < 3 or self._streams[2].truncated or not self._streams[2].data.endswith(b"\n"):
+            return False, None, ""
+        try:
+            return True, values.loads(bytes(self._streams[2].data)), ""
+        except values.ValueRefused as error:
+            return False, None, f"the returned value was refused: {error}"
+
+
+def is_report(message: bytes) -> bool:
+    """Whether this is what the zygote says when everything of a run is dead and reaped."""
+    return len(message) == _REPORT.size and message.startswith(b"report")
+
+
+def _is_exiting(stat: bytes) -> bool:
+    """Whether a process was on its way out when /proc/pid/stat began with these bytes (proc(5)).
+
+    Raises:
+        WorkerDied: they are no such thing.
+    """
+    try:
+        return int(stat.rpartition(b")")[2].split()[6]) & _PF_EXITING != 0
+    except (ValueError, IndexError) as error:
+        raise WorkerDied(f"the jail reports {stat!r} of init") from error
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process is stopped (proc(5)); no sandboxed program can stop its zygote."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):  # it has ended, which its socket tells
+        return False
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,91 @@
+"""Time in which a run was ready and got no core does not count against its wall limit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from engine import Engine, InvalidProgram, Limits, Program, Status, cgroup
+from tests.patience import patient
+
+_SLEEP = Program("import time\ntime.sleep(float(input()))\nprint('done')")
+_WORK = Program(
+    "import time\nwhile time.process_time() < float(input_s): pass\nprint('done')".replace("input_s", "0.5")
+)
+
+pytestmark = pytest.mark.skipif(
+    not cgroup.find().tells_pressure, reason="this kernel does not tell how long a group got no core (no cpu.pressure)"
+)
+
+
+@pytest.fixture
+def starved(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine on a machine that gives each group a core in one second of two."""
+    monkeypatch.setattr(cgroup.Group, "starved_s", lambda _: time.monotonic() / 2)
+    with Engine(workers=1) as engine:
+        yield engine
+
+
+def test_the_limit_is_extended_by_it(starved: Engine) -> None:
+    outcome = starved.run(_SLEEP, stdin=b"1.2", limits=Limits(wall_time=0.8))
+    assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
+    assert 0.4 <= outcome.wall_extension_s <= 0.8 + patient(0.2)
+
+
+def test_at_most_as_long_as_the_deadline(starved: Engine) -> None:
+    outcome = starved.run(_SLEEP, stdin=b"9", limits=Limits(wall_time=0.8, deadline=1.1))
+    assert outcome.status is Status.TIME_LIMIT
+    assert outcome.wall_extension_s == pytest.approx(0.3)
+    assert 1.1 <= outcome.wall_time_s < 1.1 + patient(0.5)
+    assert outcome.detail == "wall time of 0.8 s, and 0.3 s in which it got no core"
+
+
+def test_at_most_fivefold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroup.Group, "starved_s", lambda _: 100 * time.monotonic())
+    with Engine(workers=1) as engine:
+        outcome = engine.run(_SLEEP, stdin=b"9", limits=Limits(wall_time=0.3, deadline=60))
+    assert outcome.status is Status.TIME_LIMIT
+    assert 1.5 <= outcome.wall_time_s < 1.5 + patient(0.5)
+
+
+def test_a_run_in_time_says_nothing_of_it(starved: Engine) -> None:
+    assert starved.run(_SLEEP, stdin=b"0", limits=Limits(wall_time=patient(5))).wall_extension_s == 0.0
+
+
+def test_where_it_is_not_told_nothing_is_extended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroup.Group, "starved_s", lambda _: None)
+    with Engine(workers=1) as engine:
+        outcome = engine.run(_SLEEP, stdin=b"9", limits=Limits(wall_time=0.3))
+    assert (outcome.status, outcome.wall_extension_s) == (Status.TIME_LIMIT, 0.0)
+
+
+def test_who_sleeps_is_not_starved(engine: Engine) -> None:
+    outcome = engine.run(_SLEEP, stdin=b"30", limits=Limits(wall_time=0.5))
+    assert outcome.status is Status.TIME_LIMIT
+    assert outcome.wall_extension_s < patient(0.4)
+
+
+def test_on_a_machine_that_is_really_busy(engine: Engine) -> None:
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(10)]
+    try:
+        outcome = engine.run(_WORK, limits=Limits(wall_time=0.6, cpu_time=patient(5)))
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
+    assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n"), outcome
+    assert outcome.wall_time_s < 0.6 + outcome.wall_extension_s + patient(0.5)
+
+
+def test_a_deadline_that_is_no_number_is_refused() -> None:
+    for bad in (0, -1, float("nan"), float("inf"), "5", True):
+        with pytest.raises(InvalidProgram, match="deadline"):
+            Limits(deadline=bad)  # type: ignore[arg-type]  # what a caller may pass all the same
+
+
+def test_the_deadline_is_never_before_the_wall_limit() -> None:
+    assert Limits(wall_time=10, deadline=1).deadline_seconds == 10
