@@ -30,7 +30,7 @@ class RunFailed(HarnessError):
 
 
 class CandidateRunFailed(RunFailed):
-    """It was a candidate's run, and so the second time: nothing can be said of this candidate."""
+    """It was a candidate's run: nothing can be said of this candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,6 @@ class Judge:
         self._exhausting: set[bytes | str] = set()
         self._slowest_s: dict[bytes | str, float] = {}
         self._too_short_s: dict[bytes | str, float] = {}  # CPU seconds that were not enough
-        self._retried: set[str] = set()  # candidates, by id
         self.taken_s = 0.0
 
     def difference(
@@ -121,26 +120,17 @@ class Judge:
         outcome = Outcome(Status.TIME_LIMIT)
         for each in (limits, confirming(limits)):
             if outcome.status is Status.TIME_LIMIT:
-                outcome = self._run_of(candidate, program, test_input, each)
+                # On this input the oracles were taken by the engine, so what it refuses is the candidate.
+                outcome = self._start(program, test_input, Status.COMPILE_ERROR, each).result()
+                self._count_of_candidate(outcome)
         return outcome
 
-    def _run_of(self, candidate: Candidate, program: Program, test_input: TestInput, limits: Limits) -> Outcome:
-        outcome = Outcome(Status.SANDBOX_ERROR)
-        while outcome.status is Status.SANDBOX_ERROR:
-            # On this input the oracles were taken by the engine, so what it refuses is the candidate.
-            outcome = self._start(program, test_input, Status.COMPILE_ERROR, limits).result()
-            self._count_of(candidate, outcome)
-        return outcome
-
-    def _count_of(self, candidate: Candidate, outcome: Outcome) -> None:
-        """Count a run of a candidate. One that the sandbox fails to make may be made again, once for each candidate."""
+    def _count_of_candidate(self, outcome: Outcome) -> None:
         self.taken_s += taken_s(outcome)
         try:
             self._count(outcome)
         except RunFailed as error:
-            if candidate.id in self._retried:
-                raise CandidateRunFailed(str(error)) from None
-            self._retried.add(candidate.id)
+            raise CandidateRunFailed(str(error)) from None
 
     def confirmed(self, candidate: Candidate, cases: Sequence[TestCase]) -> list[bool]:
         """Whether the candidate answers each test case as expected in a fresh sandbox of its own, at the first try.
@@ -156,7 +146,7 @@ class Judge:
         found = []
         for case, future in zip(cases, started, strict=True):
             outcome = future.result()
-            self._count_of(candidate, outcome)
+            self._count_of_candidate(outcome)
             answer = answer_of(self._problem, outcome)
             found.append(answer is not None and case.accepts(answer))
         return found

@@ -103,10 +103,7 @@ class Judging:
 
         def done(outcome: Outcome) -> None:
             self._work.spent += min(asked.usual_s, outcome.cpu_time_s)
-            if outcome.status is Status.SANDBOX_ERROR and card.may_retry():
-                card.charge(outcome)
-                self._work.line_up_first(partial(self._run, asked, limits))
-            elif outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
+            if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
                 card.charge(outcome)
                 self._work.line_up_first(partial(self._run, asked, confirming(limits)))
             elif is_excused(outcome.status, beyond=case.input.beyond, oracles=case.uses, limits=self._problem.limits):
@@ -136,9 +133,7 @@ class Judging:
             judgement = judgement_of(said)
             if judgement.finding in (Finding.FAILED, Finding.UNKNOWN):
                 card.charge_checker(said)
-            if said.status is Status.SANDBOX_ERROR and card.may_retry():
-                self._check(case, card, outcome, asked, limits)
-            elif said.status is Status.TIME_LIMIT and limits.wall_time is None:
+            if said.status is Status.TIME_LIMIT and limits.wall_time is None:
                 self._check(case, card, outcome, asked, confirming(limits))
             else:
                 card.record(case, outcome, judgement)

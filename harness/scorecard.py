@@ -63,7 +63,6 @@ class Scorecard:
     seconds: float = 0.0  # of CPU
     taken_s: float = 0.0  # of CPU, and a part of those it was idle
     _is_unsearched: bool = False
-    _has_retried: bool = False
     _further: Counter[bool] = field(default_factory=Counter)  # cases, its own or all candidates', after its time was up
     _classes: dict[int, int] = field(default_factory=dict)  # of size, by case
     _run_in: set[int] = field(default_factory=set)  # size classes of the cases it was run on
@@ -89,11 +88,6 @@ class Scorecard:
     def charge_checker(self, outcome: Outcome) -> None:
         """Count the time of a run that the candidate is the reason for, and that is none of its own."""
         self.taken_s += taken_s(outcome)
-
-    def may_retry(self) -> bool:
-        """Whether a run that the sandbox failed to make may be made again: once for each candidate altogether."""
-        first, self._has_retried = not self._has_retried, True
-        return first
 
     def leave_unsearched(self) -> None:
         """Note that no inputs were looked for that it fails on, as it has used up its time."""

@@ -64,8 +64,10 @@ def test_what_a_run_took() -> None:
 
 @pytest.mark.parametrize(
     ("size", "largest", "number"),
-    [(0, 10, 0), (10, 10, 0), (11, 10, 1), (20, 10, 1), (21, 10, 2), (40, 10, 2), (41, 10, 3), (1 << 20, 1, 20)]
-    + [(0, 0, 0), (1, 0, 0), (2, 0, 1), (3, 0, 2), (4, 0, 2), (5, 0, 3)],
+    [
+        *((0, 10, 0), (10, 10, 0), (11, 10, 1), (20, 10, 1), (21, 10, 2), (40, 10, 2), (41, 10, 3), (1 << 20, 1, 20)),
+        *((0, 0, 0), (1, 0, 0), (2, 0, 1), (3, 0, 2), (4, 0, 2), (5, 0, 3)),
+    ],
 )
 def test_a_size_class_for_each_doubling_of_the_largest_example(size: int, largest: int, number: int) -> None:
     assert size_class(size, largest) == number
