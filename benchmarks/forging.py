@@ -36,7 +36,7 @@ from tests.attacks.forging.problems import ENTRY, TASKS, Task
 _SIDE = Path(__file__).with_name("human_eval_side.py")
 _APART = ("unshare", "--user", "--map-root-user", "--net", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc")
 _TIMEOUT, _PATIENCE = 1.0, 20.0  # seconds: human-eval's own limit; ours for human-eval
-_EXCUSES = {Verdict.SANDBOX_ERROR, Verdict.NO_ORACLE}
+_EXCUSES = {Verdict.UNDECIDED, Verdict.SANDBOX_ERROR, Verdict.NO_ORACLE}
 _NO_ANSWER = "no answer"
 
 # A program that reads stdin and prints, as a function. Its output is compared by words, numbers within 1e-6.

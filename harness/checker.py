@@ -6,9 +6,14 @@ A checker is as little trusted as a candidate, and runs in a sandbox of its own.
 
 which are texts for a whole program (what is not UTF-8 is U+FFFD), and for a function the list of its arguments and two
 values, in the tagged JSON of ``engine.inside.values``. It ends with exit code 0 and prints ``accepted``, or ``wrong``
-and, if it likes, why. Whatever else it does is a failure of the checker: no verdict on the answer, least of all a good
-one. Since nothing may stand beside ``accepted``, a checker that prints the answer it is asked about lets no answer
-speak for it.
+and, if it likes, why. Whatever else it does is a failure of the checker, and accepts nothing. Since nothing may stand
+beside ``accepted``, a checker that prints the answer it is asked about lets no answer speak for it.
+
+A checker that fails on an oracle's answer drops the input. One that took the oracles' answers to an input and fails on
+a candidate's was made to fail by that answer, which is then wrong: a candidate can provoke such a failure (an answer of
+another form, a number of a million digits), so it must not excuse it. A right answer that a checker cannot read is
+refused by this, too. That is the checker's fault and is named in the verdict's detail; to be excused would cost more.
+Only if the sandbox did not run the checker is nothing known of the answer.
 """
 
 from __future__ import annotations
@@ -37,6 +42,10 @@ class Finding(StrEnum):
     ACCEPTED = "accepted"
     WRONG = "wrong"
     FAILED = "failed"  # it said nothing that counts
+    UNKNOWN = "unknown"  # the sandbox did not run it
+
+
+_FAILURES = frozenset({Finding.FAILED, Finding.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +80,9 @@ def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
     return json.dumps(asked).encode("ascii")
 
 
-def check(checker: Program, asked: bytes, done: Callable[[Outcome], None]) -> MakeRun:
+def check(checker: Program, asked: bytes, done: Callable[[Outcome], None], limits: Limits = CHECKER_LIMITS) -> MakeRun:
     """Makes the run of a checker that answers a :func:`question`."""
-    return lambda: Run(checker, asked, (), CHECKER_LIMITS, done, Status.SANDBOX_ERROR)
+    return lambda: Run(checker, asked, (), limits, done, Status.SANDBOX_ERROR)
 
 
 @dataclass(slots=True)
@@ -111,7 +120,7 @@ class Inquiry:
     def failure(self) -> str | None:
         """How the checker failed on the first question on which it did; None if it answered them all."""
         judgements = (self._said[asked] for asked in self.questions)
-        return next((one.reason for one in judgements if one.finding is Finding.FAILED), None)
+        return next((one.reason for one in judgements if one.finding in _FAILURES), None)
 
     def agree(self, expected: Any, actual: Any) -> bool:
         """Whether the checker has accepted an answer; not so if it was not asked. Of the answers' contents."""
@@ -121,6 +130,8 @@ class Inquiry:
 
 def judgement_of(outcome: Outcome) -> Judgement:
     """What a run of a checker says."""
+    if outcome.status is Status.SANDBOX_ERROR:
+        return Judgement(Finding.UNKNOWN, f"the checker could not be run: {one_line(outcome.detail)}")
     if outcome.status is not Status.OK:
         reason = f"the checker failed: {outcome.status.value}: {why_failed(outcome)}"
         return Judgement(Finding.FAILED, reason, exhausted=outcome.status in _EXHAUSTED)

@@ -15,9 +15,10 @@ from harness.known_answers import KnownAnswers
 from harness.many_calls import OnRun, Submits
 from harness.oracles import Drop, TestCase, answer_of, settle
 from harness.problems import Candidate, Problem
+from harness.resource_rule import is_excused, use_of
 from harness.scorecard import Scorecard, taken_s
 from harness.strength import UNRATED
-from harness.time_rule import TOO_LARGE_FOR_IT, candidate_limits, confirming
+from harness.time_rule import candidate_limits, confirming
 from harness.verdicts import Verdict, VerdictRow
 
 # What programs that take too much of something end with.
@@ -36,6 +37,10 @@ class RunFailed(HarnessError):
         super().__init__(f"{problem}: {self.why}")
 
 
+class CandidateRunFailed(RunFailed):
+    """It was a candidate's run: nothing can be said of this candidate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """An input on which all oracles finish cleanly and agree, and the candidate does something else.
@@ -49,6 +54,13 @@ class Difference:
     case: TestCase
     outcome: Outcome
     row: VerdictRow
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """A candidate hit a limit that is not held against it (``harness.resource_rule``): it is not judged on this one."""
+
+    case: TestCase
 
 
 class Judge:
@@ -77,7 +89,7 @@ class Judge:
     def difference(
         self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None, oracle_s: float = inf
     ) -> Difference | None:
-        """The difference, or None if there is none or the input is no test case.
+        """The difference, or None if there is none, the input is no test case or the candidate is not judged on it.
 
         Args:
             outcome: the candidate's, if it is known.
@@ -86,14 +98,24 @@ class Judge:
         Raises:
             RunFailed: see there.
         """
+        found = self.examined(candidate, test_input, outcome, oracle_s)
+        return found if isinstance(found, Difference) else None
+
+    def examined(
+        self, candidate: Candidate, test_input: TestInput, outcome: Outcome | None = None, oracle_s: float = inf
+    ) -> Difference | Excused | None:
+        """As :meth:`difference`, and whether the candidate is not judged on the input.
+
+        Raises:
+            RunFailed: see there.
+        """
         case = self.settled(test_input, oracle_s)
         if isinstance(case, Drop):
             return None
         if outcome is None:
-            # On this input the oracles were taken by the engine, so what it refuses is the candidate.
             outcome = self._outcome(candidate, test_input)
-        if test_input.beyond and outcome.status in TOO_LARGE_FOR_IT:
-            return None
+        if is_excused(outcome.status, beyond=test_input.beyond, oracles=case.uses, limits=self._problem.limits):
+            return Excused(case)
         card = Scorecard(self._problem, candidate)
         card.record(case, outcome)
         row = card.row([case.index], UNRATED, {}, "")
@@ -108,9 +130,34 @@ class Judge:
             if outcome.status is Status.TIME_LIMIT:
                 # On this input the oracles were taken by the engine, so what it refuses is the candidate.
                 outcome = self._start(program, test_input, Status.COMPILE_ERROR, each).result()
-                self._count(outcome)
-                self.taken_s += taken_s(outcome)
+                self._count_of_candidate(outcome)
         return outcome
+
+    def _count_of_candidate(self, outcome: Outcome) -> None:
+        self.taken_s += taken_s(outcome)
+        try:
+            self._count(outcome)
+        except RunFailed:
+            raise CandidateRunFailed(self._problem.id, outcome.detail) from None
+
+    def confirmed(self, candidate: Candidate, cases: Sequence[TestCase]) -> list[bool]:
+        """Whether the candidate answers each test case as expected in a fresh sandbox of its own, at the first try.
+
+        If not, :meth:`examined` decides.
+
+        Raises:
+            CandidateRunFailed: see there.
+        """
+        program = self._problem.program(candidate.source)
+        limits = self._problem.limits
+        started = [self._start(program, case.input, Status.COMPILE_ERROR, limits) for case in cases]
+        found = []
+        for case, future in zip(cases, started, strict=True):
+            outcome = future.result()
+            self._count_of_candidate(outcome)
+            answer = answer_of(self._problem, outcome)
+            found.append(answer is not None and case.accepts(answer))
+        return found
 
     def usual_s(self, case: TestCase) -> float:
         """CPU seconds that the slowest oracle took for a test case, which :meth:`settled` has made."""
@@ -146,6 +193,8 @@ class Judge:
             self._slowest_s[key] = slowest_s
             answers = [answer_of(self._problem, outcome) for outcome in outcomes]
             case = settle(0, test_input, answers, self._problem.how_compared)
+            if isinstance(case, TestCase):
+                case = replace(case, uses=tuple(use_of(outcome) for outcome in outcomes))
             self._settled[key] = self._known_answers.sifted(case)
         return self._settled[key]
 

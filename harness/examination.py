@@ -191,7 +191,8 @@ class Examination:
         candidates = self._own.get(heard.index, range(len(self.problem.candidates)))
         usual_s = heard.seconds / len(self.problem.oracles)
         self._usual_s.append(usual_s)
-        self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates))
+        is_own = heard.index in self._own
+        self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates), is_own=is_own)
         if self._searching is not None:
             self._searching.keep(case)
         if self.keeps_suite and case.size <= LARGEST_CHOSEN:
@@ -216,8 +217,8 @@ class Examination:
             self._has_means_to_search = False
             return False
         if not self._searching.has_begun:
-            unfailed = self._judging.worth_a_search()
-            self._searching.begin(unfailed, self._judging.has_failed, self._inputs_a_round(len(unfailed)))
+            unfailed, inputs = self._judging.unfailed(), self._inputs_a_round(len(self._judging.unfailed()))
+            self._searching.begin(unfailed, self._judging.has_failed, self._judging.may_go_on, inputs)
         self._searching.line_up()
         return self._work.is_waiting
 

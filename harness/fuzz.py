@@ -2,26 +2,31 @@
 
 The search is fast: many inputs in one sandbox, a program each. What it seems to find is run again, each input in a
 fresh sandbox, before it is believed; so a program that keeps things between inputs, or lies, costs nothing but time.
-One that is caught at it is run in fresh sandboxes from then on.
+One that is caught at it is run in fresh sandboxes from then on. That no difference was found is said of fresh sandboxes
+alone, too: what a candidate only seemed to answer right is run again in the end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import batched
 from typing import Any
 
 from engine import Outcome, Program
-from harness.difference import Difference, Judge
+from harness.difference import CandidateRunFailed, Difference, Excused, Judge
 from harness.formats import Format
 from harness.fuzz_inputs import FuzzInputs
-from harness.inputs import TestInput
+from harness.inputs import TestInput, largest_example
 from harness.known_answers import KnownAnswers
 from harness.many_calls import Glimpse, OnRun, Submits, glimpses, seeming_case
 from harness.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED
 from harness.oracles import Drop, TestCase
 from harness.problems import Candidate, Problem
+from harness.resource_rule import size_class, why_undecided
 from harness.shrinking import Shrinker
 from harness.verdicts import Verdict
 
@@ -30,6 +35,7 @@ _FIRST_BATCH = 12  # most differences show at once, and what takes long comes la
 _BATCH = 60
 _CHECKED = 3  # inputs on which the fast way is compared with fresh sandboxes
 _FALSE_ALARMS = 5  # after these, a candidate is not run the fast way any more
+_MOST_HELD = 1 << 24  # bytes of test cases that wait to be run in fresh sandboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Finding:
         dropped_inputs: the others, by reason.
         detail: why there were not more, if something cut the search short.
         fault: of ours, for which the candidate was not searched; empty if it was.
+        undecided: why too little was judged to say that there is no difference (``harness.resource_rule``); else empty.
+        excused: test cases on which the candidate hit a limit that is not held against it.
     """
 
     problem: Problem
@@ -72,6 +80,8 @@ class Finding:
     dropped_inputs: dict[str, int]
     detail: str
     fault: str = ""
+    undecided: str = ""
+    excused: int = 0
 
     @classmethod
     def unsearched(cls, problem: Problem, candidate: Candidate, fault: str) -> Finding:
@@ -80,35 +90,56 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict | None:
-        """On the smallest input found, or on us; None if there is nothing to blame."""
+        """On the smallest input found, or on us, or that too little was judged; None if there is nothing to blame."""
         if self.fault:
             return Verdict.SANDBOX_ERROR
+        if self.undecided:
+            return Verdict.UNDECIDED
         return self.difference.row.verdict if self.difference else None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data, as ``fuzz --json`` writes it."""
         row = self.difference.row if self.difference else None
+        excused = {"excused": self.excused} if self.excused else {}
         return {
             "problem": self.problem.id,
             "candidate": self.candidate.id,
-            "difference": None if self.fault else row is not None,
+            "difference": None if self.fault or self.undecided else row is not None,
             "verdict": self.verdict.value if self.verdict else None,
             "counterexample": row.counterexample.to_json() if row and row.counterexample else None,
             "found_by": self.found_on.provenance if self.found_on else None,
             "inputs": self.inputs,
             "test_cases": self.test_cases,
             "dropped_inputs": self.dropped_inputs,
-            "detail": "; ".join(filter(None, (row.detail if row else "", self.detail, self.fault))),
+            "detail": "; ".join(filter(None, (row.detail if row else "", self.undecided, self.detail, self.fault))),
+            **excused,
         }
 
 
 @dataclass(slots=True)
 class _Suspect:
-    """A candidate no difference of which is known."""
+    """A candidate no difference of which is known.
+
+    Attributes:
+        fast: whether it is run on many inputs in one sandbox.
+        cases, judged: test cases it was given, and those that it was judged on in fresh sandboxes, by size class.
+        unconfirmed: those that it seemed to answer right.
+        held: their bytes.
+    """
 
     candidate: Candidate
     fast: bool
     false_alarms: int = 0
+    cases: Counter[int] = field(default_factory=Counter)
+    judged: Counter[int] = field(default_factory=Counter)
+    excused: int = 0
+    unconfirmed: list[TestCase] = field(default_factory=list)
+    held: int = 0
+
+    def hold(self, case: TestCase) -> None:
+        """Keep a test case to be run in a fresh sandbox."""
+        self.unconfirmed.append(case)
+        self.held += case.size
 
 
 @dataclass(slots=True)
@@ -140,8 +171,10 @@ class Search:
     _shrinker: Shrinker = field(init=False)
     _suspects: list[_Suspect] = field(init=False)
     _found: dict[str, Finding] = field(default_factory=dict)
+    _largest_example: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self._largest_example = largest_example(self.problem)
         self._known_answers = KnownAnswers(self.problem)
         self._judge = Judge(self.engine, self.problem, self._count)
         self._shrinker = Shrinker(
@@ -163,8 +196,9 @@ class Search:
             if not batch:
                 break
             source.report(self._try(batch))
+        self._look_at_each(self._first_unconfirmed)
         for suspect in self._suspects:
-            self._found[suspect.candidate.id] = self._finding(suspect.candidate, None, None)
+            self._found[suspect.candidate.id] = self._finding(suspect.candidate, None, None, suspect)
         return [self._found[candidate.id] for candidate in self.candidates]
 
     def _try(self, batch: Sequence[TestInput]) -> list[bool]:
@@ -178,23 +212,52 @@ class Search:
         found = [case for case in tried if isinstance(case, TestCase)]
         first = self.valid == 0
         self.valid += len(found)
+        self._look_at_each(partial(self._first_difference, cases=found, check=first))
+        return [isinstance(case, TestCase) for case in cases]
+
+    def _look_at_each(self, differs: Callable[[_Suspect], Difference | None]) -> None:
+        """Settle the suspects that a look shows to differ, or whose runs the sandbox fails to make."""
         for suspect in list(self._suspects):
-            difference = self._first_difference(suspect, found, check=first)
+            try:
+                difference = differs(suspect)
+            except CandidateRunFailed as error:
+                self._suspects.remove(suspect)
+                self._found[suspect.candidate.id] = Finding.unsearched(self.problem, suspect.candidate, str(error))
+                continue
             if difference is not None:
                 self._suspects.remove(suspect)
                 self._settle(suspect.candidate, difference)
-        return [isinstance(case, TestCase) for case in cases]
 
     def _settle(self, candidate: Candidate, difference: Difference) -> None:
         smallest: Difference | None = difference
         if difference.row.verdict is not Verdict.COMPILE_ERROR:
-            smallest = self._shrinker.shrink(candidate, difference.case.input, difference.outcome)
+            with suppress(CandidateRunFailed):  # the difference that is known is as true, and larger
+                smallest = self._shrinker.shrink(candidate, difference.case.input, difference.outcome)
         self._found[candidate.id] = self._finding(candidate, smallest, difference.case.input)
 
-    def _finding(self, candidate: Candidate, difference: Difference | None, found_on: TestInput | None) -> Finding:
-        detail = "" if difference else self._why_cut_short()
+    def _finding(
+        self,
+        candidate: Candidate,
+        difference: Difference | None,
+        found_on: TestInput | None,
+        suspect: _Suspect | None = None,
+    ) -> Finding:
+        """What is said of a candidate.
+
+        Args:
+            suspect: it, if no difference was found.
+        """
         return Finding(
-            self.problem, candidate, difference, found_on, self.tried, self.valid, dict(self._dropped), detail
+            self.problem,
+            candidate,
+            difference,
+            found_on,
+            self.tried,
+            self.valid,
+            dict(self._dropped),
+            "" if difference else self._why_cut_short(),
+            undecided=why_undecided(suspect.cases, suspect.judged, suspect.excused) if suspect else "",
+            excused=suspect.excused if suspect else 0,
         )
 
     def _check_oracles(self, inputs: Sequence[TestInput]) -> None:
@@ -236,16 +299,43 @@ class Search:
         Args:
             check: whether the first inputs are run in fresh sandboxes whatever the fast way says.
         """
+        suspect.cases.update(self._class_of(case) for case in cases)
         for place, (case, seems_right) in enumerate(zip(cases, self._seems_right(suspect, cases), strict=True)):
             checked = check and place < _CHECKED
             if seems_right and suspect.fast and not checked:
+                suspect.hold(case)
                 continue
-            difference = self._judge.difference(suspect.candidate, case.input)
+            difference = self._difference(suspect, case)
             if difference is not None:
                 return difference
             suspect.false_alarms += seems_right is False
             suspect.fast &= suspect.false_alarms < _FALSE_ALARMS
+        return self._first_unconfirmed(suspect) if suspect.held > _MOST_HELD else None
+
+    def _first_unconfirmed(self, suspect: _Suspect) -> Difference | None:
+        """The difference on the first input that the candidate only seemed to answer right."""
+        waiting, suspect.unconfirmed, suspect.held = suspect.unconfirmed, [], 0
+        for some in batched(waiting, _BATCH):
+            for case, is_right in zip(some, self._judge.confirmed(suspect.candidate, some), strict=True):
+                if is_right:
+                    suspect.judged[self._class_of(case)] += 1
+                elif (difference := self._difference(suspect, case)) is not None:
+                    return difference
         return None
+
+    def _difference(self, suspect: _Suspect, case: TestCase) -> Difference | None:
+        """The difference on an input, if there is one, in fresh sandboxes."""
+        found = self._judge.examined(suspect.candidate, case.input)
+        if isinstance(found, Difference):
+            return found
+        if isinstance(found, Excused):
+            suspect.excused += 1
+        else:
+            suspect.judged[self._class_of(case)] += 1
+        return None
+
+    def _class_of(self, case: TestCase) -> int:
+        return size_class(case.input.size, self._largest_example)
 
     def _seems_right(self, suspect: _Suspect, cases: Sequence[TestCase]) -> Iterator[bool | None]:
         """Whether the candidate's answers seem right, in turn; None where nothing is known."""

@@ -65,6 +65,7 @@ class _Tally:
 
     candidates: int = 0
     differences: int = 0
+    undecided: int = 0  # candidates of which too little was judged
     untested: int = 0  # candidates of problems on whose inputs the oracles never agreed
     unsearched: int = 0  # candidates that a fault of ours prevented us from searching
     runs: int = 0
@@ -107,7 +108,7 @@ def execute(options: Options) -> ExitStatus:
         return ExitStatus.UNTRUSTED
     if tally.untested:
         return ExitStatus.BAD_INPUT
-    return ExitStatus.FAILED if tally.differences else ExitStatus.DONE
+    return ExitStatus.FAILED if tally.differences or tally.undecided else ExitStatus.DONE
 
 
 def _search(options: Options, problems: Iterator[Wanted], settings: Settings, tally: _Tally) -> None:
@@ -137,6 +138,7 @@ def _count(tally: _Tally, finding: Finding) -> None:
     name = one_line(f"{finding.problem.id} {finding.candidate.id}")
     tally.candidates += 1
     tally.differences += finding.difference is not None
+    tally.undecided += bool(finding.undecided)
     if finding.fault:
         tally.unsearched += 1
         print(f"{name}: not searched: {one_line(finding.fault)}", file=sys.stderr)

@@ -44,6 +44,8 @@ def _headline(finding: Finding) -> str:
     if finding.fault:
         return f"{name}: not searched: {one_line(finding.fault)}"
     tried = f"{finding.inputs} inputs tried, {finding.test_cases} of them test cases"
+    if finding.undecided:
+        return f"{name}: undecided: {one_line(finding.undecided)} ({tried})"
     if finding.difference is None:
         why = f"; {one_line(finding.detail)}" if finding.detail else ""
         return f"{name}: no difference found ({tried}{why})"

@@ -15,6 +15,7 @@ from harness.many_calls import Glimpse, Look, looks, seeming_case
 from harness.oracle_record import OracleRecord, Shown
 from harness.oracles import Agree, Drop, TestCase, answer_of, settle, why_failed
 from harness.problems import Problem
+from harness.resource_rule import Use, use_of
 from harness.showing import one_line
 from harness.standing import Dissent, differs, dissent
 from harness.work import Run, Work
@@ -53,6 +54,7 @@ class _Asked:
     input: TestInput
     missing: int
     answers: list[Answer | None]
+    uses: list[Use]  # not in the order of the oracles
     varied: dict[int, Answer | None] = field(default_factory=dict)  # by oracle
     exhausted: bool = False
     seconds: float = 0.0
@@ -81,7 +83,7 @@ class Hearing:
         conditions = [Determinism.FIXED]
         if index < (VARIED_INPUTS_OF_ONE if len(self._oracles) == 1 else VARIED_INPUTS):
             conditions.append(Determinism.VARIED)
-        self._asked[index] = _Asked(test_input, len(self._oracles) * len(conditions), [None] * len(self._oracles))
+        self._asked[index] = _Asked(test_input, len(self._oracles) * len(conditions), [None] * len(self._oracles), [])
         for determinism in conditions:
             for number in range(len(self._oracles)):
                 self._work.line_up(partial(self._oracle_run, index, number, determinism))
@@ -130,6 +132,7 @@ class Hearing:
             asked.varied[number] = answer
         else:
             asked.answers[number] = answer
+            asked.uses.append(use_of(outcome))
             asked.seconds += outcome.cpu_time_s
             asked.slowest_s = max(asked.slowest_s, outcome.cpu_time_s)
             asked.exhausted |= outcome.status in _EXHAUSTED
@@ -189,6 +192,8 @@ class Hearing:
             if varying and isinstance(result, TestCase):
                 result = Drop.NONDETERMINISTIC
             result = self._known_answers.sifted(result)
+        if isinstance(result, TestCase):
+            result = replace(result, uses=tuple(asked.uses))
         if not asked.input.probe:
             drop = result if isinstance(result, Drop) else None
             self._record.note(index, asked.input, Shown(drop, about, varying, _in_dispute(asked, drop)))

@@ -59,6 +59,11 @@ class TestInput:
     probe: bool = False
     beyond: bool = False
 
+    @property
+    def size(self) -> int:
+        """Bytes of stdin, or characters of the arguments as JSON."""
+        return len(self.stdin) if self.args is None else len(identity(list(self.args)))
+
     def shown(self) -> Any:
         """The input as people read it: text, or arguments as JSON data."""
         return shown_bytes(self.stdin) if self.args is None else shown_value(list(self.args))
@@ -102,6 +107,12 @@ def _from_example(problem: Problem, example: Example) -> TestInput:
         return TestInput(EXAMPLE, args=tuple(decode(example.input)), known=known, beyond=example.beyond)
     known = Answer(as_bytes(example.output)) if isinstance(example.output, str) else None
     return TestInput(EXAMPLE, stdin=as_bytes(example.input), known=known, beyond=example.beyond)
+
+
+def largest_example(problem: Problem) -> int:
+    """The size of the largest example that is not marked as beyond what examples show; 0 without one."""
+    inputs_given = (_from_example(problem, example) for example in problem.examples if not example.beyond)
+    return max((given.size for given in inputs_given), default=0)
 
 
 def as_bytes(text: str) -> bytes:

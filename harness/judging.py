@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 
 from engine import Limits, Outcome, Status
-from harness.checker import Finding, Judgement, check, checker_of, judgement_of, question
+from harness.checker import CHECKER_LIMITS, Finding, Judgement, check, checker_of, judgement_of, question
+from harness.inputs import largest_example
 from harness.oracles import TestCase, answer_of
 from harness.problems import Problem
+from harness.resource_rule import is_excused
 from harness.scorecard import Scorecard
-from harness.time_rule import TOO_LARGE_FOR_IT, candidate_limits, confirming
+from harness.time_rule import candidate_limits, confirming
 from harness.work import Run, Work
 
 # A candidate that takes more than so many times its share of the budget, an oracle's share being as large, is judged on
 # fewer test cases. So one that wastes time costs a problem little, and the other candidates not a test case. To sleep
 # wastes time, too (``Scorecard.taken_s``).
 SHARES = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A run of a candidate on a test case.
+
+    Attributes:
+        limits: of the candidate on this input.
+        usual_s: CPU seconds that an oracle takes on it, as a mean.
+        number: the candidate's place.
+    """
+
+    case: TestCase
+    limits: Limits
+    usual_s: float
+    number: int
 
 
 class Judging:
@@ -27,7 +46,8 @@ class Judging:
     """
 
     def __init__(self, problem: Problem, work: Work) -> None:
-        self.cards = [Scorecard(problem, candidate) for candidate in problem.candidates]
+        largest = largest_example(problem)
+        self.cards = [Scorecard(problem, candidate, largest) for candidate in problem.candidates]
         self._problem = problem
         self._work = work
         self._programs = [problem.program(candidate.source) for candidate in problem.candidates]
@@ -36,17 +56,20 @@ class Judging:
         if work.budget is not None:
             self._allowance = SHARES * work.budget / (len(problem.candidates) + len(problem.oracles))
 
-    def line_up(self, case: TestCase, usual_s: float, slowest_s: float, candidates: Iterable[int]) -> None:
+    def line_up(
+        self, case: TestCase, usual_s: float, slowest_s: float, candidates: Iterable[int], *, is_own: bool = False
+    ) -> None:
         """Line up runs on a test case.
 
         Args:
             usual_s: CPU seconds that an oracle takes on it, as a mean; the most that a candidate's run is charged.
             slowest_s: those of the slowest oracle.
             candidates: those to be run, by place.
+            is_own: see ``Scorecard.is_wanted``.
         """
         limits = candidate_limits(self._problem.limits, slowest_s)
         for number in candidates:
-            self._work.line_up(partial(self._first_run, case, limits, usual_s, number))
+            self._work.line_up(partial(self._first_run, _Asked(case, limits, usual_s, number), is_own))
 
     def has_means(self, number: int) -> bool:
         """Whether a candidate has not used up the time that is its own."""
@@ -56,34 +79,40 @@ class Judging:
         """Whether a run of a candidate so far was not accepted."""
         return self.cards[number].has_failed
 
-    def worth_a_search(self) -> list[int]:
-        """The candidates, by place, that have not failed and have means; it is noted that those without get none."""
-        unfailed = [number for number, card in enumerate(self.cards) if not card.has_failed]
-        for number in unfailed:
-            if not self.has_means(number):
-                self.cards[number].leave_unsearched()
-        return [number for number in unfailed if self.has_means(number)]
+    def unfailed(self) -> list[int]:
+        """The candidates, by place, that have not failed."""
+        return [number for number, card in enumerate(self.cards) if not card.has_failed]
 
-    def _first_run(self, case: TestCase, limits: Limits, usual_s: float, number: int) -> Run | None:
-        card = self.cards[number]
-        if card.is_settled_before(case.index) or (not self.has_means(number) and card.is_thinned_out(case.index)):
+    def may_go_on(self, number: int) -> bool:
+        """Whether a candidate has means to be run on more inputs; if not, it is noted that it was not."""
+        if not self.has_means(number):
+            self.cards[number].leave_unsearched()
+            return False
+        return True
+
+    def _first_run(self, asked: _Asked, is_own: bool) -> Run | None:
+        card = self.cards[asked.number]
+        if card.is_settled_before(asked.case.index):
             return None
-        return self._run(case, limits, usual_s, number)
+        if not card.is_wanted(asked.case, has_means=self.has_means(asked.number), is_own=is_own):
+            return None
+        return self._run(asked, asked.limits)
 
-    def _run(self, case: TestCase, limits: Limits, usual_s: float, number: int) -> Run:
-        card = self.cards[number]
+    def _run(self, asked: _Asked, limits: Limits) -> Run:
+        card, case = self.cards[asked.number], asked.case
 
         def done(outcome: Outcome) -> None:
-            self._work.spent += min(usual_s, outcome.cpu_time_s)
-            if case.input.beyond and outcome.status in TOO_LARGE_FOR_IT:
-                card.excuse(case, outcome)
-            elif outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
+            self._work.spent += min(asked.usual_s, outcome.cpu_time_s)
+            if outcome.status is Status.TIME_LIMIT and limits.wall_time is None:
                 card.charge(outcome)
-                self._work.line_up_first(partial(self._run, case, confirming(limits), usual_s, number))
+                self._work.line_up_first(partial(self._run, asked, confirming(limits)))
+            elif is_excused(outcome.status, beyond=case.input.beyond, oracles=case.uses, limits=self._problem.limits):
+                card.excuse(case, outcome)
             else:
                 self._judge(case, card, outcome)
 
-        return Run(self._programs[number], case.input.stdin, case.input.args or (), limits, done, Status.COMPILE_ERROR)
+        program = self._programs[asked.number]
+        return Run(program, case.input.stdin, case.input.args or (), limits, done, Status.COMPILE_ERROR)
 
     def _judge(self, case: TestCase, card: Scorecard, outcome: Outcome) -> None:
         """Have a candidate's answer checked if a checker decides, and the run recorded."""
@@ -95,9 +124,19 @@ class Judging:
         if asked == question(case.input, case.expected, case.expected):
             card.record(case, outcome, Judgement(Finding.ACCEPTED))
             return
+        self._check(case, card, outcome, asked, CHECKER_LIMITS)
+
+    def _check(self, case: TestCase, card: Scorecard, outcome: Outcome, asked: bytes, limits: Limits) -> None:
+        assert self._checker is not None
 
         def checked(said: Outcome) -> None:
-            card.record(case, outcome, judgement_of(said))
+            judgement = judgement_of(said)
+            if judgement.finding in (Finding.FAILED, Finding.UNKNOWN):
+                card.charge_checker(said)
+            if said.status is Status.TIME_LIMIT and limits.wall_time is None:
+                self._check(case, card, outcome, asked, confirming(limits))
+            else:
+                card.record(case, outcome, judgement)
 
         # First of all: what waits for it holds outputs in memory.
-        self._work.line_up_first(check(self._checker, asked, checked))
+        self._work.line_up_first(check(self._checker, asked, checked, limits))

@@ -12,6 +12,7 @@ from engine.inside.values import dumps
 from harness.compare import Comparison
 from harness.inputs import Answer, TestInput
 from harness.problems import Problem
+from harness.resource_rule import Use
 from harness.showing import LONGEST_SHOWN, one_line
 
 # Whether an expected and an actual answer are the same, of their contents.
@@ -39,6 +40,7 @@ class TestCase:
 
     Attributes:
         index: the place of the input among those taken, dropped ones counted, from 0.
+        uses: what each oracle took in a fresh sandbox; empty if it was not run in one.
     """
 
     __test__ = False  # not a class of tests, whatever pytest makes of the name
@@ -47,6 +49,7 @@ class TestCase:
     input: TestInput
     expected: Answer
     comparison: Comparison
+    uses: tuple[Use, ...] = ()
 
     def accepts(self, actual: Answer) -> bool:
         """Whether an actual answer is the expected one."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine import Outcome, Status
@@ -11,6 +12,7 @@ from harness.checker import Finding, Judgement
 from harness.inputs import TestInput
 from harness.oracles import TestCase, answer_of, why_failed
 from harness.problems import Candidate, Problem
+from harness.resource_rule import MAX_EXCUSED, size_class, why_undecided
 from harness.showing import shown_bytes, shown_value
 from harness.strength import Strength
 from harness.verdicts import REJECTIONS, Counterexample, Verdict, VerdictRow, failure_of
@@ -49,34 +51,42 @@ class Failure:
 
 @dataclass(slots=True)
 class Scorecard:
-    """The results of one candidate so far. Results may arrive in any order; the verdict does not depend on it."""
+    """The results of one candidate so far. Results may arrive in any order; the verdict does not depend on it.
+
+    Args:
+        largest_example: see ``harness.resource_rule.size_class``.
+    """
 
     problem: Problem
     candidate: Candidate
+    largest_example: int = 0
     seconds: float = 0.0  # of CPU
     taken_s: float = 0.0  # of CPU, and a part of those it was idle
     _is_unsearched: bool = False
-    _further: int = 0  # cases that came when it had used up its time
+    _further: Counter[bool] = field(default_factory=Counter)  # cases, its own or all candidates', after its time was up
+    _classes: dict[int, int] = field(default_factory=dict)  # of size, by case
+    _run_in: set[int] = field(default_factory=set)  # size classes of the cases it was run on
     _skipped: set[int] = field(default_factory=set)  # cases it was not run on, to save time
-    _excused: set[int] = field(default_factory=set)  # cases that are none for it
+    _excused: list[int] = field(default_factory=list)  # cases on which a limit was excused; sorted
     _verdicts: dict[int, Verdict] = field(default_factory=dict)
     _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
     _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
-    _first_excused: Failure | None = None
     _first_failure: Failure | None = None
     _first_fault_of_ours: Failure | None = None
 
     def excuse(self, case: TestCase, outcome: Outcome) -> None:
-        """Count a run that is not held against it: for this candidate the input is no test case."""
+        """Count a run that ``harness.resource_rule`` excuses. The test case counts as not judged."""
+        self._class_of(case)
         self.charge(outcome)
-        self._excused.add(case.index)
-        failure = self._judge(case, outcome, None)
-        if failure is not None:
-            self._first_excused = _earlier(self._first_excused, failure)
+        insort(self._excused, case.index)
 
     def charge(self, outcome: Outcome) -> None:
         """Count the time of a run; no more than that where it decides nothing, as another one has to confirm it."""
         self.seconds += outcome.cpu_time_s
+        self.charge_checker(outcome)
+
+    def charge_checker(self, outcome: Outcome) -> None:
+        """Count the time of a run that the candidate is the reason for, and that is none of its own."""
         self.taken_s += taken_s(outcome)
 
     def leave_unsearched(self) -> None:
@@ -89,6 +99,7 @@ class Scorecard:
         Args:
             judgement: what a checker says of the answer; None where the comparison decides.
         """
+        self._class_of(case)
         self.charge(outcome)
         failure = self._judge(case, outcome, judgement)
         verdict = failure.verdict if failure else Verdict.ACCEPTED
@@ -108,17 +119,26 @@ class Scorecard:
         """Whether earlier test cases have already shown that running this one is a waste."""
         return case > self._last_that_counts()
 
-    def is_thinned_out(self, case: int) -> bool:
-        """Note that it has used up its time; whether it is not to be run on this test case therefore.
+    def is_wanted(self, case: TestCase, *, has_means: bool, is_own: bool) -> bool:
+        """Note that a test case has come; whether the candidate is to be run on it.
 
-        It still is on one in two, then one in four, and so on: who wastes time on the inputs he knows is judged on
-        others all the same. When it has failed it is run no more.
+        Without means it still is on the first of each size class, and on one in two, then one in four, and so on: a
+        candidate that wastes time on the inputs it knows is judged on others all the same. When it has failed it is run
+        no more.
+
+        Args:
+            has_means: whether it has not used up its time.
+            is_own: whether the test case was found for this candidate, as it seems to fail it. These are counted apart,
+                so that the first of them is always run.
         """
-        self._further += 1
-        is_power_of_two = not self._further & (self._further - 1)
-        if is_power_of_two and not self.has_failed:
-            return False
-        self._skipped.add(case)
+        new_class = (one := self._class_of(case)) not in self._run_in
+        if not has_means:
+            self._further[is_own] += 1
+            is_power_of_two = not self._further[is_own] & (self._further[is_own] - 1)
+            if self._first_failure is not None or not (is_power_of_two or new_class):
+                self._skipped.add(case.index)
+                return False
+        self._run_in.add(one)
         return True
 
     @property
@@ -134,7 +154,8 @@ class Scorecard:
     def failing_case(self, cases: Sequence[int]) -> TestCase | None:
         """The first test case it fails, if it fails one that can be held; ``cases`` as for :meth:`row`."""
         failure = self._first_failure
-        return failure.whole if failure is not None and failure.case in cases else None
+        counts = failure is not None and failure.case in cases and failure.case <= self._last_that_counts()
+        return failure.whole if failure is not None and counts else None
 
     def rejecting(self, cases: Sequence[int]) -> frozenset[int]:
         """Those of the test cases that it fails, as far as it was run; ``cases`` as for :meth:`row`."""
@@ -148,22 +169,25 @@ class Scorecard:
 
         Args:
             cases: the indexes of the problem's test cases, in order, at least one; each has been recorded unless
-                :meth:`is_settled_before` or :meth:`is_thinned_out` for it.
+                :meth:`is_settled_before` for it or it was not wanted (:meth:`is_wanted`).
             strength, dropped_inputs: see :class:`VerdictRow`.
             remark: what to add to the detail.
         """
-        excused = len(self._excused.intersection(cases))
-        cases = [case for case in cases if case not in self._excused]
         last = self._last_that_counts()
-        counted = [self._verdicts[case] for case in cases if case <= last and case not in self._skipped]
-        failure = self._first_failure_within(cases[-1]) if cases else self._first_excused
-        not_run = self._not_run(len(cases) - len(counted))
-        details = [failure.detail if failure else "", not_run, _not_counted(excused), remark]
+        run = [case for case in cases if case <= last and case not in self._skipped]
+        excused = len(frozenset(self._excused).intersection(run))
+        judged = [case for case in run if case not in self._excused]
+        verdicts = [self._verdicts[case] for case in judged]
+        failure = self._first_failure_within(cases[-1])
+        undecided = "" if failure else why_undecided(self._by_class(cases), self._by_class(judged), excused)
+        verdict = Verdict.UNDECIDED if undecided else Verdict.ACCEPTED
+        reason = failure.detail if failure else undecided
+        details = [reason, self._not_run(len(cases) - len(run)), _excuses(excused), remark]
         return VerdictRow(
             problem=self.problem.id,
             candidate=self.candidate.id,
-            verdict=failure.verdict if failure else Verdict.ACCEPTED,
-            passed=counted.count(Verdict.ACCEPTED),
+            verdict=failure.verdict if failure else verdict,
+            passed=verdicts.count(Verdict.ACCEPTED),
             test_cases=len(cases),
             counterexample=failure.counterexample if failure else None,
             strength=strength,
@@ -171,9 +195,21 @@ class Scorecard:
             detail="; ".join(detail for detail in details if detail),
             seconds=self.seconds,
             expect=self.candidate.expected_verdicts,
+            excused=excused,
         )
 
-    def _first_failure_within(self, last: int) -> Failure | None:
+    def _class_of(self, case: TestCase) -> int:
+        if case.index not in self._classes:
+            self._classes[case.index] = size_class(case.input.size, self.largest_example)
+        return self._classes[case.index]
+
+    def _by_class(self, cases: Iterable[int]) -> Counter[int]:
+        """Test cases by size class; those after the last that counts, of which nothing is known, in the first."""
+        return Counter(self._classes.get(case, 0) for case in cases)
+
+    def _first_failure_within(self, last: float) -> Failure | None:
+        # After the last that counts, what is run depends on which run ends first.
+        last = min(last, self._last_that_counts())
         # What the sandbox did wrong is no verdict while the candidate has failed by itself on another test case.
         for failure in (self._first_failure, self._first_fault_of_ours):
             if failure is not None and failure.case <= last:
@@ -187,6 +223,8 @@ class Scorecard:
             ends.append(self._final[0])
         if len(self._exhausted) >= EXHAUSTIONS_ALLOWED:
             ends.append(self._exhausted[EXHAUSTIONS_ALLOWED - 1])
+        if len(self._excused) > MAX_EXCUSED:
+            ends.append(self._excused[MAX_EXCUSED])
         return min(ends)
 
     def _not_run(self, count: int) -> str:
@@ -198,6 +236,8 @@ class Scorecard:
             why = "it does not compile"
         elif self._skipped:
             why = too_slow
+        elif len(self._excused) > MAX_EXCUSED:
+            why = f"limits were hit on more than {MAX_EXCUSED} test cases"
         return f"{count} test cases not run, as {why}"
 
     def _judge(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> Failure | None:
@@ -207,8 +247,9 @@ class Scorecard:
                 judgement = Judgement(Finding.ACCEPTED if case.accepts(answer) else Finding.WRONG)
             if judgement.finding is Finding.ACCEPTED:
                 return None
-            failed = judgement.finding is Finding.FAILED
-            verdict, detail = Verdict.SANDBOX_ERROR if failed else Verdict.WRONG_ANSWER, judgement.reason
+            # A checker that took the oracles' answers and fails on this one was made to fail by it.
+            unknown = judgement.finding is Finding.UNKNOWN
+            verdict, detail = Verdict.SANDBOX_ERROR if unknown else Verdict.WRONG_ANSWER, judgement.reason
         else:
             # That a function left by sys.exit(0) is an error of the program, though the run ended ok.
             verdict = Verdict.RUNTIME_ERROR if outcome.status is Status.OK else failure_of(outcome.status)
@@ -228,8 +269,8 @@ class Scorecard:
         return Counterexample(case.input.shown(), shown_value(expected), actual, provenance)
 
 
-def _not_counted(excused: int) -> str:
-    return f"{excused} inputs beyond the examples not counted, as limits were hit on them" if excused else ""
+def _excuses(count: int) -> str:
+    return f"limits excused on {count} test cases, as no oracle stays within half of them" if count else ""
 
 
 def _earlier(known: Failure | None, new: Failure) -> Failure:

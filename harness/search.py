@@ -109,6 +109,7 @@ def search(
     cases: Sequence[TestCase],
     unfailed: Sequence[int],
     has_failed: Callable[[int], bool],
+    may_go_on: Callable[[int], bool],
     inputs: int,
     further: Callable[[int], Sequence[TestInput]],
     propose: Callable[[Proposal], None],
@@ -120,6 +121,8 @@ def search(
         cases: the test cases so far, at least one; not the large ones.
         unfailed: places of the candidates that have passed all of them.
         has_failed: whether one of these has failed since, all proposals before the last runs asked for having been run.
+        may_go_on: whether one that looks were wrong about has the means to be run on further inputs. A look costs
+            little, so all others are looked at: a candidate that uses up its time on what it knows does not escape.
         inputs: how many new ones to take a round.
         further: gives so many new inputs, or fewer when there are no more.
         propose: called with each input that is found.
@@ -132,8 +135,12 @@ def search(
         if made is None:
             break
         hopeful = [candidate for candidate in hopeful if not has_failed(candidate)]
-        wanted = {candidate: _spread(len(made.cases), _UNLOOKED) for candidate in suspects & {*hopeful}}
-        caught = yield from _caught(problem, [each for each in hopeful if each not in wanted], made)
+        wanted = {
+            candidate: _spread(len(made.cases), _UNLOOKED)
+            for candidate in hopeful
+            if candidate in suspects and may_go_on(candidate)
+        }
+        caught = yield from _caught(problem, [each for each in hopeful if each not in suspects], made)
         suspects |= caught.keys()
         wanted |= {candidate: {place} for candidate, place in caught.items()}
         for place, test_input in enumerate(made.inputs):

@@ -56,14 +56,22 @@ class Searching:
         """Whether it has begun and not ended."""
         return self._steps is not None and not self._steps.is_over
 
-    def begin(self, unfailed: Sequence[int], has_failed: Callable[[int], bool], inputs: int) -> None:
+    def begin(
+        self,
+        unfailed: Sequence[int],
+        has_failed: Callable[[int], bool],
+        may_go_on: Callable[[int], bool],
+        inputs: int,
+    ) -> None:
         """Begin, with the test cases kept.
 
         Args:
-            unfailed, has_failed, inputs: see ``harness.search.search``.
+            unfailed, has_failed, may_go_on, inputs: see ``harness.search.search``.
         """
         cases = sorted(self._cases, key=lambda case: case.index)
-        steps = search(self.problem, self.seed, cases, unfailed, has_failed, inputs, self.further, self.propose)
+        steps = search(
+            self.problem, self.seed, cases, unfailed, has_failed, may_go_on, inputs, self.further, self.propose
+        )
         self._steps = Conversation(steps, self._end)
 
     def line_up(self) -> None:

@@ -1,20 +1,19 @@
 """How long programs may run: a candidate is measured against the oracles on the same input, in CPU time.
 
-CPU time depends little on what else the machine does; the wall-clock limit is only there for programs that sleep.
+CPU time depends little on what else the machine does; the wall-clock limit is only there for programs that sleep. What
+follows when a limit is hit is in ``harness.resource_rule``.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from engine import Limits, Status
+from engine import Limits
 
 # A candidate may take so many times as long as the slowest oracle, however short the time limit of the task.
 SLOWEST_ORACLE_MULTIPLE = 4.0
 # Of the wall-clock limit where a time-limit verdict is confirmed: the first may be due to a busy machine.
 PATIENCE = 4.0
-# On an input beyond what the examples show these say nothing: the task may have no input as large.
-TOO_LARGE_FOR_IT = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT})
 
 
 def candidate_limits(limits: Limits, slowest_oracle_s: float) -> Limits:

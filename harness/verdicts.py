@@ -22,12 +22,13 @@ class Verdict(StrEnum):
     RUNTIME_ERROR = "runtime_error"
     FORBIDDEN_SYSCALL = "forbidden_syscall"
     COMPILE_ERROR = "compile_error"
+    UNDECIDED = "undecided"  # it failed nothing, and too little was judged (``harness.resource_rule``)
     NO_ORACLE = "no_oracle"
     SANDBOX_ERROR = "sandbox_error"
 
 
 # That a candidate is wrong, and by its own fault.
-REJECTIONS = frozenset(Verdict) - {Verdict.ACCEPTED, Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR}
+REJECTIONS = frozenset(Verdict) - {Verdict.ACCEPTED, Verdict.UNDECIDED, Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR}
 
 
 def failure_of(status: Status) -> Verdict:
@@ -78,7 +79,8 @@ class VerdictRow:
 
     Attributes:
         problem, candidate: their ids.
-        verdict: ``accepted``, or what happened on the first test case it fails, in order.
+        verdict: ``accepted``, or what happened on the first test case it fails, in order; ``undecided`` if it fails
+            none and too few of its test cases were judged.
         passed: test cases passed.
         test_cases: test cases of the problem: inputs that the oracles agreed on.
         counterexample: the first test case it fails; None if there is none or no single input is to blame.
@@ -87,6 +89,7 @@ class VerdictRow:
         detail: more in words: the error, what was not run and why.
         seconds: CPU seconds of all the candidate's runs.
         proposed_comparison: one under which the oracles would disagree less, if there is one.
+        excused: of its test cases, those on which it hit a limit that is not held against it; they are not judged.
         expect: the verdicts that the problem row says are right, or None if it says nothing.
     """
 
@@ -102,6 +105,7 @@ class VerdictRow:
     seconds: float
     expect: tuple[Verdict, ...] | None = None
     proposed_comparison: ProposedComparison | None = None
+    excused: int = 0
 
     @property
     def as_expected(self) -> bool:
@@ -122,6 +126,8 @@ class VerdictRow:
             "detail": self.detail,
             "seconds": round(self.seconds, 3),
         }
+        if self.excused:
+            row["excused"] = self.excused
         if self.proposed_comparison is not None:
             row["proposed_comparison"] = self.proposed_comparison.to_json()
         if self.expect is not None:

@@ -17,8 +17,8 @@ from harness.sources import Sources
 from harness.verdicts import Verdict, VerdictRow
 from harness.verify import verify
 
-# A verdict that is none: what kept the candidate from being judged is not its own fault.
-UNDECIDED = frozenset({Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR})
+# Neither accepted nor rejected: too little of the candidate was judged.
+UNDECIDED = frozenset({Verdict.UNDECIDED, Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR})
 
 
 class Judged(msgspec.Struct, frozen=True):

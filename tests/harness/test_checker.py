@@ -90,12 +90,19 @@ def test_what_a_checker_says(text: str, finding: Finding) -> None:
     assert judgement_of(printed(text)).finding is finding
 
 
-@pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
+@pytest.mark.parametrize("status", [status for status in Status if status not in (Status.OK, Status.SANDBOX_ERROR)])
 @pytest.mark.parametrize("said", [b"accepted", b"wrong"])
 def test_a_checker_that_does_not_end_well_has_said_nothing(status: Status, said: bytes) -> None:
     judgement = judgement_of(ended(status, stdout=said))
     assert judgement.finding is Finding.FAILED
     assert status.value in judgement.reason
+
+
+@pytest.mark.parametrize("said", [b"accepted", b"wrong"])
+def test_of_a_checker_that_was_not_run_nothing_is_known(said: bytes) -> None:
+    judgement = judgement_of(ended(Status.SANDBOX_ERROR, stdout=said, detail="no jail"))
+    assert judgement.finding is Finding.UNKNOWN
+    assert judgement.reason == "the checker could not be run: no jail"
 
 
 def test_a_checker_is_asked_about_every_answer_once() -> None:
@@ -166,9 +173,9 @@ def test_a_checker_that_fails_now_and_then_is_reported_beside_the_verdict() -> N
     assert row.detail.endswith("it printed perhaps")
 
 
-def test_a_checker_that_fails_on_an_answer_is_reported_as_ours() -> None:
+def test_an_answer_that_makes_the_checker_fail_is_wrong() -> None:
     [row], _ = judge(checked_row("checker", oracles=["fine"], candidates=candidates("crash")))
-    assert (row.verdict, row.passed) == (Verdict.SANDBOX_ERROR, 0)
+    assert (row.verdict, row.passed) == (Verdict.WRONG_ANSWER, 0)
     assert row.detail == "the checker failed: nonzero_exit: KeyError: 1"
     assert row.counterexample is not None
     assert row.counterexample.actual == "crash"
@@ -193,9 +200,34 @@ def test_a_candidate_cannot_keep_the_checker_busy() -> None:
     examples = [{"input": f"{number}"} for number in range(40)]
     row = checked_row("checker", oracles=["fine"], examples=examples, candidates=candidates("endless", "fine"))
     (busy, honest), engine = judge(row, script)
-    assert (busy.verdict, honest.verdict, honest.passed) == (Verdict.SANDBOX_ERROR, Verdict.ACCEPTED, 40)
+    assert (busy.verdict, honest.verdict, honest.passed) == (Verdict.WRONG_ANSWER, Verdict.ACCEPTED, 40)
     assert busy.detail.startswith("the checker failed: time_limit: it did not end in time; 37 test cases not run")
     assert sum(b"endless" in stdin for source, stdin, _ in engine.asked if source == "checker") <= 8
+
+
+def test_a_checker_that_is_not_run_on_an_answer_is_ours_and_never_an_accept() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "checker" and json.loads(stdin)["output"] == "fine too":
+            return ended(Status.SANDBOX_ERROR, detail="no jail")
+        return numbered(program, stdin, args)
+
+    [row], _ = judge(checked_row("checker", oracles=["fine"], candidates=candidates("fine too")), script)
+    assert (row.verdict, row.passed) == (Verdict.SANDBOX_ERROR, 0)
+    assert "no jail" in row.detail
+
+
+def test_a_checker_that_is_late_once_is_run_again_with_more_patience() -> None:
+    late = True
+
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        nonlocal late
+        if program.source == "checker" and json.loads(stdin)["output"] == "fine too" and late:
+            late = False
+            return ended(Status.TIME_LIMIT)
+        return numbered(program, stdin, args)
+
+    [row], _ = judge(checked_row("checker", oracles=["fine"], candidates=candidates("fine too")), script, workers=1)
+    assert row.verdict is Verdict.ACCEPTED
 
 
 def test_a_checker_that_cannot_be_run_ends_the_problem() -> None:

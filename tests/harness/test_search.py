@@ -56,6 +56,14 @@ def test_what_one_candidate_is_caught_with_changes_nothing_for_another(engine: E
     assert (beside.passed, beside.test_cases, beside.strength) == (alone.passed, alone.test_cases, alone.strength)
 
 
+def test_who_has_used_up_its_time_is_looked_at_all_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.judging.SHARES", 0.001)
+    right, rarely = rows(engine, ORACLE, RARELY_WRONG, budget=60.0)
+    assert (right.verdict, rarely.verdict) == (Verdict.UNDECIDED, Verdict.WRONG_ANSWER)
+    assert rarely.counterexample is not None
+    assert rarely.counterexample.provenance == "search"
+
+
 def test_many_inputs_are_answered_as_single_ones_are(engine: Engine) -> None:
     program = Program("import sys\ncount = globals().get('count', 0) + 1\nprint(int(input()) * 2, count)")
     inputs = [TestInput("t", stdin=text) for text in (b"1\n", b"x\n", b"3\n")]
