@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Container, Iterable
+from concurrent.futures import Future
 from pathlib import Path
 
 import psutil
 
-from engine import Engine, Program, cgroup
+from engine import Engine, Outcome, Program, cgroup
 from engine.worker import Worker
 from tests.patience import patient
 
 PARTS = 5  # of a worker at rest
 HELD = Program("""
 import os, time
-child = os.fork()
-if child == 0: time.sleep(1000)
-time.sleep(float(input()))
-os.kill(child, 9), os.wait()""")
-"""Takes as long as its input says. It starts a process, by which it is seen that the program itself is running."""
+if os.fork() == 0:
+    time.sleep(float(input()))
+    os._exit(0)
+os.wait()""")
+"""Takes as long as its input says, or until it is released: until the process that it starts has ended. By that process
+it is seen that the program itself is running.
+"""
 _BEGIN_SECONDS = 20.0
 
 
@@ -68,6 +72,18 @@ def await_programs(engine: Engine, count: int = 1) -> list[psutil.Process]:
         assert time.monotonic() < deadline, f"{len(found)} of {count} programs have begun"
         time.sleep(0.005)
     return found
+
+
+def release(engine: Engine, future: Future[Outcome]) -> Outcome:
+    """Let a ``HELD`` program end, which may be done again meanwhile; how it ended."""
+    deadline = time.monotonic() + patient(_BEGIN_SECONDS)
+    while not future.done():
+        assert time.monotonic() < deadline, "it does not end"
+        for process in started_by_programs(engine):
+            with contextlib.suppress(psutil.NoSuchProcess):  # its worker was killed
+                process.kill()
+        time.sleep(0.005)
+    return future.result()
 
 
 def groups(owner: int) -> list[str]:

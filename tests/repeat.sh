@@ -54,7 +54,7 @@ for run in $(seq "$times"); do
     # shellcheck disable=SC2086  # a list of words
     suite "$run" -n auto $SIDE_BY_SIDE
     [ ${#beside[@]} = 0 ] || end_beside
-    grep -E '^(FAILED|ERROR) ' "$logs/run-$run.log" | sed -E "s/^(FAILED|ERROR) ([^ ]+).*/$run \2/" >> "$logs/failures"
+    grep -E '^(FAILED|ERROR) ' "$logs/run-$run.log" | sed -E "s/^(FAILED|ERROR) /$run /; s/ - .*//" >> "$logs/failures"
     echo "run $run ($manner): $((SECONDS - started)) s, $(grep -c "^$run " "$logs/failures") failures;" \
         "$(grep -E '(passed|failed|error).* in ' "$logs/run-$run.log" | tr '\n' ';')"
 done

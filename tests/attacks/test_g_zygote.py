@@ -13,12 +13,12 @@ import pytest
 
 from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, runtime, worker
 from engine.limits import MIB
-from tests.anatomy import HELD, await_programs, part
+from tests.anatomy import HELD, await_programs, part, release
 from tests.attacks import corpus
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.host import OWN_ASPECTS, Host
 from tests.attacks.hostile import REPORT
-from tests.patience import patient
+from tests.patience import until
 from tests.without import KEEP_CAPABILITIES, KEEP_UID, Edit, inside
 
 DOES_NOT_APPLY: dict[str, str] = {}
@@ -268,12 +268,14 @@ def test_g11_a_zygote_killed_between_runs_is_replaced() -> None:
 def test_g11_no_request_is_lost() -> None:
     program = Program(f"print(input(), flush=True)\n{HELD.source}")
     with Engine(workers=1) as engine:
-        futures = [engine.submit(program, stdin=b"%d\n0.5" % number) for number in range(6)]
-        for number in (0, 3):  # never the same run twice: that would be a sandbox_error
-            futures[number].result(timeout=patient(30))
-            await_programs(engine)
-            _zygote(engine).kill()
-        outcomes = [future.result(timeout=patient(30)) for future in futures]
+        futures = [engine.submit(program, stdin=b"%d\n1000" % number) for number in range(6)]
+        for number, future in enumerate(futures):
+            if number in (1, 4):  # never the same run twice: that would be a sandbox_error
+                await_programs(engine)
+                _zygote(engine).kill()
+                assert until(lambda number=number: engine.discarded_workers > number // 4, 20)
+            release(engine, future)
+        outcomes = [future.result() for future in futures]
     told = [(outcome.status, outcome.stdout) for outcome in outcomes]
     assert told == [(Status.OK, b"%d\n" % number) for number in range(6)]
 

@@ -18,7 +18,7 @@ _SPINS = "import os, time\nif os.fork() == 0: time.sleep(1000)\nwhile True: pass
 _WITH_CHILDREN = "import os\nfor _ in range(4): os.fork()\nwhile True: pass"
 
 
-@pytest.mark.parametrize("source", [_SPINS, HELD.source.replace("input()", "60"), _WITH_CHILDREN])
+@pytest.mark.parametrize("source", [_SPINS, str(HELD.source).replace("input()", "60"), _WITH_CHILDREN])
 def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(source: str) -> None:
     with Engine(workers=1) as engine, Cancellation() as cancellation:
         assert engine.run(Program("print(1)")).status is Status.OK

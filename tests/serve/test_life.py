@@ -72,7 +72,7 @@ def test_a_worker_that_dies_costs_nobody_anything() -> None:
     with Server("--workers", "1") as server:
         [jail] = [each for each in server.descendants() if "nsjail" in each.name()]
         idle = len(server.descendants())
-        asked = server.in_background("/run_code", code(f"{HELD.source}; print('again')", stdin=f"{patient(2)}"))
+        asked = server.in_background("/run_code", code(f"{HELD.source}; print('again')", stdin=f"{patient(4)}"))
         assert until(lambda: len(server.descendants()) > idle), "the program does not run"
         jail.kill()
         assert asked.answer().json()["run_result"]["stdout"] == "again\n"
