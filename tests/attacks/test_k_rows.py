@@ -143,6 +143,7 @@ def _verified(tmp_path: Path, hostile: Sequence[dict[str, Any] | str | bytes], b
     assert {(row["id"], "c"): "accepted" for row in usual}.items() <= verdicts.items(), job.stderr
     named = {int(line.split(":")[1]) for line in job.stderr.splitlines() if line.startswith(f"{path}:")}
     assert named == set(bad_lines), job.stderr
+    assert "sandbox_error" not in verdicts.values(), job.rows  # no wall but that of the helper has been needed
     judged = {row["id"] for number, row in enumerate(rows, 1) if isinstance(row, dict) and number not in bad_lines}
     assert {problem for problem, _ in verdicts} == judged
     return job
