@@ -37,6 +37,7 @@ pytestmark = pytest.mark.timeout(patient(600))
 _HERE = str(Path(__file__).parents[2])
 _DOUBLE = "n = int(input())\nprint(n * 2)\n"
 _JOB_SECONDS = 240.0
+_HOSTILE_TOGETHER = 4
 _JOB_BYTES = 1536 * MIB
 
 
@@ -127,20 +128,25 @@ def _function(name: str, source: str, examples: list[Any] | None = None) -> dict
     }
 
 
-def _verified(tmp_path: Path, hostile: Sequence[dict[str, Any] | str | bytes], bad_lines: Sequence[int] = ()) -> Job:
+def _verified(tmp_path: Path, hostile: Sequence[dict[str, Any] | str | bytes], bad: Sequence[str | bytes] = ()) -> Job:
     """``verify`` of a file in which usual rows stand before, between and after hostile ones; all usual ones are right.
 
     Args:
-        bad_lines: of the hostile rows, those that are to be refused as rows, by their lines in the file.
+        bad: of the hostile rows, those that are to be refused as rows.
     """
-    usual = [_problem(f"usual {number}") for number in range(len(hostile) + 1)]
-    rows: list[dict[str, Any] | str | bytes] = [usual[0]]
-    for number, row in enumerate(hostile, 1):
-        rows += [row, usual[number]]
+    usual: list[dict[str, Any]] = []
+    rows: list[dict[str, Any] | str | bytes] = []
+    for number, row in enumerate([*hostile, None]):
+        if number % _HOSTILE_TOGETHER == 0 or row is None:
+            usual.append(_problem(f"usual {number}"))
+            rows.append(usual[-1])
+        if row is not None:
+            rows.append(row)
     path, output = _written(tmp_path / "problems.jsonl", rows), tmp_path / "verdicts.jsonl"
-    job = _job("verify", str(path), "-o", str(output), "--inputs", "20", output=output)
+    job = _job("verify", str(path), "-o", str(output), "--inputs", "8", "--budget", "4", output=output)
     verdicts = job.verdicts()
     assert {(row["id"], "c"): "accepted" for row in usual}.items() <= verdicts.items(), job.stderr
+    bad_lines = [number for number, row in enumerate(rows, 1) if row in bad]
     named = {int(line.split(":")[1]) for line in job.stderr.splitlines() if line.startswith(f"{path}:")}
     assert named == set(bad_lines), job.stderr
     assert "sandbox_error" not in verdicts.values(), job.rows  # no wall but that of the helper has been needed
@@ -318,7 +324,7 @@ def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
         b"\xff\xfe not text",
         b"\x1f\x8b\x08\x00",
     ]
-    _verified(tmp_path, lines, bad_lines=[2 * number for number in range(1, len(lines) + 1)])
+    _verified(tmp_path, lines, bad=lines)
 
 
 _READ_CORPUS = """
