@@ -110,6 +110,8 @@ def test_j03_gives_up_where_oracles_take_more_than_half_of_the_limits() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         if program.source == "checker":
             return printed("accepted")
+        if "run_repeatedly" in str(program.source):
+            return ended(Status.NONZERO_EXIT)
         is_large = max(map(int, stdin.split())) > 20
         if program.source == "gives up" and is_large:
             return ended(Status.MEMORY_LIMIT)
@@ -122,6 +124,10 @@ def test_j03_gives_up_where_oracles_take_more_than_half_of_the_limits() -> None:
     assert hostile.excused > 10
     assert f"limits were excused on {hostile.excused} of {hostile.test_cases} test cases" in hostile.detail
     assert (honest.verdict, honest.excused, honest.passed) == (Verdict.ACCEPTED, 0, hostile.test_cases)
+    with ScriptedEngine(script) as engine:
+        hostile_too, honest_too = search(engine, summing("gives up", "right"))
+    assert (hostile_too.verdict, hostile_too.to_json()["difference"]) == (Verdict.UNDECIDED, None)
+    assert (honest_too.verdict, honest_too.excused) == (None, 0)
 
 
 def test_j04_uses_up_its_share_on_its_first_inputs(arena: Arena) -> None:

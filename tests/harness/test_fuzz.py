@@ -237,6 +237,22 @@ def test_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("programs")
+def test_undecided_is_not_no_difference(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(search: Search) -> list[Finding]:
+        [candidate] = search.candidates
+        why = "only 3 of 9 test cases judged"
+        return [Finding(search.problem, candidate, None, None, 9, 9, {}, "", undecided=why, excused=1)]
+
+    monkeypatch.setattr("harness.fuzz.Search.findings", undecided)
+    assert fuzz(*FILES, "--example", "in.txt") == 1
+    assert "wrong.py: undecided: only 3 of 9 test cases judged (9 inputs tried" in capsys.readouterr().out
+    assert fuzz(*FILES, "--example", "in.txt", "--json") == 1
+    row = json.loads(capsys.readouterr().out)
+    assert (row["verdict"], row["difference"], row["excused"]) == ("undecided", None, 1)
+    assert row["detail"] == "only 3 of 9 test cases judged"
+
+
+@pytest.mark.usefixtures("programs")
 def test_a_function_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--oracle", "f.py", "--candidate", "g.py", "--entry", "f", "--example", "args.json", "--json")
     assert fuzz(*words) == 1
