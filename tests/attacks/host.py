@@ -100,6 +100,8 @@ class Host:
         gone, new = found.get("processes", ((), ()))
         if set(gone) <= {_ZOMBIE} and not new:  # a process of an earlier test was waited for at last
             found.pop("processes", None)
+        if later.descriptors < self.descriptors:  # of an earlier run: a worker was still being closed
+            found.pop("descriptors", None)
         gone, new = found.get("files", ((), ()))
         if not new:  # what an earlier run left, and somebody has removed
             found.pop("files", None)

@@ -118,5 +118,6 @@ def test_without_its_place_in_the_queue_the_zygote_is_killed_for_a_program_s_fil
     without: Callable[[Edit], Run],
 ) -> None:
     run = without(inside(("        walls.be_the_first_to_be_killed()\n", "")))
+    assert run(exhaustion.FILE, LARGE_FILES).status is Status.MEMORY_LIMIT  # which is true, and cost a worker:
     with pytest.raises(worker.WorkerDied):
-        run(exhaustion.FILE, LARGE_FILES)
+        run("pass", LARGE_FILES)
