@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import accumulate
 from typing import Any, NoReturn
 
 # Commas, brackets and braces outside of strings, so at most so many values. They take up to half a gigabyte of memory.
@@ -21,7 +23,7 @@ def loads(text: str) -> Any:
     """
     if has_more_marks(text.encode("utf-8", "surrogatepass"), MAX_MARKS):
         raise ValueError(f"it holds more than {MAX_MARKS} values")
-    return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    return json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite, parse_constant=_no_constant)
 
 
 def has_more_marks(text: bytes, most: int) -> bool:
@@ -29,7 +31,9 @@ def has_more_marks(text: bytes, most: int) -> bool:
 
     Other threads run meanwhile: the text is looked at a piece at a time.
     """
-    if sum(map(text.count, _MARKS)) <= most:
+    pieces = range(0, len(text), _PIECE_BYTES)
+    counts = (text.count(mark, start, start + _PIECE_BYTES) for start in pieces for mark in _MARKS)
+    if all(so_far <= most for so_far in accumulate(counts)):
         return False
     found = start = 0
     in_string = False
@@ -50,6 +54,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(data) < len(pairs):
         raise ValueError("an object has the same key twice")
     return data
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]}... is too large for a number")
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -320,7 +320,7 @@ def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
         base + ', "difficulty": 1' + "0" * 1_000_000 + ".5}",
         base + ', "note": ' + "[" * 1_000_000 + "]" * 1_000_000 + "}",
         base + ', "note": [' + "[]," * 12_000_000 + "1]}",
-        base + ', "note": {' + '"a":' * 200_000 + "1" + "}" * 200_000 + "}",
+        base + ', "note": {' + '"a":{' * 200_000 + "1" + "}" * 200_000 + "}",
         b"\xff\xfe not text",
         b"\x1f\x8b\x08\x00",
     ]
