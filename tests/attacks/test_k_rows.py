@@ -296,23 +296,15 @@ def test_k02_examples_that_take_inference_hours(tmp_path: Path) -> None:
 
 def test_k02_a_corpus_of_hostile_rows_is_built(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    usual = [
-        {"instruction": f"Print number {n}.", "output": f"print({n})\n", "id": f"usual {n}", "licence": "MIT"}
-        for n in range(len(_DEEP))
-    ]
-    rows = [one for pair in zip(_corpus_rows(), usual, strict=True) for one in pair]
-    path = _written(tmp_path / "corpus.jsonl", rows)
-    job = _job("build", str(path), "-o", str(tmp_path / "built"), "--layout", "pairs")
+    tripled = ["n = int(input())\nprint(n * 3)\n", "n = int(input())\nprint(n + n + n)\n"]
+    examples = [{"input": f"{n}\n", "output": f"{3 * n}\n"} for n in (4, -3, 10)]
+    usual = _problem("usual") | {"oracles": tripled, "examples": examples, "candidates": []}
+    hostile = [_problem(kind, source + _DOUBLE) | {"candidates": []} for kind, source in _DEEP.items()]
+    path = _written(tmp_path / "corpus.jsonl", [*hostile[:5], usual, *hostile[5:]])
+    job = _job("build", str(path), "-o", str(tmp_path / "built"))
     assert job.status == 0, job.stderr
     kept = [json.loads(line)["id"] for line in (tmp_path / "built" / "dataset" / "pairs.jsonl").open()]
-    assert {f"usual {n}/0" for n in range(len(_DEEP))} <= set(kept)
-
-
-def _corpus_rows() -> list[dict[str, Any]]:
-    return [
-        {"instruction": f"Do {kind}.", "output": hostile, "id": kind, "licence": "MIT"}
-        for kind, hostile in _DEEP.items()
-    ]
+    assert any(name.startswith("usual/") for name in kept), kept
 
 
 def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
