@@ -299,9 +299,10 @@ def test_k02_a_corpus_of_hostile_rows_is_built(tmp_path: Path) -> None:
     tripled = ["n = int(input())\nprint(n * 3)\n", "n = int(input())\nprint(n + n + n)\n"]
     examples = [{"input": f"{n}\n", "output": f"{3 * n}\n"} for n in (4, -3, 10)]
     usual = _problem("usual") | {"oracles": tripled, "examples": examples, "candidates": []}
-    hostile = [_problem(kind, source + _DOUBLE) | {"candidates": []} for kind, source in _DEEP.items()]
-    path = _written(tmp_path / "corpus.jsonl", [*hostile[:5], usual, *hostile[5:]])
-    job = _job("build", str(path), "-o", str(tmp_path / "built"))
+    kinds = ("terms", "brackets", "elifs", "keywords")
+    hostile = [_problem(kind, _DEEP[kind] + _DOUBLE) | {"candidates": []} for kind in kinds]
+    path = _written(tmp_path / "corpus.jsonl", [*hostile[:2], usual, *hostile[2:]])
+    job = _job("build", str(path), "-o", str(tmp_path / "built"), "--budget", "4")
     assert job.status == 0, job.stderr
     kept = [json.loads(line)["id"] for line in (tmp_path / "built" / "dataset" / "pairs.jsonl").open()]
     assert any(name.startswith("usual/") for name in kept), kept
