@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
@@ -258,14 +259,15 @@ def _in_function(hostile: str) -> str:
     return f"def f(x):\n    {hostile.rstrip().replace(chr(10), chr(10) + '    ')}\n    return x + 1\n"
 
 
-def test_k02_what_is_deep_or_long_in_a_problem(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kinds", batched(_DEEP, 3), ids="/".join)
+def test_k02_what_is_deep_or_long_in_a_problem(tmp_path: Path, kinds: Sequence[str]) -> None:
     rows = [
         row
-        for kind, hostile in _DEEP.items()
+        for kind in kinds
         for row in (
-            _problem(f"{kind} oracle", hostile + _DOUBLE),
-            _problem(f"{kind} candidate", _DOUBLE, hostile + _DOUBLE),
-            _function(f"{kind} function", _in_function(hostile)),
+            _problem(f"{kind} oracle", _DEEP[kind] + _DOUBLE),
+            _problem(f"{kind} candidate", _DOUBLE, _DEEP[kind] + _DOUBLE),
+            _function(f"{kind} function", _in_function(_DEEP[kind])),
         )
     ]
     _verified(tmp_path, rows)
@@ -294,23 +296,16 @@ def test_k02_examples_that_take_inference_hours(tmp_path: Path) -> None:
 
 def test_k02_a_corpus_of_hostile_rows_is_built(tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    usual = [
-        {"instruction": f"Print number {n}.", "output": f"print({n})\n", "id": f"usual {n}", "licence": "MIT"}
-        for n in range(len(_DEEP))
-    ]
-    rows = [one for pair in zip(_corpus_rows(), usual, strict=True) for one in pair]
-    path = _written(tmp_path / "corpus.jsonl", rows)
-    job = _job("build", str(path), "-o", str(tmp_path / "built"), "--layout", "pairs")
+    tripled = ["n = int(input())\nprint(n * 3)\n", "n = int(input())\nprint(n + n + n)\n"]
+    examples = [{"input": f"{n}\n", "output": f"{3 * n}\n"} for n in (4, -3, 10)]
+    usual = _problem("usual") | {"oracles": tripled, "examples": examples, "candidates": []}
+    kinds = ("terms", "brackets", "elifs", "keywords")
+    hostile = [_problem(kind, _DEEP[kind] + _DOUBLE) | {"candidates": []} for kind in kinds]
+    path = _written(tmp_path / "corpus.jsonl", [*hostile[:2], usual, *hostile[2:]])
+    job = _job("build", str(path), "-o", str(tmp_path / "built"), "--budget", "4")
     assert job.status == 0, job.stderr
-    kept = [json.loads(line)["id"] for line in (tmp_path / "built" / "dataset" / "data" / "pairs.jsonl").open()]
-    assert {f"usual {n}/0" for n in range(len(_DEEP))} <= set(kept)
-
-
-def _corpus_rows() -> list[dict[str, Any]]:
-    return [
-        {"instruction": f"Do {kind}.", "output": hostile, "id": kind, "licence": "MIT"}
-        for kind, hostile in _DEEP.items()
-    ]
+    kept = [json.loads(line)["id"] for line in (tmp_path / "built" / "dataset" / "pairs.jsonl").open()]
+    assert any(name.startswith("usual/") for name in kept), kept
 
 
 def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
