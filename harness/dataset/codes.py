@@ -7,9 +7,9 @@ from hashlib import blake2b
 
 SHINGLE = 5
 _WORD = re.compile(
-    # A string that is never closed is one word to the end of the line, or of the text: to try each quote in it as the
-    # beginning of another would take quadratic time.
-    r"(?P<string>[rbfuRBFU]{0,2}(?:\"\"\"(?:[\s\S]*?\"\"\"|[\s\S]*)|'''(?:[\s\S]*?'''|[\s\S]*)"
+    # A string that is never closed is one word to the end of the line: to try each quote in it as the beginning of
+    # another would take quadratic time. Of quotes by threes no more than one of a kind is never closed.
+    r"(?P<string>[rbfuRBFU]{0,2}(?:\"\"\"[\s\S]*?\"\"\"|'''[\s\S]*?'''"
     r"|\"(?:\\.|[^\"\\\n])*+\"?|'(?:\\.|[^'\\\n])*+'?))"
     r"|(?P<comment>#[^\n]*)|(?P<word>\w+)|(?P<sign>[^\s\w])"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from harness.dataset.duplicates import band_keys
 from harness.dataset.screening import screened
 from harness.dataset.tasks import NaturalCode, Task
 from harness.problems import Example
+from tests.patience import patient
 
 LONGER = """
 def solve(numbers):
@@ -156,3 +158,12 @@ def test_what_a_benchmark_holds_is_dropped_and_told(tmp_path: Path) -> None:
     assert "HumanEval/1" in (tmp_path / "b" / "report.html").read_text()
     without = built(corpus, tmp_path / "without", benchmarks=None)
     assert "in_humaneval" not in drops(without)
+
+
+@pytest.mark.parametrize(
+    "source", ['"' + '\\"' * 130_000, "'" + "\\'" * 130_000, '"' * 260_001, '"""' * 86_001, '""" ' * 65_001]
+)
+def test_words_of_code_take_linear_time(source: str) -> None:
+    started = time.process_time()
+    assert words_of_code(source)
+    assert time.process_time() - started < patient(2)
