@@ -242,7 +242,8 @@ def test_verify_writes_rows_to_a_file_and_a_summary(tmp_path: Path, capfd: pytes
     captured = capfd.readouterr()
     assert re.search(r"2 problems, 3 verdicts, \d+ runs", captured.out)
     assert "as expected" not in captured.out
-    assert captured.err == ""
+    # Every five seconds, on a machine that takes so long, there is a line on how far it is; and nothing else.
+    assert all(re.fullmatch(r"\d problems, .* runs in .*", line) for line in captured.err.splitlines()), captured.err
     assert not list(tmp_path.glob("*.partial"))
 
 

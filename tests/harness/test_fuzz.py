@@ -315,8 +315,9 @@ def test_what_cannot_be_used_is_said_in_one_line(
 ) -> None:
     assert fuzz(*words) == 2
     error = capsys.readouterr().err
-    assert reason in error
-    assert error.count("\n") == 1
+    # A machine that takes long for it has said before how far it is.
+    [line] = [line for line in error.splitlines() if " candidates searched, " not in line]
+    assert reason in line
 
 
 @pytest.mark.usefixtures("programs")
