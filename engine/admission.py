@@ -6,23 +6,26 @@ live in different processes, so this is a lock of the kernel's (flock(2)): every
 holds it exclusively. A second lock, the gate, is taken first and let go at once; who waits to be alone holds it
 meanwhile, so that new runs wait behind it and cannot keep it waiting.
 
-The locks are on two directories of /proc, which every user can open and no sandbox sees: a run has a /proc of its own.
-Engines in containers with a /proc of their own do not wait for each other.
+The locks are on two files in a folder that only their user can open. Engines of other users, and of containers with a
+file system of their own, do not wait for each other; where a rise is theirs, it is not blamed on a run that is repeated
+(``Engine.run``).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
+import stat
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from engine.cancellation import Cancellation
 
-_GATE, _ROOM = "/proc/sys", "/proc"
-# To be alone is worth this much of everybody's time; runs of other engines that take longer stay beside it.
+# For so long a run that is to be alone keeps all others waiting. Those under way that take longer stay beside it.
 _MAX_WAIT_ALONE_S = 10.0
 # Longer than any run of reasonable limits. An engine that was stopped while it held the lock must not stop the others.
 _MAX_WAIT_S = 300.0
@@ -35,9 +38,10 @@ class Admission:
     """One worker's hold on both locks. Not thread-safe: one thread uses it at a time."""
 
     def __init__(self) -> None:
-        self._gate = os.open(_GATE, os.O_RDONLY | os.O_CLOEXEC)
+        folder = _folder()
+        self._gate = _opened(folder / "gate")
         try:
-            self._room = os.open(_ROOM, os.O_RDONLY | os.O_CLOEXEC)
+            self._room = _opened(folder / "room")
         except OSError:
             os.close(self._gate)
             raise
@@ -79,3 +83,19 @@ class Admission:
             if descriptor >= 0:
                 os.close(descriptor)
         self._gate = self._room = -1
+
+
+def _folder() -> Path:
+    """A folder that belongs to this user alone and lasts as long as the machine runs; made where it is not there."""
+    user = os.geteuid()
+    place = Path("/run") if user == 0 else Path(f"/run/user/{user}")
+    folder = place / "semi-instruct" if os.access(place, os.W_OK) else Path(f"/tmp/semi-instruct-{user}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if found.st_uid != user or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:
+        raise PermissionError(errno.EPERM, "the folder of locks is open to other users", str(folder))
+    return folder
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -288,7 +288,7 @@ def _mounts(proc: Path) -> dict[str, Path]:
 
 
 def _can_hold_a_group(parent: Path) -> bool:
-    """Whether a group that tells its pressure can be made, and a process moved into it and back."""
+    """Whether a group that tells its pressure can be made here, and processes moved into it."""
     name = parent / f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
     try:
         name.mkdir()

@@ -33,6 +33,7 @@ _SHORTAGES = frozenset(
         524,
     }
 )
+_FEW_DESCRIPTORS = "raise the limit of open files (ulimit -n)"
 _SHORTAGE_TEXTS = (*map(os.strerror, sorted(_SHORTAGES)), "MemoryError", "can't start new thread")
 
 
@@ -47,8 +48,7 @@ def is_passing(error: BaseException | str, said: str = "") -> bool:
 
 def no_descriptors(error: OSError) -> SandboxUnavailable:
     """This process cannot open what a worker needs."""
-    remedy = "raise the limit of open files (ulimit -n)"
-    return SandboxUnavailable("jail", str(error), remedy, passing=is_passing(error))
+    return SandboxUnavailable("jail", str(error), _FEW_DESCRIPTORS, passing=is_passing(error))
 
 
 def no_jail(error: Exception | str, said: str, proc: Path | None = None) -> SandboxUnavailable:
@@ -62,13 +62,16 @@ def no_jail(error: Exception | str, said: str, proc: Path | None = None) -> Sand
     last = said.splitlines()[-1] if said else "nothing"
     for layer, reason, remedy in _switches(said, proc or _PROC):
         return SandboxUnavailable(layer, f"{reason}; the jail said: {last}", remedy)
-    reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
     if is_passing(error, said):
         layer, remedy = "jail", "free memory, processes or descriptors on this machine"
+        reason = f"the jail did not start ({error}); it said: {last}"
+        if os.strerror(errno.EMFILE) in f"{error}":
+            remedy = _FEW_DESCRIPTORS
         if os.strerror(errno.ENOSPC) in said:
             layer, remedy = "user", "as root: raise user.max_*_namespaces (sysctl)"
             reason = f"there are as many namespaces as are allowed; the jail said: {last}"
         return SandboxUnavailable(layer, reason, remedy, passing=True)
+    reason = f"the jail did not start ({error}); it said: {said or 'nothing'}"
     for layer, why, remedy in _surroundings(said, proc or _PROC):
         return SandboxUnavailable(layer, f"{why}; the jail said: {last}", remedy)
     return SandboxUnavailable("jail", reason, "no known switch forbids it here: report this line")

@@ -24,7 +24,7 @@ from engine.inside import values
 from engine.limits import MIB, Limits
 from engine.outcome import Outcome, Status
 from engine.program import Program
-from engine.shortage import Shortage
+from engine.shortage import Shortage, Wait
 
 _DEFAULT_LIMITS = Limits()
 _LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
@@ -151,9 +151,13 @@ class Engine:
         conditions = Conditions(determinism, clock)
         self._check_open()
         conduct = partial(self._attempt, program, stdin, arguments, limits, conditions, cancellation)
+        with self._shortage.wait(cancellation, lambda: self._closed) as wait:
+            return self._run(conduct, wait, cancellation)
+
+    def _run(self, conduct: Callable[[bool], Outcome], wait: Wait, cancellation: Cancellation | None) -> Outcome:
+        """Conduct a run until an attempt decides something. ``conduct`` takes whether no other may run meanwhile."""
         attempts, cpu_s, wall_s = 0, 0.0, 0.0
         reason, alone, alone_before = "", False, 0
-        wait = self._shortage.wait(cancellation, lambda: self._closed)
         while True:
             if cancellation is not None and cancellation.cancelled:
                 return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)

@@ -84,7 +84,11 @@ def examine(runtime: str | os.PathLike[str] | None = None) -> list[Layer]:
     try:
         hierarchy = cgroup.find()
         parents = ", ".join(sorted({str(parent) for parent in hierarchy.parents.values()}))
-        pressure = "tells starvation" if hierarchy.tells_pressure else "no cpu.pressure: wall limits are never extended"
+        pressure = (
+            "it tells how long a run got no core"
+            if hierarchy.tells_pressure
+            else "no cpu.pressure: wall limits are never extended"
+        )
         layers.append(Layer("cgroup", True, f"version {hierarchy.version}, in {parents}; {pressure}"))
     except EngineError as error:
         layers.append(_missing("cgroup", error))

@@ -83,7 +83,7 @@ class Slot:
         watchdog: looks at the host's kernel memory; None for the runs with which a worker is tried.
         isolation: the walls that stand, as every outcome reports them.
         zygote: pid of the jail's zygote.
-        last_words: what the jail has said on its log, for messages.
+        last_words: the last line that the jail has said on its log, for messages.
         shared: bytes that a program has in its memory and does not charge, being the zygote's.
         idle_usage: bytes that the group is charged for while no program runs.
     """
@@ -452,7 +452,7 @@ class Run:
                 code = os.WEXITSTATUS(report.wait_status)
         else:
             signal_number = int(signal.SIGKILL)
-        # Whom the kernel killed for it had reached the limit, also where the peak cannot be reset and does not tell.
+        # A run that the kernel killed for it has reached the limit, also where the peak cannot be reset.
         # A page that a process has mapped many times counts as often in its resident size: no more than the limit.
         peak = max(self._shared + self.charged, self.largest)
         peak = self._limits.memory if status is Status.MEMORY_LIMIT else min(peak, self._limits.memory)

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Self
 
 from engine import diagnosis
 from engine.cancellation import Cancellation
@@ -35,6 +36,7 @@ class Shortage:
     def __init__(self, patience: float) -> None:
         self.reason: str | None = None
         self._patience = patience
+        self._waiting: set[Wait] = set()
         self._lock = threading.Lock()
 
     def wait(self, cancellation: Cancellation | None = None, given_up: Callable[[], bool] = bool) -> Wait:
@@ -49,42 +51,54 @@ class Shortage:
         Raises:
             SandboxUnavailable: it failed for something else, or for longer than ``patience``.
         """
-        wait = self.wait(cancellation, given_up)
-        while True:
-            try:
-                made = make()
-            except SandboxUnavailable as error:
-                if not error.passing or not wait.pause(str(error)):
-                    raise
-            except OSError as error:
-                # This process itself is short: of descriptors, say, for a look at /proc.
-                if not diagnosis.is_passing(error):
-                    raise
-                if not wait.pause(str(error)):
-                    raise diagnosis.no_descriptors(error) from error
-            else:
-                self.end()
-                return made
+        with self.wait(cancellation, given_up) as wait:
+            while True:
+                try:
+                    made = make()
+                except SandboxUnavailable as error:
+                    if not error.passing or not wait.pause(str(error)):
+                        raise
+                except OSError as error:
+                    # This process itself is short: of descriptors, say, for a look at /proc.
+                    if not diagnosis.is_passing(error):
+                        raise
+                    if not wait.pause(str(error)):
+                        raise diagnosis.no_descriptors(error) from error
+                else:
+                    self.end()
+                    return made
 
-    def begin(self, reason: str) -> None:
-        """Note that no sandbox can be started."""
+    def begin(self, wait: Wait, reason: str) -> None:
+        """Note that a caller waits, as no sandbox can be started."""
         with self._lock:
             if self.reason is None:
                 _log.warning("waiting, as no sandbox can be started at the moment: %s", reason)
+            self._waiting.add(wait)
             self.reason = reason
 
     def end(self) -> None:
-        """Note that one could."""
+        """Note that one could be started."""
         if self.reason is None:
             return
         with self._lock:
             if self.reason is not None:
                 _log.warning("going on: sandboxes can be started again")
+            self._waiting.clear()
             self.reason = None
+
+    def leave(self, wait: Wait) -> None:
+        """Note that a caller waits no longer. With none left nothing is known of the machine: the next may try."""
+        if self.reason is None:
+            return
+        with self._lock:
+            self._waiting.discard(wait)
+            if not self._waiting and self.reason is not None:
+                _log.warning("waiting no longer: no run is left that needs a new sandbox")
+                self.reason = None
 
 
 class Wait:
-    """How long one caller has waited.
+    """How long one caller has waited. A context: on leaving it the caller waits no longer.
 
     Attributes:
         attempts: that failed so far; the caller counts them.
@@ -101,6 +115,12 @@ class Wait:
         self._pause = _FIRST_PAUSE_S
         self._began = time.monotonic()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shortage.leave(self)
+
     @property
     def seconds(self) -> float:
         """Since the wait began."""
@@ -108,7 +128,7 @@ class Wait:
 
     def pause(self, reason: str) -> bool:
         """Wait a little, each time longer; false when there is no point in waiting longer."""
-        self._shortage.begin(reason)
+        self._shortage.begin(self, reason)
         until = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
         while (left := until - time.monotonic()) > 0:

@@ -94,7 +94,7 @@ class Worker:
                 self._start(theirs)
             # What a run charges to the group is not all it occupies: it shares the zygote's image. How much of that a
             # program has in its memory, an empty one tells; see ``_calibrate``.
-            self._slot = Slot(self._control, self._group, None, plan.isolation, self._said)
+            self._slot = Slot(self._control, self._group, None, plan.isolation, self._last_words)
             self._introduce()
             self._calibrate()
             self._slot.watchdog = plan.watchdog
@@ -171,6 +171,10 @@ class Worker:
             noise = ("no version information available", "in the global user namespace")
             return "\n".join(line for line in lines if not any(words in line for words in noise))[-2000:]
         return ""
+
+    def _last_words(self) -> str:
+        lines = self._said().splitlines()
+        return lines[-1] if lines else "nothing"
 
     @property
     def pid(self) -> int:

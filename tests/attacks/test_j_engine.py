@@ -61,7 +61,7 @@ def test_j05_a_group_so_full_that_the_jail_itself_dies_is_the_run_s_memory_limit
 
 @pytest.mark.parametrize("filled", ["tmpfs", "memfd", "pipes"])
 def test_j05_memory_that_outlives_every_process_kills_no_worker(arena: Arena, filled: str) -> None:
-    """What is charged to the group when the last process has gone is in nobody's way."""
+    """What is charged to the group when the last process has gone disturbs no later run."""
     fill = {
         "tmpfs": "for n in range(60): open(f'/tmp/{n}', 'wb').write(bytes(1 << 20))",
         "memfd": "files = [os.memfd_create('x') for _ in range(60)]\nfor file in files: os.write(file, bytes(1 << 20))",

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ from engine import Cancellation, Engine, Program, SandboxUnavailable, Status, ja
 from tests.patience import patient
 
 ECHO = Program("print(input())")
+SLEEP = Program("import time; time.sleep(float(input()))")
 _LOG = "semi_instruct.engine"
 
 
@@ -141,6 +143,26 @@ def test_a_run_that_waits_can_be_cancelled(machine: _Machine) -> None:
         outcome = engine.run(ECHO, cancellation=cancellation)
         assert (outcome.status, outcome.detail) == (Status.SANDBOX_ERROR, "cancelled")
         assert time.monotonic() - started < patient(5)
+        assert engine.trouble is None, "no run waits any more, and none would ever end the trouble"
+        machine.fault = None
+
+
+def test_a_run_on_a_worker_that_is_left_ends_no_other_s_wait_but_a_lost_wait_ends(machine: _Machine) -> None:
+    """The caller that waits for a new worker goes away while another worker serves: all is well again."""
+    with Engine(workers=2) as engine, Cancellation() as cancellation:
+        held = engine.submit(SLEEP, stdin=b"%f" % patient(2))
+        time.sleep(0.3)
+        [idle] = engine._idle
+        psutil.Process(idle._slot.zygote).kill()
+        machine.fault = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        waiting = threading.Thread(target=partial(engine.run, ECHO, cancellation=cancellation))
+        waiting.start()
+        time.sleep(0.5)
+        assert engine.trouble is not None
+        cancellation.cancel()
+        waiting.join()
+        assert engine.trouble is None
+        assert held.result(timeout=patient(20)).status is Status.OK
         machine.fault = None
 
 
