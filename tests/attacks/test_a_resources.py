@@ -498,9 +498,12 @@ def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a30_a_daemon_outlives_the_program(arena: Arena) -> None:
-    outcome = arena.attack(exhaustion.DAEMON)
-    assert (outcome.status, outcome.stdout) == (Status.OK, b"daemon left behind\n")
-    assert outcome.wall_time_s < LIMITS.wall_seconds
+    def wall_time() -> float:
+        outcome = arena.attack(exhaustion.DAEMON)
+        assert (outcome.status, outcome.stdout) == (Status.OK, b"daemon left behind\n")
+        return outcome.wall_time_s
+
+    assert at_best(wall_time, patient(1), attempts=3) < patient(1)
 
 
 def test_a31_an_orphan_keeps_stdout_open(arena: Arena) -> None:
@@ -514,10 +517,14 @@ if os.fork() == 0:
 os.read(began, 1)
 os._exit(0)
 """
-    outcome = arena.attack(source)
-    assert outcome.status is Status.OK
-    assert outcome.stdout.rstrip(b".") == b"orphan "
-    assert outcome.wall_time_s < LIMITS.wall_seconds
+
+    def wall_time() -> float:
+        outcome = arena.attack(source)
+        assert outcome.status is Status.OK
+        assert outcome.stdout.rstrip(b".") == b"orphan "
+        return outcome.wall_time_s
+
+    assert at_best(wall_time, patient(1), attempts=3) < patient(1)
 
 
 def test_a32_priorities(arena: Arena) -> None:
@@ -589,10 +596,13 @@ def test_a35_arguments_beyond_the_limit_of_memory(arena: Arena) -> None:
 
 
 def test_a35_input_that_is_never_read(arena: Arena) -> None:
-    outcome = arena.attack("print('done')", stdin=bytes(256 * MIB))
-    assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
-    assert outcome.peak_memory_bytes < 32 * MIB
-    assert outcome.wall_time_s < LIMITS.wall_seconds
+    def wall_time() -> float:
+        outcome = arena.attack("print('done')", stdin=bytes(256 * MIB))
+        assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
+        assert outcome.peak_memory_bytes < 32 * MIB
+        return outcome.wall_time_s
+
+    assert at_best(wall_time, patient(0.5), attempts=3) < patient(0.5)
 
 
 def test_a36_input_that_is_closed(arena: Arena) -> None:
