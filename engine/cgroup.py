@@ -48,13 +48,13 @@ _FILES = {
     "tasks": ("pids", "pids.max", "pids.max"),
     "refusals": ("pids", "pids.events", "pids.events"),
     "cpu": ("cpuacct", "cpuacct.usage", "cpu.stat"),
-    "kernel": ("memory", "memory.kmem.usage_in_bytes", "memory.stat"),
+    "kinds": ("memory", "memory.stat", "memory.stat"),
     "pressure": (_PRESSURE, "cpu.pressure", "cpu.pressure"),
 }
 # A kernel that does not account for swap has none to be limited; memory.peak came with Linux 5.19.
-_MAY_BE_ABSENT = {"swap", "peak", "kernel", "pressure"}
-# What memory.stat calls the kernel's own; "kernel" is the sum of the others and came with Linux 5.18.
-_KERNEL_SUM, _KERNEL_PARTS = b"kernel", (b"kernel_stack", b"pagetables", b"percpu", b"slab_unreclaimable", b"vmalloc")
+_MAY_BE_ABSENT = {"swap", "peak", "pressure"}
+# What memory.stat calls pages of processes and of files.
+_PAGES = {1: (b"rss", b"cache"), 2: (b"anon", b"file")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Group:
             if what not in _MAY_BE_ABSENT or path.exists():
                 self._files[what] = _File(path, "r+" if path.stat().st_mode & 0o222 else "r")
         self._limits = (1 << 62, 0)
-        if version == 2 and "swap" in self._files:
+        if version == 2 and "swap" in self._files and "pids" in folders:
             self._files["swap"].set(0)
 
     def add(self, pid: int) -> None:
@@ -139,15 +139,9 @@ class Group:
         return cpu.number() if self._version == 1 else 1000 * cpu.field(b"usage_usec")
 
     def kernel_memory(self) -> int:
-        """Bytes of kernel memory that the group is charged for; 0 where that is not told."""
-        file = self._files.get("kernel")
-        if file is None:
-            return 0
-        if self._version == 1:
-            return file.number()
-        stat = file.fields()
-        kernel = stat[_KERNEL_SUM] if _KERNEL_SUM in stat else sum(stat.get(part, 0) for part in _KERNEL_PARTS)
-        return kernel + stat.get(b"sock", 0)
+        """Bytes that the group is charged for and that are in no process and no file: what the kernel holds for it."""
+        kinds = self._files["kinds"].fields()
+        return max(self._files["usage"].number() - sum(kinds.get(pages, 0) for pages in _PAGES[self._version]), 0)
 
     def starved_s(self) -> float | None:
         """Seconds so far in which the group was ready to run and not one of its tasks ran; None where not told."""
@@ -171,10 +165,14 @@ class Group:
         """Highest memory use, in bytes, since ``restart_peak`` (or ever, where that is False)."""
         return self._files.get("peak", self._files["usage"]).number()
 
-    def close(self) -> None:
-        """Remove the group, waiting a little for its last process. What is gone already is fine."""
+    def let_go(self) -> None:
+        """Close the files of the group, which stays."""
         for file in self._files.values():
             file.close()
+
+    def close(self) -> None:
+        """Remove the group, waiting a little for its last process. What is gone already is fine."""
+        self.let_go()
         deadline = time.monotonic() + _REMOVE_SECONDS
         for path in self.paths:
             while path.exists():
@@ -219,6 +217,18 @@ class Hierarchy:
                 with contextlib.suppress(OSError):  # it was never made; what failed is raised below
                     path.rmdir()
             raise
+
+    def kernel_memory(self) -> int:
+        """What the groups of all engines here are charged for and that is in no process and no file, in bytes."""
+        total = 0
+        for path in self.parents["memory"].glob(f"{PREFIX}-*"):
+            with contextlib.suppress(OSError):  # its worker is being closed
+                group = Group(self.version, {"memory": path})
+                try:
+                    total += group.kernel_memory()
+                finally:
+                    group.let_go()
+        return total
 
     def prove(self) -> None:
         """The write probe: raises OSError or ValueError where no group can be made, limited, read and removed."""

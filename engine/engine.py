@@ -29,7 +29,7 @@ from engine.shortage import Shortage, Wait
 _DEFAULT_LIMITS = Limits()
 _LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
 _ATTEMPTS = 2
-_ATTEMPTS_ALONE = 3
+_ATTEMPTS_ALONE = 2
 _START_ATTEMPTS = 3  # at once: another nsjail may be tidying the mount points that they share
 
 _log = logging.getLogger("semi_instruct.engine")
@@ -481,6 +481,7 @@ def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: W
         if isinstance(error.__cause__, OSError) and diagnosis.is_passing(error.__cause__):
             raise error.__cause__ from None
         raise
+    watchdog.hierarchy = hierarchy
     return worker.plan(found, hierarchy, watchdog)
 
 

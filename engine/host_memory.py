@@ -4,10 +4,10 @@ A run's memory group counts what the kernel charges to it, and the kernel does n
 policies close every such allocation that is known (docs/threat-model.md has the table); this is the wall behind them.
 
 What is measured. /proc/meminfo tells how much memory is neither free nor page cache nor anonymous nor reclaimable slab:
-that is the kernel's own, and no reclaim gives it back. Of it, the kernel memory that the engine's groups are charged
-for is accounted for; the rest is *uncharged*. When it has grown, since a run began, by more than that run's memory
-limit, every run that is under way is ended: which of them did it cannot be told, and to let the others finish would let
-the rise go on. Each is then repeated alone (``engine/admission.py``). When it rises again, and falls when the run is
+that is the kernel's own, and no reclaim gives it back. Of it, what the engine's groups are charged for beyond the pages
+of processes and files is accounted for; the rest is *uncharged*. When it has grown, since a run began, by more than the
+memory limit of that run, every run that is under way is ended: which of them did it cannot be told, and to let the
+others finish would let the rise go on. Each is then repeated alone (``engine/admission.py``). When it rises again, and falls when the run is
 ended, the run is at fault: ``memory_limit``. When it does not fall, something else on the machine may have taken the
 memory (drivers pin gigabytes for a GPU), and the run is repeated, a few times at most. The others are done again as if
 nothing had happened.
@@ -30,7 +30,7 @@ from engine.limits import MIB
 LOOK_SECONDS = 0.1
 # What a busy host's kernel may grow by on its own account meanwhile. Less than this is no evidence.
 _NOISE = 64 * MIB
-_SETTLE_SECONDS = 10.0
+_SETTLE_SECONDS = 5.0
 # Memory that is not the kernel's own, or that it gives back when it is asked to.
 _NOT_KERNEL = frozenset(
     {b"MemFree", b"Buffers", b"Cached", b"SwapCached", b"AnonPages", b"SReclaimable", b"Hugetlb", b"Balloon"}
@@ -45,19 +45,26 @@ class Watched:
         init: pidfd of its pid 1.
         allowance: bytes by which uncharged kernel memory may grow while it runs.
         before: what it was when the run began.
+        alone: the run is repeated alone, and what all engines' groups are charged for is accounted for.
         suspected: it rose beyond the allowance of some run, and this one was ended for it.
     """
 
     init: int
     allowance: int
     before: int
+    alone: bool
     suspected: bool = False
 
 
 class Watchdog:
-    """Looks at the host's kernel memory on behalf of all runs of one engine. Thread-safe."""
+    """Looks at the host's kernel memory on behalf of all runs of one engine. Thread-safe.
+
+    Attributes:
+        hierarchy: where the groups of all engines are, once that is known.
+    """
 
     def __init__(self) -> None:
+        self.hierarchy: cgroup.Hierarchy | None = None
         self._lock = threading.Lock()
         self._file = os.open("/proc/meminfo", os.O_RDONLY | os.O_CLOEXEC)
         self._groups: set[cgroup.Group] = set()
@@ -78,11 +85,12 @@ class Watchdog:
             self._groups.discard(group)
             self._looked_at = 0.0
 
-    def begin(self, init: int, memory: int) -> Watched:
+    def begin(self, init: int, memory: int, alone: bool) -> Watched:
         """Watch a run with this memory limit, in bytes."""
         with self._lock:
             self._look_if_due()
-            watched = Watched(init, memory + _NOISE, self._uncharged)
+            before = self._measure(everywhere=True) if alone else self._uncharged
+            watched = Watched(init, memory + _NOISE, before, alone)
             self._watched.add(watched)
             return watched
 
@@ -123,19 +131,25 @@ class Watchdog:
             return
         self._uncharged = self._measure()
         self._looked_at = now
-        if any(self._uncharged - watched.before > watched.allowance for watched in self._watched):
-            self._calm = min(watched.before for watched in self._watched)
+        alone = self._measure(everywhere=True) if any(watched.alone for watched in self._watched) else 0
+        rises = ((alone if each.alone else self._uncharged) - each.before > each.allowance for each in self._watched)
+        if any(rises):
+            self._calm = min((each.before for each in self._watched if not each.alone), default=self._calm)
             for watched in self._watched:
                 watched.suspected = True
                 with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                     signal.pidfd_send_signal(watched.init, signal.SIGKILL)
             self._watched.clear()
 
-    def _measure(self) -> int:
+    def _measure(self, everywhere: bool = False) -> int:
+        """Uncharged kernel memory: as far as this engine's groups tell, or those of all engines, which takes longer."""
         charged = 0
-        for group in tuple(self._groups):
-            with contextlib.suppress(OSError, ValueError):  # its worker is being closed
-                charged += group.kernel_memory()
+        if everywhere and self.hierarchy is not None:
+            charged = self.hierarchy.kernel_memory()
+        else:
+            for group in tuple(self._groups):
+                with contextlib.suppress(OSError, ValueError):  # its worker is being closed
+                    charged += group.kernel_memory()
         return kernel_memory(os.pread(self._file, 1 << 14, 0)) - charged
 
 

@@ -134,6 +134,9 @@ class _Report:
 class Run:
     """One run. Owns the descriptors it is given.
 
+    Args:
+        alone: it is repeated alone, as it is suspected of making the host's kernel memory rise.
+
     Attributes:
         before: the group's accounts when the sandbox was ready and the program not yet handed over.
         charged: bytes of memory the run added to the group at its peak.
@@ -151,6 +154,8 @@ class Run:
         limits: Limits,
         conditions: Conditions,
         cancellation: Cancellation | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         self._slot = slot
         self._cancellation = cancellation
@@ -161,6 +166,7 @@ class Run:
         self._conditions = conditions
         # A varied run has an interpreter of its own: it shares nothing with the zygote, and has one process more.
         self._shared = 0 if conditions.varied else slot.shared
+        self._alone = alone
         self._tasks = limits.processes + conditions.varied
         self._streams: list[Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
@@ -251,7 +257,7 @@ class Run:
             except OSError as error:
                 raise NeverRan(f"the control group refused: {error}") from error
         if self._slot.watchdog is not None:
-            self._watched = self._slot.watchdog.begin(self._child.init, self._limits.memory)
+            self._watched = self._slot.watchdog.begin(self._child.init, self._limits.memory, self._alone)
         return earlier_peak
 
     def _set_limits(self, group: cgroup.Group, memory: int, tasks: int) -> None:
@@ -455,7 +461,8 @@ class Run:
         # A run that the kernel killed for it has reached the limit, also where the peak cannot be reset.
         # A page that a process has mapped many times counts as often in its resident size: no more than the limit.
         peak = max(self._shared + self.charged, self.largest)
-        peak = self._limits.memory if status is Status.MEMORY_LIMIT else min(peak, self._limits.memory)
+        reached = status is Status.MEMORY_LIMIT and not self.suspected
+        peak = self._limits.memory if reached else min(peak, self._limits.memory)
         returned, value, refused = self._value()
         stdout, stderr = self._streams[:2]
         return Outcome(

@@ -207,16 +207,16 @@ class Worker:
             Suspected: the run was ended as the host's kernel memory rose.
         """
         assert self._admission is not None
-        run = Run(self._slot, program, limits, conditions, cancellation)
+        run = Run(self._slot, program, limits, conditions, cancellation, alone=alone)
         watchdog = self._slot.watchdog
         try:
-            with self._admission.admitted(alone, cancellation):
+            with self._admission.admitted(alone, cancellation) as held:
                 if alone and watchdog is not None:
                     watchdog.settle()
                 outcome = run.conduct(stdin, arguments)
                 if not run.suspected or watchdog is None:
                     return outcome
-                raise Suspected(outcome, released=alone and watchdog.settle())
+                raise Suspected(outcome, released=alone and held and watchdog.settle())
         except OSError as error:  # this process is out of descriptors or memory
             raise (WorkerDied if run.handed_over else NeverRan)(str(error)) from error
         finally:

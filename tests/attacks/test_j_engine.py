@@ -18,7 +18,8 @@ shared = os.memfd_create("shared")
 os.ftruncate(shared, size)
 maps = []
 while time.monotonic() - started < SECONDS:
-    maps.append(mmap.mmap(shared, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0x8000)))
+    if len(maps) < 1200:  # their page tables are charged
+        maps.append(mmap.mmap(shared, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0x8000)))
 """
 _LIMITS = Limits(cpu_time=patient(20), wall_time=patient(1.5), memory=256 * MIB)
 

@@ -46,7 +46,7 @@ class _Kernel:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.used = 0
-        patch.setattr(host_memory.Watchdog, "_measure", lambda _: self.used)
+        patch.setattr(host_memory.Watchdog, "_measure", lambda _, everywhere=False: self.used)
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_a_run_that_makes_it_rise_again_alone_has_hit_a_limit(kernel: _Kernel, p
     rise.join()
     assert (outcome.status, outcome.signal) == (Status.MEMORY_LIMIT, 9)
     assert "kernel memory" in outcome.detail
-    assert outcome.peak_memory_bytes == _LIMITS.memory
+    assert outcome.peak_memory_bytes < _LIMITS.memory, "its own memory is as low as it was"
 
 
 def test_other_engines_wait_while_a_run_is_alone(kernel: _Kernel, pair: Engine) -> None:
