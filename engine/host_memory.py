@@ -9,8 +9,8 @@ of processes and files is accounted for; the rest is *uncharged*. When it has gr
 memory limit of that run, every run that is under way is ended: which of them did it cannot be told, and to let the
 others finish would let the rise go on. Each is then repeated alone (``engine/admission.py``). When it rises again, and
 falls when the run is ended, the run is at fault: ``memory_limit``. When it does not fall, something else on the machine
-may have taken the memory (drivers pin gigabytes for a GPU), and the run is repeated once more. The others are done again
-as if nothing had happened.
+may have taken the memory (drivers pin gigabytes for a GPU), and the run is repeated once more. The others are done
+again as if nothing had happened.
 
 Sources: proc(5), the kernel's Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 """

@@ -21,7 +21,7 @@ while time.monotonic() - started < SECONDS:
     if len(maps) < 1200:  # their page tables are charged
         maps.append(mmap.mmap(shared, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0x8000)))
 """
-_LIMITS = Limits(cpu_time=patient(20), wall_time=patient(1.5), memory=256 * MIB)
+_LIMITS = Limits(cpu_time=patient(20), wall_time=patient(1.5), memory=256 * MIB, open_files=4096)
 
 
 def test_j01_a_teardown_that_outlasts_the_grace_period(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,7 @@ def test_x32_is_refused_for_every_number(name: str) -> None:
 
 
 def test_filter_is_short() -> None:
-    assert len(to_bpf(load("program"))) // 8 < 300
+    assert len(to_bpf(load("program"))) // 8 < 320
 
 
 edges = st.sampled_from([0, 1, 2, 0xFFFFFFFF, 1 << 32, (1 << 32) + 1, 1 << 63, 2**64 - 1])
