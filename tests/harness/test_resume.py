@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import signal
@@ -18,6 +19,7 @@ from problem_rows import stdin_row, write_rows
 
 from engine import Outcome, Program, Status
 from harness import cli
+from harness.row_output import row_output
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
@@ -429,6 +431,44 @@ def test_killed_again_and_again_it_ends_with_the_same_rows(verify: Verify) -> No
     assert kills >= 3
     assert (verify.lines(), verify.lines("s.jsonl")) == (whole, kept)
     assert verify.files == ["problems.jsonl", "s.jsonl", "v.jsonl"]
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_two_runs_do_not_write_one_file(
+    resumes: bool, verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = verify.folder / "v.jsonl"
+    verify.write(whole[:4])
+    with row_output(output, to_stdout=False, resumes=resumes) as write:
+        write.keep(whole[4])
+        write(json.loads(whole[5]))
+        before = {path.name: path.read_bytes() for path in verify.folder.iterdir()}
+        for another in (verify, verify.resume):
+            capsys.readouterr()
+            assert another() == 2
+            assert capsys.readouterr().err == f"semi-instruct: {output}: another run is writing it\n"
+        assert {path.name: path.read_bytes() for path in verify.folder.iterdir()} == before
+    verify.write(whole[:4])
+    assert verify.resume() == 0
+    assert verify.lines() == whole
+
+
+def test_a_file_that_was_put_in_place_meanwhile_is_not_written(
+    verify: Verify, whole: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial, output = verify.folder / "v.jsonl.partial", verify.folder / "v.jsonl"
+    output.rename(partial)
+    lock, before = fcntl.flock, partial.read_bytes()
+
+    def put_in_place_first(file: Any, how: int) -> None:
+        if not output.exists():
+            partial.rename(output)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", put_in_place_first)
+    with pytest.raises(KeyError), row_output(output, to_stdout=False):
+        raise KeyError
+    assert output.read_bytes() == before
 
 
 def _size(path: Path) -> int:
