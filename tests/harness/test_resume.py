@@ -189,6 +189,55 @@ def test_a_row_that_is_none_or_belongs_to_no_candidate_is_an_error(
     assert (verify.folder / "v.jsonl").read_bytes() == before
 
 
+def test_rows_on_a_problem_that_cannot_be_read_stay(
+    verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the problem's row that is told. Once it is mended, nothing is judged again."""
+    good = rows()
+    suites = str(verify.folder / "s.jsonl")
+    assert verify("--suites", suites) == 0
+    whole, kept = verify.lines(), sorted(verify.lines("s.jsonl"))
+    write_rows(verify.problems, good[0], good[1] | {"oracles": 7}, *good[2:])
+    capsys.readouterr()
+    assert verify.resume("--suites", suites) == 2
+    told, about = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"{verify.problems}:2: oracles")
+    assert about == "9 verdicts kept, 0 judged; 3 rows on problems that cannot be read kept too"
+    assert (sorted(verify.lines()), sorted(verify.lines("s.jsonl"))) == (sorted(whole), kept)
+    write_rows(verify.problems, *good)
+    assert verify.resume("--suites", suites) == 0
+    assert (verify.lines(), sorted(verify.lines("s.jsonl")), verify.judged) == (whole, kept, [])
+
+
+def test_problems_that_cannot_be_read_are_told_before_a_row_that_belongs_to_none(
+    verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = rows()
+    write_rows(
+        verify.problems, good[0] | {"candidates": good[0]["candidates"][:1]}, good[1] | {"oracles": 7}, *good[2:]
+    )
+    before = (verify.folder / "v.jsonl").read_bytes()
+    capsys.readouterr()
+    assert verify.resume() == 2
+    told, blamed = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"{verify.problems}:2: oracles")
+    assert "v.jsonl:2: candidate: 'b' of problem 'p0' is not in" in blamed
+    assert "(nor is that of 1 other row): mend first what cannot be read there (1 row)" in blamed
+    assert (verify.folder / "v.jsonl").read_bytes() == before
+
+
+def test_no_id_steers_the_terminal(verify: Verify, capsys: pytest.CaptureFixture[str]) -> None:
+    row = rows(1)[0]
+    write_rows(verify.problems, row | {"id": "p\x1b[2J\n0"})
+    assert verify() == 0
+    write_rows(verify.problems, row | {"id": "p\x1b[2J\n0", "oracles": [RIGHT, OTHER]})
+    capsys.readouterr()
+    assert verify.resume() == 0
+    [said] = capsys.readouterr().err.splitlines()
+    assert "3 of these again" in said
+    assert said.isprintable()
+
+
 def test_what_has_changed_is_judged_again_and_said(
     verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -361,6 +410,14 @@ def test_pairs(verify: Verify, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     verify.write([whole[0].replace('"sum"', '"product"')])
     assert verify.resume("--budget", "0.1") == 2
     assert "v.jsonl:1: candidate: 'product' of problem '1' is not in" in capsys.readouterr().err
+
+    verify.write(whole)
+    write_rows(verify.problems, PAIRS[0], PAIRS[1] | {"output": 7}, *PAIRS[2:])
+    assert verify.resume("--budget", "0.1") == 2
+    told, blamed = capsys.readouterr().err.splitlines()
+    assert told.startswith("problems.jsonl:2: output")
+    assert "mend first what cannot be read there (1 row)" in blamed
+    assert verify.lines() == whole
 
 
 def test_a_program_whose_run_the_sandbox_did_not_make_is_no_failing_pair(
