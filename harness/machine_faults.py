@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -157,10 +157,17 @@ def memory_kills() -> int:
     """How many processes of our control group the kernel has ended so far as there was no memory.
 
     Programs that are judged have groups of their own. Where ours does not count, those of the whole machine.
+
+    Raises:
+        OSError: the machine lacks what it takes to look.
     """
     for file in _kill_counters(Path("/proc/self/cgroup").read_text()):
-        with suppress(OSError):  # this kind of group is not mounted here
+        try:
             return _field(file.read_text(), "oom_kill")
+        except OSError as error:
+            if passes(error):
+                raise
+            # Else this kind of group is not mounted here.
     return _field(Path("/proc/vmstat").read_text(), "oom_kill")
 
 
