@@ -57,7 +57,7 @@ def is_of_a_full_base(error: BaseException | None) -> bool:
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """What fails in the block by the machine's fault is said of this file.
+    """Have what fails in the block, if it is the machine's fault, name this file.
 
     Raises:
         MachineFailed: instead of such an ``OSError``, or error of SQLite's.
@@ -147,7 +147,7 @@ def start_threads(threads: ThreadPoolExecutor, count: int) -> None:
     started = Event()
     try:
         for _ in range(count):
-            # None is idle: each waits. So each submit starts one.
+            # Every thread waits for the event. So none is idle, and each submit starts another one.
             patiently(lambda: threads.submit(started.wait), "start a thread")
     finally:
         started.set()

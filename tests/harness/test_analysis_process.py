@@ -1,4 +1,4 @@
-"""The process that looks at untrusted text: its limits, its deaths, and that it outlives nobody."""
+"""The process that looks at untrusted text: its limits, its deaths, and that it ends with its parent."""
 
 from __future__ import annotations
 
