@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TextIO, cast
 
 import typer
 
@@ -383,8 +384,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     given = None if arguments is None else list(arguments)
     try:
-        status = command.main(args=given, prog_name=NAME, standalone_mode=False)
-        with naming("standard output"):
+        with redirect_stdout(cast(TextIO, _Named(sys.stdout))):
+            status = command.main(args=given, prog_name=NAME, standalone_mode=False)
             sys.stdout.flush()
     except SandboxUnavailable as error:
         return _say(str(error), ExitStatus.UNTRUSTED)
@@ -411,6 +412,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if status == ExitStatus.INTERRUPTED:  # which is also what Typer makes of Ctrl-C
         return _say("interrupted", ExitStatus.INTERRUPTED)
     return int(status or 0)
+
+
+class _Named:
+    """Standard output, or its buffer. What the machine fails on there is said of it, as the system does not."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> Any:
+        """Write.
+
+        Raises:
+            MachineFailed: the disk is full, or the like.
+        """
+        with naming("standard output"):
+            return self._stream.write(data)
+
+    def flush(self) -> None:
+        """Write what has not been written yet.
+
+        Raises:
+            MachineFailed: the disk is full, or the like.
+        """
+        with naming("standard output"):
+            self._stream.flush()
+
+    @property
+    def buffer(self) -> _Named:
+        """What takes bytes."""
+        return _Named(self._stream.buffer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _say(message: str, status: ExitStatus) -> int:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -21,6 +22,7 @@ import msgspec
 from harness import strict_json
 from harness.errors import BadFile, BadRow
 from harness.proposed_comparison import ProposedComparison
+from harness.showing import one_line
 from harness.verdicts import Verdict
 
 DIGEST = "digest"
@@ -169,6 +171,8 @@ class EarlierRows:
     _decided: dict[tuple[str, str], _Place] = field(default_factory=dict)
     _undecided: dict[tuple[str, str], _Place] = field(default_factory=dict)
     _suites: dict[str, _Place] = field(default_factory=dict)
+    _aside: list[_Place] = field(default_factory=list)
+    _suites_aside: list[_Place] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._verdict_lines, self._suite_lines = _Lines(self.verdicts), _Lines(self.suites)
@@ -200,35 +204,62 @@ class EarlierRows:
         self._verdict_lines.close()
         self._suite_lines.close()
 
-    def ensure_all_belong(self, known: Mapping[str, Container[str]], to: Path) -> None:
-        """See to it that every row is one on a candidate that there is.
+    def set_aside(self, known: Container[str]) -> None:
+        """Have the rows on problems that are not known stay as they are, as other rows of problems cannot be read.
+
+        Args:
+            known: the ids of the problems that can be read.
+        """
+        places = {key: place for key, place in self._all() if key[0] not in known}
+        self._aside = sorted(places.values(), key=lambda place: (place.file, place.line))
+        for key in places:
+            self._undecided.pop(key, None)
+            self._decided.pop(key, None)
+        self._suites_aside = [place for problem, place in self._suites.items() if problem not in known]
+
+    def ensure_all_belong(self, known: Mapping[str, Container[str]], to: Path, unread: int = 0) -> None:
+        """See to it that every row that is not set aside is one on a candidate that there is.
 
         Args:
             known: the ids of the candidates of each problem.
             to: the file of the problems.
+            unread: rows of it that cannot be read.
 
         Raises:
             BadRow: names the first row that is not.
         """
-        strangers = [
-            (place, problem, candidate)
-            for problem, candidate, place in self._all()
-            if candidate not in known.get(problem, ())
-        ]
+        strangers = [(place, *key) for key, place in self._all() if key[1] not in known.get(key[0], ())]
         if strangers:
             place, problem, candidate = min(strangers, key=lambda each: (each[0].file, each[0].line))
             field_name = "candidate" if problem in known else "problem"
             what = f"{problem!r}" if field_name == "problem" else f"{candidate!r} of problem {problem!r}"
-            more = f" (nor is that of {len(strangers) - 1} other rows)" if len(strangers) > 1 else ""
+            others = len(strangers) - 1
+            more = f" (nor is that of {_counted(others, 'other row')})" if others else ""
+            advice = "are these the verdicts on that file?"
+            if unread:
+                advice = f"mend first what cannot be read there ({_counted(unread, 'row')}), as it may be on that"
             file = str(self.verdicts[place.file])
-            raise BadRow(
-                file, place.line, field_name, f"{what} is not in {to}{more}: remove the rows, or fit the files"
-            )
+            raise BadRow(file, place.line, field_name, f"{what} is not in {to}{more}: {advice}")
 
-    def _all(self) -> Iterable[tuple[str, str, _Place]]:
-        for rows in (self._decided, self._undecided):
-            for (problem, candidate), place in rows.items():
-                yield problem, candidate, place
+    def _all(self) -> Iterable[tuple[tuple[str, str], _Place]]:
+        """Every row by problem and candidate. Of two on one candidate, the one that decides is last."""
+        return chain(self._undecided.items(), self._decided.items())
+
+    def rows_aside(self) -> Iterator[str]:
+        """The rows that are set aside, as they were written.
+
+        Raises:
+            BadFile: one cannot be read any more.
+        """
+        return map(self._verdict_lines.text, self._aside)
+
+    def suites_aside(self) -> Iterator[str]:
+        """The rows of test cases of the same problems, as they were written.
+
+        Raises:
+            BadFile: one cannot be read any more.
+        """
+        return map(self._suite_lines.text, self._suites_aside)
 
     def is_decided(self, problem: str, candidate: str, digest: str) -> bool:
         """Whether a candidate has a row that decides and was judged by the same; else it is noted if it has another."""
@@ -257,7 +288,9 @@ class EarlierRows:
             said += (
                 f"; {len(self.changed)} of these again, as {problems} or an option has changed: {_named(self.changed)}"
             )
-        return said
+        if self._aside:
+            said += f"; {_counted(len(self._aside), 'row')} on problems that cannot be read kept too"
+        return one_line(said, longest=1_000)
 
     def has_suite(self, problem: str) -> bool:
         """Whether a problem has a row of test cases."""
@@ -281,5 +314,12 @@ def _converted[Row](data: Any, kind: type[Row], path: Path, line: int) -> Row:
 
 def _named(candidates: list[tuple[str, str]]) -> str:
     """The first of some candidates, for people."""
-    names = ", ".join(f"{problem} {candidate}" for problem, candidate in candidates[:_MOST_NAMED])
+    names = ", ".join(
+        f"{one_line(problem, 100)} {one_line(candidate, 100)}" for problem, candidate in candidates[:_MOST_NAMED]
+    )
     return f"{names}, ..." if len(candidates) > _MOST_NAMED else names
+
+
+def _counted(count: int, what: str) -> str:
+    """So many, in words: ``1 row``, ``2 rows``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

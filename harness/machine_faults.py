@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -57,7 +57,7 @@ def is_of_a_full_base(error: BaseException | None) -> bool:
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """What fails in the block by the machine's fault is said of this file.
+    """Have what fails in the block, if it is the machine's fault, name this file.
 
     Raises:
         MachineFailed: instead of such an ``OSError``, or error of SQLite's.
@@ -147,7 +147,7 @@ def start_threads(threads: ThreadPoolExecutor, count: int) -> None:
     started = Event()
     try:
         for _ in range(count):
-            # None is idle: each waits. So each submit starts one.
+            # Every thread waits for the event. So none is idle, and each submit starts another one.
             patiently(lambda: threads.submit(started.wait), "start a thread")
     finally:
         started.set()
@@ -157,10 +157,17 @@ def memory_kills() -> int:
     """How many processes of our control group the kernel has ended so far as there was no memory.
 
     Programs that are judged have groups of their own. Where ours does not count, those of the whole machine.
+
+    Raises:
+        OSError: the machine lacks what it takes to look.
     """
     for file in _kill_counters(Path("/proc/self/cgroup").read_text()):
-        with suppress(OSError):  # this kind of group is not mounted here
+        try:
             return _field(file.read_text(), "oom_kill")
+        except OSError as error:
+            if passes(error):
+                raise
+            # Else this kind of group is not mounted here.
     return _field(Path("/proc/vmstat").read_text(), "oom_kill")
 
 

@@ -120,20 +120,20 @@ class _Process:
 
     Attributes:
         process, channel: of ``multiprocess``.
+        memory_kills: processes that the kernel had ended for want of memory before it was started.
         ready: whether it has opened its workplace.
         task: what it works on.
         lacking: what it ended for the want of; empty if it did not say so.
-        memory_kills: processes that the kernel had ended for want of memory when it was started.
         logged: the kind of its last record of the log.
     """
 
     process: Any
     channel: Any
     workplace: Workplace[Any, Any]
+    memory_kills: int
     ready: bool = False
     task: _Task | None = None
     lacking: str = ""
-    memory_kills: int = field(default_factory=memory_kills)
     logged: str = ""
 
 
@@ -327,10 +327,7 @@ class _Pool:
         # It has hung up, so it is about to end if it has not ended yet.
         dead.process.join()
         self._processes.remove(dead)
-        lacking = dead.lacking
-        if dead.process.exitcode == -signal.SIGKILL and memory_kills() > dead.memory_kills:
-            lacking = "the kernel ended a process, as there was no memory"
-        if lacking:
+        if lacking := dead.lacking or _lack_that_killed(dead):
             due = self._put_off(dead.task, lacking) if dead.task is not None else self._when_to_start(lacking)
             self._vacancies.append(_Vacancy(dead.workplace, due))
             return
@@ -379,7 +376,24 @@ def _death(exit_code: int) -> str:
     return f"ended with status {exit_code}"
 
 
+def _lack_that_killed(dead: _Process) -> str:
+    """What the kernel ended a process for the want of; empty if it was not the kernel.
+
+    While the machine lacks what it takes to look, that is held for the reason: then no item is given up.
+    """
+    if dead.process.exitcode != -signal.SIGKILL:
+        return ""
+    try:
+        is_for_memory = memory_kills() > dead.memory_kills
+    except OSError as error:
+        if not passes(error):
+            raise
+        return said_of(error)
+    return "the kernel ended a process, as there was no memory" if is_for_memory else ""
+
+
 def _start(workplace: Workplace[Any, Any]) -> _Process:
+    kills = memory_kills()  # before there is a process: this may fail
     # Not forked: this process may have threads, and an engine, which is not to be shared.
     context = multiprocess.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -390,7 +404,7 @@ def _start(workplace: Workplace[Any, Any]) -> _Process:
     except BaseException:  # raised again
         ours.close()
         raise
-    return _Process(process, ours, workplace)
+    return _Process(process, ours, workplace, kills)
 
 
 @contextmanager

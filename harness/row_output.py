@@ -4,10 +4,15 @@ A file is written beside its place, as ``X.partial``, and renamed at the end. Wo
 cut off appends its new rows to what that run left in ``X.partial``, so that these rows survive again, and writes all
 rows, in order, as ``X.resumed``, which is renamed at the end. So at every moment each row that was written is in
 ``X``, in ``X.partial`` or in both.
+
+Whoever writes holds a lock (``flock``) on ``X.partial`` until its file is in place, so another run that would write the
+same file is refused.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
 import json
 import os
@@ -24,6 +29,7 @@ from harness.machine_faults import naming, said_of
 Write = Callable[[Mapping[str, Any]], None]
 
 _CHUNK = 1 << 16
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})  # what a file system says that has none
 
 
 def partial_path(path: Path) -> Path:
@@ -125,7 +131,7 @@ def row_output(path: Path | None, to_stdout: bool, resumes: bool = False) -> Ite
         resumes: whether what is in ``partial_path(path)`` is kept, as rows of it are still wanted.
 
     Raises:
-        OutputUnusable: before any work, if the file cannot be made.
+        OutputUnusable: before any work, if the file cannot be made, or another run is writing it.
         MachineFailed: the rows cannot be brought to the disk.
     """
     with ExitStack() as stack:
@@ -146,9 +152,10 @@ def _file_sinks(path: Path, resumes: bool) -> Iterator[list[_Sink]]:
             yield sinks
     else:
         written = partial_path(path)
-        with suppress(FileNotFoundError):
-            resumed_path(path).unlink()  # of a run that was killed; its new rows are in the other one
-        with _opened(path, written, "wb") as file:
+        with _locked(path, written) as file:
+            with suppress(FileNotFoundError):
+                resumed_path(path).unlink()  # of a run that was killed; its new rows are in the other one
+            file.truncate(0)
             yield [_Sink(file, str(path))]
             _put_in_place(file, written, final)
 
@@ -156,7 +163,7 @@ def _file_sinks(path: Path, resumes: bool) -> Iterator[list[_Sink]]:
 @contextmanager
 def _resumed_sinks(path: Path, final: Path) -> Iterator[list[_Sink]]:
     new, whole = partial_path(path), resumed_path(path)
-    with _opened(path, new, "ab") as new_file:
+    with _locked(path, new) as new_file:
         _mend(new)
         with _opened(path, whole, "wb") as file:
             try:
@@ -167,7 +174,7 @@ def _resumed_sinks(path: Path, final: Path) -> Iterator[list[_Sink]]:
             except BaseException:  # raised again; what is in this file can be made again, so it need not stay
                 whole.unlink(missing_ok=True)
                 raise
-    new.unlink()
+        new.unlink()
 
 
 def _put_in_place(file: io.FileIO, written: Path, final: Path) -> None:
@@ -180,6 +187,42 @@ def _put_in_place(file: io.FileIO, written: Path, final: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _locked(path: Path, written: Path) -> io.FileIO:
+    """A file that is appended to, and that no other run writes until it is closed.
+
+    Raises:
+        OutputUnusable: it cannot be made, or another run is writing it.
+    """
+    while True:
+        file = _opened(path, written, "ab")
+        try:
+            _lock(path, file)
+            if _is_at(file, written):
+                return file
+        except BaseException:  # raised again
+            file.close()
+            raise
+        file.close()  # another run was writing it, and has just put it in place
+
+
+def _lock(path: Path, file: io.FileIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputUnusable(f"{path}: another run is writing it") from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise OutputUnusable(f"{path}: {said_of(error)}") from None
+
+
+def _is_at(file: io.FileIO, path: Path) -> bool:
+    """Whether a file still has this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _opened(path: Path, written: Path, mode: str) -> io.FileIO:

@@ -16,7 +16,7 @@ from engine import Engine
 from harness.compare import Comparison
 from harness.dataset.judging import HowJudged
 from harness.earlier_rows import DIGEST, EarlierRows
-from harness.errors import BadFile, BadRequest, BadRow, Interrupted
+from harness.errors import BadFile, BadRequest, BadRow, HarnessError, Interrupted
 from harness.exit_status import ExitStatus
 from harness.problem_file import ProblemFile
 from harness.problems import Problem
@@ -196,22 +196,38 @@ def _earlier(options: Options) -> EarlierRows | None:
         return None
     with ExitStack() as stack:
         earlier = stack.enter_context(EarlierRows(options.earlier_verdicts, options.earlier_suites))
-        with ProblemFile(options.problems) as file:
-            earlier.ensure_all_belong(_candidates(file), options.problems)
+        known, unread = _candidates(options.problems)
+        if unread:
+            # They are told when the problems are judged, or here if it does not come to that.
+            earlier.set_aside(known)
+        try:
+            earlier.ensure_all_belong(known, options.problems, len(unread))
+        except BadRow:
+            for error in unread:
+                print(error, file=sys.stderr, flush=True)
+            raise
         stack.pop_all()
     return earlier
 
 
-def _candidates(file: ProblemFile) -> Mapping[str, frozenset[str]]:
-    """The ids of the candidates of each problem."""
-    try:
-        return {
-            row.id: frozenset(candidate.id for candidate in row.candidates)
-            for row in file.rows()
-            if isinstance(row, Problem)
-        }
-    except BadFile:  # told when the problems are judged
-        return {}
+def _candidates(problems: Path) -> tuple[Mapping[str, frozenset[str]], list[HarnessError]]:
+    """The ids of the candidates of each problem, and what of the file cannot be read.
+
+    Raises:
+        BadFile: it cannot be opened.
+    """
+    known: dict[str, frozenset[str]] = {}
+    unread: list[HarnessError] = []
+    with ProblemFile(problems) as file:
+        try:
+            for row in file.rows():
+                if isinstance(row, BadRow):
+                    unread.append(row)
+                else:
+                    known[row.id] = frozenset(candidate.id for candidate in row.candidates)
+        except BadFile as error:
+            unread.append(error)
+    return known, unread
 
 
 def _verify_pairs(options: Options) -> ExitStatus:
@@ -262,6 +278,7 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, earlier: Ea
                 refresh()
             for due in work.kept_before_next():
                 rows.keep(due)
+            rows.keep_those_aside()
     if earlier is not None:
         judged_now = tally.verdicts.total() - rows.kept
         print(earlier.about_kept(rows.kept, judged_now, options.problems), file=sys.stderr, flush=True)
@@ -297,6 +314,14 @@ class _Rows:
             self.write_suite.keep(self.earlier.suite(due.problem))
         for candidate in due.digests:
             self._keep_row(due.problem, candidate)
+
+    def keep_those_aside(self) -> None:
+        """Write the rows that belong to no problem that can be read; they are not counted."""
+        if self.earlier is not None:
+            for line in self.earlier.suites_aside():
+                self.write_suite.keep(line)
+            for line in self.earlier.rows_aside():
+                self.write_row.keep(line)
 
     def _keep_row(self, problem: str, candidate: str) -> None:
         if self.earlier is None:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from engine import Engine
-from harness.dataset.corpora import Corpus, Read, pair_rows
+from harness.dataset.corpora import Corpus, pair_rows
 from harness.dataset.corpora.rows import RowFile
 from harness.dataset.judging import HowJudged
 from harness.dataset.natural import NaturalWork, judge_natural, lost_natural
@@ -81,8 +81,14 @@ def verify_pairs(
     tally = PairTally()
     rows = _Rows(Corpus(path, LAYOUT))
     if earlier is not None:
-        found = _Rows(Corpus(path, LAYOUT), tells=False).tasks()
-        earlier.ensure_all_belong({task.id: {code.id for code in task.codes} for task in found}, path)
+        found = _Rows(Corpus(path, LAYOUT), tells=False)
+        known = {task.id: {code.id for code in task.codes} for task in found.tasks()}
+        try:
+            earlier.ensure_all_belong(known, path, len(found.bad_rows))
+        except BadRow:
+            for error in found.bad_rows:
+                print(error, file=sys.stderr, flush=True)
+            raise
     work = _Work(rows, how, earlier)
     with (
         row_output(output, on_stdout, resumes=earlier is not None) as write,
@@ -118,7 +124,7 @@ def verify_pairs(
         print(earlier.about_kept(tally.kept, tally.pairs - tally.kept, path), file=sys.stderr, flush=True)
     if not as_json:
         print("\n".join(tally.lines()), file=sys.stderr if on_stdout else sys.stdout)
-    return rows.bad
+    return len(rows.bad_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +179,7 @@ class _Work:
 
 
 class _Rows:
-    """The pairs of a file as tasks, those of one instruction together. Bad rows are told on stderr and counted.
+    """The pairs of a file as tasks, those of one instruction together. Bad rows are told on stderr and kept.
 
     Args:
         tells: whether bad rows are told.
@@ -184,7 +190,7 @@ class _Rows:
         self._tells = tells
         self.size = corpus.size
         self.position = 0
-        self.bad = 0
+        self.bad_rows: list[BadRow] = []
 
     def tasks(self) -> Iterator[Task]:
         """Each instruction with its codes, which keep the names of their rows."""
@@ -205,14 +211,14 @@ class _Rows:
         for read in self._corpus.read():
             self.position = read.position
             if isinstance(read.task, BadRow):
-                self._tell(read)
+                self._tell(read.task)
             else:
                 yield read.task
 
-    def _tell(self, read: Read) -> None:
-        self.bad += 1
+    def _tell(self, row: BadRow) -> None:
+        self.bad_rows.append(row)
         if self._tells:
-            print(read.task, file=sys.stderr, flush=True)
+            print(row, file=sys.stderr, flush=True)
 
 
 def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:

@@ -76,17 +76,21 @@ class HelperProcess:
     def __post_init__(self) -> None:
         ours, theirs = socket.socketpair()
         arguments = f"{theirs.fileno()}, {self.limits.cpu_s!r}, {self.limits.memory!r}, {self.limits.answer!r}"
-        with theirs:
-            # A new interpreter and not a fork: this process may have threads and an engine. It is in a process group of
-            # its own, because Ctrl-C must not end it in the middle of a request.
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-c", _START.format(path=sys.path, arguments=arguments)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                process_group=0,
-            )
+        try:
+            with theirs:
+                # A new interpreter and not a fork: this process may have threads and an engine. It is in a process
+                # group of its own, because Ctrl-C must not end it in the middle of a request.
+                self._process = subprocess.Popen(
+                    [sys.executable, "-I", "-c", _START.format(path=sys.path, arguments=arguments)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    process_group=0,
+                )
+        except BaseException:  # raised again
+            ours.close()
+            raise
         self._channel = ours
 
     @property
@@ -170,6 +174,7 @@ class HelperPool:
 
         Raises:
             AnalysisFailed: the call exceeds its limits, ends its process, or raises.
+            MachineFailed: no process for it could be started for long.
         """
         request = pickle.dumps((function, arguments))
         answer = self._answer(request, fresh=False)
@@ -218,12 +223,24 @@ class HelperPool:
         self._busy.clear()
 
     def _take(self, fresh: bool) -> tuple[HelperProcess, bool]:
-        """A helper, and whether it is a new one."""
+        """A helper, and whether it is a new one.
+
+        Raises:
+            MachineFailed: none could be started for long.
+        """
         with self._lock:
-            is_fresh = fresh or not self._idle
-            taken = HelperProcess(self.limits) if is_fresh else self._idle.pop()
+            if self._idle and not fresh:
+                taken = self._idle.pop()
+                self._busy.append(taken)
+                return taken, False
+        # Here, as the helper imports this module too, and is not to import the engine with it: that takes long.
+        from harness.machine_faults import patiently
+
+        # Not with the lock: this may wait, and the others may go on meanwhile.
+        taken = patiently(lambda: HelperProcess(self.limits), "start a process that looks at texts")
+        with self._lock:
             self._busy.append(taken)
-        return taken, is_fresh
+        return taken, True
 
     def _give_back(self, taken: HelperProcess, goes_on: bool) -> None:
         with self._lock:

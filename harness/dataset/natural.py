@@ -96,7 +96,7 @@ def _of_oracles(
     for code in oracles:
         witnesses = accepted or [other for other in oracles if other is not code] or [code]
         evidence = Evidence.CONSENSUS if len(witnesses) > 1 else Evidence.ORACLE
-        verdict, detail = Verdict.NO_ORACLE, "" if believed else "borne out by nobody"
+        verdict, detail = Verdict.NO_ORACLE, "" if believed else "borne out by no other code"
         if believed and row.test_cases:
             verdict = Verdict.ACCEPTED
         elif failed is not None:

@@ -1,6 +1,6 @@
 """Runs in the sandbox in place of a program with luggage: unpacks, starts the program, and reads what it left.
 
-Nothing here is a wall. The engine enters ``carry`` as it enters any function of anybody's. There are two processes:
+Nothing here is a wall. The engine enters ``carry`` as it enters any function of a client. There are two processes:
 
     driver      this one. Before the first of the client's files is there, it takes away its own means of importing.
                 It compiles nothing of the client's and shows no traceback, so nothing of the client's ever runs in it,

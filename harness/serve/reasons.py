@@ -1,4 +1,7 @@
-"""Why the sandbox failed, as one of a few words: labels of metrics must be few, and reasons are free text."""
+"""Why the sandbox failed, as one of a few words.
+
+Reasons are free text, with paths in it. Labels of metrics must be few, and who shows no token learns no more than this.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from harness.serve.answers import plain_answer
 from harness.serve.documented import Detail, failures
+from harness.serve.reasons import reason_class
 from harness.serve.service import Service
 
 _HTML = "text/html; charset=utf-8"
@@ -48,7 +49,7 @@ class AliveResponse(BaseModel):
     """Whether it makes sense to send runs here."""
 
     status: Literal["ok", "degraded", "failing", "draining"]
-    reason: str = Field(default="", description="why no runs can be done; left out where they can")
+    reason: str = Field(default="", description="why no runs can be done, in a word or two; left out where they can")
 
 
 def router(service: Service) -> APIRouter:
@@ -86,9 +87,9 @@ def router(service: Service) -> APIRouter:
         responses={**guarded, 503: {**unwell, "model": AliveResponse | Detail}},
     )
     async def alive() -> Response:
-        """Whether runs can be done, and why not. Needs no token, and tells nothing else."""
+        """Whether runs can be done, and the class of the reason why not. Needs no token, and tells nothing else."""
         condition = service.condition
-        told = {"status": condition.status} | ({"reason": condition.reason} if condition.reason else {})
+        told = {"status": condition.status} | ({"reason": reason_class(condition.reason)} if condition.reason else {})
         return plain_answer(told, 200 if condition.serves else 503)
 
     text = {"description": "figures", "content": {"text/plain": {"schema": {"type": "string"}}}}

@@ -53,8 +53,8 @@ def until_refused(make, most=10**6):
     return len(kept), ""
 """
 
-# IPV6_2292PKTOPTIONS keeps what it is given with the socket, up to net.core.optmem_max, whoever the control message
-# in it is for.
+# IPV6_2292PKTOPTIONS keeps what it is given with the socket, up to net.core.optmem_max, whatever protocol the control
+# message in it is for.
 STICKY_OPTIONS = f"""{CHILDREN}
 import socket
 message = struct.pack("Qii", 50_000, 0, 0) + bytes(50_000 - 16)

@@ -480,7 +480,7 @@ _BODIES = {
 @pytest.mark.parametrize("kind", _BODIES)
 def test_k04_a_body_of_many_values(server: Server, kind: str) -> None:
     path, body, expected = _BODIES[kind]
-    # A busy machine makes everything slow, whoever is to blame: the best of three counts.
+    # A busy machine makes everything slow, whatever the body: the best of three counts.
     slowest = []
     for _ in range(3):
         status, seconds = _slowest_health(server, path, body.encode())

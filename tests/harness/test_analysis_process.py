@@ -1,7 +1,9 @@
-"""The process that looks at untrusted text: its limits, its deaths, and that it outlives nobody."""
+"""The process that looks at untrusted text: its limits, its deaths, and that it ends with its parent."""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import signal
 import struct
@@ -21,6 +23,7 @@ import pytest
 from harness.analysis import helper
 from harness.analysis.process import AnalysisFailed, CallLimits, HelperPool, call_limited
 from harness.analysis.programs import limited_mutants
+from harness.errors import MachineFailed
 from harness.mutants import some_mutants
 from tests.harness import analysis_work as work
 from tests.patience import patient
@@ -120,6 +123,43 @@ def test_memory_that_a_call_leaves_behind_is_not_the_next_one_s(pool: HelperPool
     # Too much for a helper that keeps 90 of its 128 MiB, and little for a fresh one.
     assert pool.call(work.swallow, 60 * MIB) == 60 * MIB
     assert pool.call(work.pid) != first
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+def test_a_helper_that_cannot_be_started_for_a_while_is_waited_for(
+    number: int, pool: HelperPool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody else waits for it meanwhile, and no descriptor is left behind."""
+    tries, descriptors = [], []
+
+    class ShortOfSomething(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            assert not pool._lock.locked()
+            tries.append(len(tries))
+            descriptors.append(len(os.listdir("/proc/self/fd")))
+            if len(tries) <= 2:
+                raise OSError(number, os.strerror(number))
+            super().__init__(*arguments, **named)
+
+    monkeypatch.setattr("harness.analysis.process.subprocess.Popen", ShortOfSomething)
+    with caplog.at_level(logging.INFO, "semi_instruct"):
+        assert pool.call(work.echo, 1) == 1
+    assert len(tries) == 3
+    assert descriptors[-1] <= descriptors[0]
+    assert os.strerror(number) in caplog.messages[0]
+    assert caplog.messages[1].startswith("going on")
+
+
+def test_a_helper_that_cannot_be_started_for_long_is_the_machine_s_fault(
+    pool: HelperPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("harness.machine_faults.MOST_WAITED_S", 0.2)
+    monkeypatch.setattr("harness.analysis.process.subprocess.Popen", fail)
+    with pytest.raises(MachineFailed, match=r"start a process that looks at texts.*temporarily unavailable"):
+        pool.call(work.echo, 1)
 
 
 def test_threads_do_not_wait_for_each_other(pool: HelperPool) -> None:

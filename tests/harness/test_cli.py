@@ -445,6 +445,26 @@ def test_ctrl_c_is_one_line_while_modules_are_loaded_too(tmp_path: Path) -> None
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"semi-instruct: interrupted\n")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor"], ["run"]])
+def test_full_standard_output_is_named(arguments: list[str], unbuffered: str, tmp_path: Path) -> None:
+    program = tmp_path / "p.py"
+    program.write_text("print(1)")
+    command = [sys.executable, "-m", "harness", *arguments, *[str(program)] * (arguments == ["run"])]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (4, "semi-instruct: standard output: No space left on device\n")
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(long_work: subprocess.Popen[bytes]) -> None:
     assert long_work.stdout is not None
     assert long_work.stderr is not None

@@ -241,6 +241,27 @@ def test_a_process_that_the_kernel_ended_for_want_of_memory_does_not_count_again
     assert list(pooled(items)) == items
 
 
+def test_where_the_kernel_s_count_cannot_be_read_for_a_while_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a process that was started, nor an item."""
+    asked = itertools.count()
+    beside: list[int] = []
+
+    def count() -> int:
+        beside.append(len(active_children()))
+        if next(asked) % 2 == 0:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return 0
+
+    monkeypatch.setattr(processes, "memory_kills", count)
+    items = [("keep", 0), ("die for a while", (str(tmp_path), 1)), ("keep", 2)]
+    assert list(pooled(items, processes=1)) == items
+    assert set(beside) == {0}
+    assert len(beside) >= 4
+    assert active_children() == []
+
+
 @pytest.mark.parametrize(("level", "count"), [(logging.WARNING, 1), (logging.INFO, 1), (logging.ERROR, 4)])
 def test_what_processes_log_is_logged_here_and_no_warning_twice(
     level: int, count: int, caplog: pytest.LogCaptureFixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import signal
@@ -18,6 +19,7 @@ from problem_rows import stdin_row, write_rows
 
 from engine import Outcome, Program, Status
 from harness import cli
+from harness.row_output import row_output
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
@@ -185,6 +187,55 @@ def test_a_row_that_is_none_or_belongs_to_no_candidate_is_an_error(
     assert words in said
     assert (verify.judged, verify.files) == ([], ["problems.jsonl", "v.jsonl"])
     assert (verify.folder / "v.jsonl").read_bytes() == before
+
+
+def test_rows_on_a_problem_that_cannot_be_read_stay(
+    verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the problem's row that is told. Once it is mended, nothing is judged again."""
+    good = rows()
+    suites = str(verify.folder / "s.jsonl")
+    assert verify("--suites", suites) == 0
+    whole, kept = verify.lines(), sorted(verify.lines("s.jsonl"))
+    write_rows(verify.problems, good[0], good[1] | {"oracles": 7}, *good[2:])
+    capsys.readouterr()
+    assert verify.resume("--suites", suites) == 2
+    told, about = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"{verify.problems}:2: oracles")
+    assert about == "9 verdicts kept, 0 judged; 3 rows on problems that cannot be read kept too"
+    assert (sorted(verify.lines()), sorted(verify.lines("s.jsonl"))) == (sorted(whole), kept)
+    write_rows(verify.problems, *good)
+    assert verify.resume("--suites", suites) == 0
+    assert (verify.lines(), sorted(verify.lines("s.jsonl")), verify.judged) == (whole, kept, [])
+
+
+def test_problems_that_cannot_be_read_are_told_before_a_row_that_belongs_to_none(
+    verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = rows()
+    write_rows(
+        verify.problems, good[0] | {"candidates": good[0]["candidates"][:1]}, good[1] | {"oracles": 7}, *good[2:]
+    )
+    before = (verify.folder / "v.jsonl").read_bytes()
+    capsys.readouterr()
+    assert verify.resume() == 2
+    told, blamed = capsys.readouterr().err.splitlines()
+    assert told.startswith(f"{verify.problems}:2: oracles")
+    assert "v.jsonl:2: candidate: 'b' of problem 'p0' is not in" in blamed
+    assert "(nor is that of 1 other row): mend first what cannot be read there (1 row)" in blamed
+    assert (verify.folder / "v.jsonl").read_bytes() == before
+
+
+def test_no_id_steers_the_terminal(verify: Verify, capsys: pytest.CaptureFixture[str]) -> None:
+    row = rows(1)[0]
+    write_rows(verify.problems, row | {"id": "p\x1b[2J\n0"})
+    assert verify() == 0
+    write_rows(verify.problems, row | {"id": "p\x1b[2J\n0", "oracles": [RIGHT, OTHER]})
+    capsys.readouterr()
+    assert verify.resume() == 0
+    [said] = capsys.readouterr().err.splitlines()
+    assert "3 of these again" in said
+    assert said.isprintable()
 
 
 def test_what_has_changed_is_judged_again_and_said(
@@ -360,6 +411,14 @@ def test_pairs(verify: Verify, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert verify.resume("--budget", "0.1") == 2
     assert "v.jsonl:1: candidate: 'product' of problem '1' is not in" in capsys.readouterr().err
 
+    verify.write(whole)
+    write_rows(verify.problems, PAIRS[0], PAIRS[1] | {"output": 7}, *PAIRS[2:])
+    assert verify.resume("--budget", "0.1") == 2
+    told, blamed = capsys.readouterr().err.splitlines()
+    assert told.startswith("problems.jsonl:2: output")
+    assert "mend first what cannot be read there (1 row)" in blamed
+    assert verify.lines() == whole
+
 
 def test_a_program_whose_run_the_sandbox_did_not_make_is_no_failing_pair(
     verify: Verify, monkeypatch: pytest.MonkeyPatch
@@ -429,6 +488,44 @@ def test_killed_again_and_again_it_ends_with_the_same_rows(verify: Verify) -> No
     assert kills >= 3
     assert (verify.lines(), verify.lines("s.jsonl")) == (whole, kept)
     assert verify.files == ["problems.jsonl", "s.jsonl", "v.jsonl"]
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_two_runs_do_not_write_one_file(
+    resumes: bool, verify: Verify, whole: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = verify.folder / "v.jsonl"
+    verify.write(whole[:4])
+    with row_output(output, to_stdout=False, resumes=resumes) as write:
+        write.keep(whole[4])
+        write(json.loads(whole[5]))
+        before = {path.name: path.read_bytes() for path in verify.folder.iterdir()}
+        for another in (verify, verify.resume):
+            capsys.readouterr()
+            assert another() == 2
+            assert capsys.readouterr().err == f"semi-instruct: {output}: another run is writing it\n"
+        assert {path.name: path.read_bytes() for path in verify.folder.iterdir()} == before
+    verify.write(whole[:4])
+    assert verify.resume() == 0
+    assert verify.lines() == whole
+
+
+def test_a_file_that_was_put_in_place_meanwhile_is_not_written(
+    verify: Verify, whole: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partial, output = verify.folder / "v.jsonl.partial", verify.folder / "v.jsonl"
+    output.rename(partial)
+    lock, before = fcntl.flock, partial.read_bytes()
+
+    def put_in_place_first(file: Any, how: int) -> None:
+        if not output.exists():
+            partial.rename(output)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", put_in_place_first)
+    with pytest.raises(KeyError), row_output(output, to_stdout=False):
+        raise KeyError
+    assert output.read_bytes() == before
 
 
 def _size(path: Path) -> int:

@@ -213,7 +213,7 @@ def judge_by_size(of_candidate: dict[str, Any], oracle_s: Any, planned: int = 80
 
     Args:
         of_candidate: by source, a function of that number.
-        oracle_s: likewise for the oracle.
+        oracle_s: the same for the oracle.
     """
 
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
