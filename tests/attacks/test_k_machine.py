@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import IO, Any
 
 import pytest
 
-from engine import cgroup
-from tests.patience import patient
+from engine import Engine, Limits, Outcome, Program, Status, cgroup
+from tests.patience import patient, until
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -143,14 +144,6 @@ def running(arguments: list[Any], around: str = "", before: Callable[[], None] |
 
 def _listen(stream: IO[str], said: list[str]) -> None:
     said.extend(iter(stream.readline, ""))
-
-
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for something; whether it came."""
-    deadline = time.monotonic() + patient(seconds)
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def waited_once(said: list[str]) -> bool:
@@ -288,3 +281,35 @@ def test_k06_right_programs_beside_eight_busy_loops_are_right(tmp_path: Path) ->
     ) as command:
         assert command.wait() == 0, command.said
     assert verdicts(output) == ["accepted"] * 4
+
+
+@pytest.fixture
+def two_cores() -> Iterator[None]:
+    """What this process starts runs on two cores, those of the busy loops."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(all_of_them)[:_CORES]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_of_them)
+
+
+@pytest.mark.skipif(not cgroup.find().tells_pressure, reason="this kernel has no cpu.pressure: nothing is extended")
+@pytest.mark.usefixtures("busy_loops", "two_cores")
+def test_k06_time_without_a_core_does_not_count_against_the_wall_limit() -> None:
+    """Four programs at a time that take 1.2 CPU seconds each and have 2 s by the clock.
+
+    Two cores need 2.4 s for them without any busy loop. So without the extension not all of them can end in time; the
+    command grants four times the limit before it rejects, which would hide that.
+    """
+    seconds, count = patient(1.2), 2 * _CORES
+    program = Program(SLOW.format(seconds=seconds))
+    limits = Limits(wall_time=patient(2.0), cpu_time=patient(10.0), deadline=patient(120.0))
+
+    def run(engine: Engine) -> Outcome:
+        return engine.run(program, stdin=b"21\n", limits=limits)
+
+    with Engine(workers=count) as engine, ThreadPoolExecutor(count) as threads:
+        outcomes = list(threads.map(run, [engine] * count))
+    assert [(outcome.status, outcome.stdout) for outcome in outcomes] == [(Status.OK, b"42\n")] * count, outcomes
+    assert max(outcome.wall_time_s for outcome in outcomes) > limits.wall_seconds
