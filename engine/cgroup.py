@@ -10,6 +10,9 @@ group. Version 2 needs one group whose parent hands memory and pids down: the ca
 ancestor that can. A process inside a group forbids it to do so, so a caller that was *delegated* its own group first
 steps down into a leaf of it, as systemd asks of delegates.
 
+Where the cpu controller can be had, each worker has an equal share of the cores, however many processes and sessions
+(sched(7), autogroups) its run makes.
+
 How long the group was ready to run and got no core is told by version 2 alone (``cpu.pressure``). Where version 1 does
 the limiting and a version 2 hierarchy is mounted beside it (a *hybrid*), each worker has a group there too, for that
 file alone. Where it cannot be had, no wall limit is extended.
@@ -35,6 +38,7 @@ from engine import diagnosis
 
 PREFIX = "semi-instruct"
 _CONTROLLERS = ("memory", "pids", "cpuacct")
+_SHARES = "cpu"  # where it can be had
 _PRESSURE = "pressure"  # no controller: every group of version 2 has it, where the kernel has it at all (CONFIG_PSI)
 _REMOVE_SECONDS = 2.0
 _NAME = re.compile(rf"{PREFIX}-(\d+)-[0-9a-f]+")
@@ -276,7 +280,10 @@ def _candidates(proc: Path) -> Iterator[Hierarchy]:
         pressure = _beneath(mounts[""], own.get("", "/")) if "" in mounts else None
         if pressure is not None and not _can_hold_a_group(pressure):
             pressure = None
-        yield Hierarchy(1, {each: _beneath(mounts[each], own.get(each, "/")) for each in _CONTROLLERS}, pressure)
+        parents = {each: _beneath(mounts[each], own.get(each, "/")) for each in _CONTROLLERS}
+        if _SHARES in mounts and os.access(share := _beneath(mounts[_SHARES], own.get(_SHARES, "/")), os.W_OK):
+            parents[_SHARES] = share
+        yield Hierarchy(1, parents, pressure)
     if "" in mounts:
         nearest = _beneath(mounts[""], own.get("", "/"))
         for path in (nearest, *nearest.parents):
@@ -322,6 +329,7 @@ def _hand_down(path: Path) -> None:
     """Let a version 2 group hand memory and pids down; one that was delegated is emptied into a leaf for that."""
     control = path / "cgroup.subtree_control"
     if {"memory", "pids"} <= set(control.read_text().split()):
+        _hand_down_shares(control)
         return
     try:
         control.write_text("+memory +pids")
@@ -334,6 +342,12 @@ def _hand_down(path: Path) -> None:
             with contextlib.suppress(ProcessLookupError):  # ended meanwhile
                 (leaf / "cgroup.procs").write_text(pid)
         control.write_text("+memory +pids")
+    _hand_down_shares(control)
+
+
+def _hand_down_shares(control: Path) -> None:
+    with contextlib.suppress(OSError):  # not delegated: then workers share the cores as the kernel pleases
+        control.write_text("+cpu")
 
 
 def _is_delegated(path: Path) -> bool:

@@ -180,6 +180,23 @@ def test_i08_memberships_and_queues(arena: Arena) -> None:
     assert answers == [{"ENOPROTOOPT"}]
 
 
+def test_i08_no_datagram_waits_or_comes_back(arena: Arena) -> None:
+    """0.0.0.0 and :: have a route while loopback is down, too: datagrams were kept there, charged to no group."""
+    answers = ask(
+        arena,
+        "[attempt(own.sendto, bytes(1000), flags, (address, 9)) for own, address in sockets for flags in (0, 0x8000)]",
+        "[attempt(own.connect, (address, 9)) for own, address in sockets]",
+        "[attempt(own.setsockopt, level, option, 1) for own, _ in sockets for level, option in ((0, 11), (41, 25))]",
+        setup="import socket\n"
+        "sockets = [(socket.socket(family, socket.SOCK_DGRAM), address)"
+        " for family, address in ((2, '0.0.0.0'), (10, '::'))]",
+    )
+    unreachable = {"ENETUNREACH", "EADDRNOTAVAIL"}
+    assert set(answers[0]) <= unreachable
+    assert set(answers[1]) <= unreachable
+    assert set(answers[2]) == {"ENOPROTOOPT"}
+
+
 def test_i08_socket_buffers(arena: Arena) -> None:
     source = f"""{kernel_memory.CHILDREN}
 import socket

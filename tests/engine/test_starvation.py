@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,19 @@ def test_on_a_machine_that_is_really_busy(engine: Engine) -> None:
             each.wait()
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n"), outcome
     assert outcome.wall_time_s < 0.6 + outcome.wall_extension_s + patient(0.5)
+
+
+def test_a_worker_has_one_share_of_the_cores(engine: Engine) -> None:
+    """However many sessions its run makes: autogroups (sched(7)) are for tasks that are in no group of their own."""
+    hierarchy = cgroup.find()
+    if hierarchy.version == 1 and "cpu" not in hierarchy.parents:
+        pytest.skip("the cpu controller cannot be had here")
+    for worker in engine._alive:
+        told = Path(f"/proc/{worker._slot.zygote}/cgroup").read_text().splitlines()
+        groups = [
+            path for _, names, path in (line.split(":", 2) for line in told) if names in ("cpu", "cpu,cpuacct", "")
+        ]
+        assert any(cgroup.PREFIX in path for path in groups), told
 
 
 def test_a_deadline_that_is_no_number_is_refused() -> None:
