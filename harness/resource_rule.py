@@ -81,14 +81,20 @@ def size_class(size: int, largest_example: int) -> int:
     return (max(0, size - 1) // max(1, largest_example)).bit_length()
 
 
-def why_undecided(cases: Mapping[int, int], judged: Mapping[int, int], excused: int) -> str:
+def why_undecided(
+    cases: Mapping[int, int], judged: Mapping[int, int], excused: int, *, is_suspect: bool = False
+) -> str:
     """Why a candidate that has failed nothing is not accepted, in words; empty if it is.
 
     Args:
         cases: its test cases, by size class.
         judged: those of them that it was judged on.
         excused: those of them on which a limit was excused.
+        is_suspect: whether it seemed to fail where many inputs are run in one sandbox, did not fail in sandboxes of its
+            own, and had used up its time before it could be run on more of these inputs.
     """
+    if is_suspect:
+        return "it behaves otherwise on many inputs in one sandbox, and has used up its time before more could be tried"
     all_cases, all_judged = sum(cases.values()), sum(judged.values())
     if excused > min(MAX_EXCUSED, MAX_EXCUSED_SHARE * all_cases):
         return f"limits were excused on {excused} of {all_cases} test cases, more than an accepted one may need"

@@ -179,7 +179,7 @@ class Scorecard:
         judged = [case for case in run if case not in self._excused]
         verdicts = [self._verdicts[case] for case in judged]
         failure = self._first_failure_within(cases[-1])
-        undecided = "" if failure else why_undecided(self._by_class(cases), self._by_class(judged), excused)
+        undecided = "" if failure else self._why_undecided(cases, judged, excused)
         verdict = Verdict.UNDECIDED if undecided else Verdict.ACCEPTED
         reason = failure.detail if failure else undecided
         details = [reason, self._not_run(len(cases) - len(run)), _excuses(excused), remark]
@@ -207,6 +207,10 @@ class Scorecard:
         """Test cases by size class; those after the last that counts, of which nothing is known, in the first."""
         return Counter(self._classes.get(case, 0) for case in cases)
 
+    def _why_undecided(self, cases: Sequence[int], judged: Sequence[int], excused: int) -> str:
+        by_class = self._by_class(cases), self._by_class(judged)
+        return why_undecided(*by_class, excused, is_suspect=self._is_unsearched)
+
     def _first_failure_within(self, last: float) -> Failure | None:
         # After the last that counts, what is run depends on which run ends first.
         last = min(last, self._last_that_counts())
@@ -228,14 +232,13 @@ class Scorecard:
         return min(ends)
 
     def _not_run(self, count: int) -> str:
-        too_slow = "it takes more than its share of the budget"
         if not count:
-            return f"no inputs searched for, as {too_slow}" if self._is_unsearched else ""
+            return ""
         why = f"limits were hit on {EXHAUSTIONS_ALLOWED} test cases"
         if self._final:
             why = "it does not compile"
         elif self._skipped:
-            why = too_slow
+            why = "it takes more than its share of the budget"
         elif len(self._excused) > MAX_EXCUSED:
             why = f"limits were hit on more than {MAX_EXCUSED} test cases"
         return f"{count} test cases not run, as {why}"

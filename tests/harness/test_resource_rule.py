@@ -117,3 +117,8 @@ def test_excuses_are_capped_in_number_and_as_a_share() -> None:
     assert why_undecided({0: 20}, {0: 17}, 3).startswith("limits were excused on 3 of 20 test cases")
     assert MAX_EXCUSED_SHARE == 0.1
     assert why_undecided({0: 1}, {}, 1) != ""
+
+
+def test_a_suspect_that_could_not_be_run_on_more_is_undecided() -> None:
+    """To burn time must not keep a candidate from being run on the inputs that it seems to fail on."""
+    assert "many inputs in one sandbox" in why_undecided({0: 10}, {0: 10}, 0, is_suspect=True)
