@@ -87,7 +87,8 @@ model: $(QWEN)
 embeddings: $(EMBEDDINGS)
 
 # Those that look at the whole machine, or at times, one after the other; the others a process a core.
-SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks tests/examples tests/attacks/forging tests/test_wheel.py
+SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks tests/examples tests/attacks/forging tests/attacks/test_j_excuses.py \
+	tests/attacks/test_k_rows.py tests/test_wheel.py
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
