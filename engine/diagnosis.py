@@ -34,7 +34,7 @@ _SHORTAGES = frozenset(
     }
 )
 _FEW_DESCRIPTORS = "raise the limit of open files (ulimit -n)"
-_SHORTAGE_TEXTS = (*map(os.strerror, sorted(_SHORTAGES)), "MemoryError", "can't start new thread")
+_SHORTAGE_TEXTS = (*map(os.strerror, sorted(_SHORTAGES)), "MemoryError", "can't start new thread", "Cannot fork")
 
 
 def is_passing(error: BaseException | str, said: str = "") -> bool:

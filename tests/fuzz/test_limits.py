@@ -47,7 +47,9 @@ def test_any_objects_make_limits_or_are_refused(wanted: dict[str, Any]) -> None:
         assert 0 < made.wall_seconds <= 2 * 86_400 + 1
         for name in _NAMES:
             value = getattr(made, name)
-            assert (name == "wall_time" and value is None) or (type(value) in (int, float) and math.isfinite(value))
+            assert (name in ("wall_time", "deadline") and value is None) or (
+                type(value) in (int, float) and math.isfinite(value)
+            )
 
 
 @examples(60)

@@ -95,7 +95,8 @@ def jails() -> Iterator[_Jails]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jail, "start", made.start)
         patch.setattr(worker, "_START_SECONDS", 0.3)
-        patch.setattr(run, "READY_SECONDS", 0.15)
+        for each in (run, worker):
+            patch.setattr(each, "READY_SECONDS", 0.15)
         patch.setattr(run, "_GRACE_SECONDS", 0.05)
         patch.setattr(worker, "_END_SECONDS", 0.15)
         yield made
@@ -139,7 +140,7 @@ class TestWithPeersInsteadOfJails:
 def test_a_run_whose_jails_all_speak_nonsense_is_a_sandbox_error_and_the_next_is_right() -> None:
     nonsense = _Jails()
     nonsense.script = [_send(b"hello"), ["receive"], _send(b"nonsense", "null")]
-    with Engine(workers=1) as engine:
+    with Engine(workers=1, patience=0.5) as engine:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(jail, "start", nonsense.start)
             jailed = psutil.Process(next(iter(engine._alive)).pid).children(recursive=True)
