@@ -22,11 +22,12 @@ from harness.problem_file import ProblemFile
 from harness.problems import Problem
 from harness.progress import progress
 from harness.resuming import Due, HowVerified, Resuming
+from harness.row_faults import unjudged_rows
 from harness.row_output import RowOutput, partial_path, resumed_path, row_output
 from harness.suite import nothing_kept
 from harness.tally import Tally
 from harness.verify import Judged, judge
-from harness.verify_on_cores import lost_rows, verify_on_cores
+from harness.verify_on_cores import verify_on_cores
 from harness.verify_pairs import is_pair_file, verify_pairs
 
 # For a problem: programs that take seconds for an input would else take hours for all that are planned.
@@ -333,4 +334,4 @@ class _Rows:
 
 
 def _lost(problem: Problem, why: str) -> list[Judged]:
-    return [Judged(lost_rows(problem, why), nothing_kept(problem))]
+    return [Judged(unjudged_rows(problem, why), nothing_kept(problem))]

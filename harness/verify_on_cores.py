@@ -11,8 +11,6 @@ from engine import Outcome
 from harness.cores import OpenEngine, RunCounter, shared_out, with_engine
 from harness.problems import Problem
 from harness.processes import Tell, in_processes
-from harness.strength import UNRATED
-from harness.verdicts import Verdict, VerdictRow
 from harness.verify import Executor
 
 # With fewer problems for each there are fewer processes: to start one more, and to wait in the end for the one that is
@@ -70,23 +68,3 @@ def _rows[Row](judge: Judge[Row], engine: Executor, problem: Problem, tell: Tell
     rows = list(judge([problem], engine, on_run=runs.count))
     runs.tell()
     return rows
-
-
-def lost_rows(problem: Problem, why: str) -> list[VerdictRow]:
-    """The verdicts on candidates of a problem on which processes die: ``sandbox_error``."""
-    return [
-        VerdictRow(
-            problem=problem.id,
-            candidate=candidate.id,
-            verdict=Verdict.SANDBOX_ERROR,
-            passed=0,
-            test_cases=0,
-            counterexample=None,
-            strength=UNRATED,
-            dropped_inputs={},
-            detail=why,
-            seconds=0.0,
-            expect=candidate.expected_verdicts,
-        )
-        for candidate in problem.candidates
-    ]

@@ -21,9 +21,10 @@ from problem_rows import problem, stdin_row, write_rows
 
 from engine import Engine, SandboxUnavailable
 from harness.problems import Problem
+from harness.row_faults import unjudged_rows
 from harness.verdicts import VerdictRow
 from harness.verify import judge, verify
-from harness.verify_on_cores import FEWEST_PROBLEMS_A_PROCESS, lost_rows, verify_on_cores
+from harness.verify_on_cores import FEWEST_PROBLEMS_A_PROCESS, verify_on_cores
 from tests.anatomy import groups
 from tests.patience import patient, until
 
@@ -62,7 +63,7 @@ def judged(count: int, *sources: str, workers: int | None = None, open_engine: A
         problems(count, *sources),
         open_engine,
         judging,
-        lost=lost_rows,
+        lost=unjudged_rows,
         workers=workers,
         on_runs=told.get("on_runs", lambda _: None),
     )
@@ -170,7 +171,7 @@ def test_a_problem_that_kills_processes_is_a_fault_of_ours() -> None:
             problems(ENOUGH, DOUBLE, "print(42)"),
             SubprocessEngine,
             deadly,
-            lost=lost_rows,
+            lost=unjudged_rows,
             workers=2,
             on_runs=lambda _: None,
         )
