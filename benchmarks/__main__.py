@@ -20,7 +20,7 @@ from rich.console import Console
 
 from benchmarks import rivals
 from benchmarks.claims import Claim, at_least, at_most, table_of
-from engine import Engine, Program
+from semi_instruct.engine import Engine, Program
 
 MIB = 1 << 20
 _IN_A_ROW, _TO_WARM = 100, 25

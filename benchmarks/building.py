@@ -30,25 +30,25 @@ import psutil
 from rich.console import Console
 
 from benchmarks.claims import at_most, table_of
-from engine import Engine
-from harness.dataset.benchmarks import load_benchmarks
-from harness.dataset.contamination import decontaminate
-from harness.dataset.corpora import Corpus
-from harness.dataset.diversity import diversify
-from harness.dataset.duplicates import deduplicate
-from harness.dataset.export import export
-from harness.dataset.funnel import funnel, shown
-from harness.dataset.instructions import instruction_of
-from harness.dataset.pairs import Evidence, JudgedTask, Pair
-from harness.dataset.reading import read
-from harness.dataset.replaying import REPLAY, Replayed, kept_at
-from harness.dataset.retention import retain
-from harness.dataset.screening import screen
-from harness.dataset.settings import Settings
-from harness.dataset.stage import Build
-from harness.dataset.state import Drop, Spent, State
-from harness.dataset.validation import VALIDATE, task_left
-from harness.verdicts import Verdict
+from semi_instruct.engine import Engine
+from semi_instruct.harness.dataset.benchmarks import load_benchmarks
+from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.dataset.instructions import instruction_of
+from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
+from semi_instruct.harness.dataset.report.export import export
+from semi_instruct.harness.dataset.report.funnel import funnel, shown
+from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages.contamination import decontaminate
+from semi_instruct.harness.dataset.stages.diversity import diversify
+from semi_instruct.harness.dataset.stages.duplicates import deduplicate
+from semi_instruct.harness.dataset.stages.reading import read
+from semi_instruct.harness.dataset.stages.replaying import REPLAY, Replayed, kept_at
+from semi_instruct.harness.dataset.stages.retention import retain
+from semi_instruct.harness.dataset.stages.screening import screen
+from semi_instruct.harness.dataset.stages.stage import Build
+from semi_instruct.harness.dataset.stages.validation import VALIDATE, task_left
+from semi_instruct.harness.dataset.state import Drop, Spent, State
+from semi_instruct.harness.problems.verdicts import Verdict
 
 MIB = 1 << 20
 CORPUS = Path(__file__).parents[1] / "examples" / "corpus.jsonl"

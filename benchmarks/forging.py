@@ -26,10 +26,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engine import Engine, Program
-from harness.sources import Sources
-from harness.verdicts import Verdict
-from harness.verify import verify
+from semi_instruct.engine import Engine, Program
+from semi_instruct.harness.inputs.sources import Sources
+from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.verification.scheduler import verify
 from tests.attacks.forging.forgers import Forger, forgers, honest
 from tests.attacks.forging.problems import ENTRY, TASKS, Task
 

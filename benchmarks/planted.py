@@ -30,19 +30,19 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.claims import at_least, at_most, table_of
-from engine import Engine
 from examples import condefects, humanevalpack
-from harness.dataset.corpora import Corpus
-from harness.dataset.pairs import Pair
-from harness.dataset.pipeline import Inputs, build_dataset
-from harness.dataset.proposing import Ask, Failure, Proposal, Rewritten, Usage
-from harness.dataset.retention import why_not
-from harness.dataset.settings import Settings
-from harness.dataset.stage import Build
-from harness.dataset.state import State
-from harness.dataset.tasks import NaturalCode, Task
-from harness.dataset.validation import VALIDATE, judged_at
-from harness.problems import Example
+from semi_instruct.engine import Engine
+from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.dataset.pairs import Pair
+from semi_instruct.harness.dataset.pipeline import Inputs, build_dataset
+from semi_instruct.harness.dataset.proposing import Ask, Failure, Proposal, Rewritten, Usage
+from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages.retention import why_not
+from semi_instruct.harness.dataset.stages.stage import Build
+from semi_instruct.harness.dataset.stages.validation import VALIDATE, judged_at
+from semi_instruct.harness.dataset.state import State
+from semi_instruct.harness.dataset.tasks import NaturalCode, Task
+from semi_instruct.harness.problems.schema import Example
 
 DATA = Path("../shared/data")
 NATURAL = condefects.ORACLES

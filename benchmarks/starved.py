@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from tests.serve.running import Server, code
+from tests.harness.serve.running import Server, code
 
 _CORES = 2
 _TIMEOUT_S, _MORE_S = 10, 10  # verl's DEFAULT_TIMEOUT and API_TIMEOUT

@@ -66,7 +66,7 @@ def _write_problems(data: Path, target: Path, programs: int) -> int:
 def _judged(how: str, problems: Path) -> dict[tuple[str, str], tuple[str, int, int]]:
     """For each candidate the verdict, the test cases passed, and all test cases."""
     output = problems.with_name("verdicts.jsonl")
-    command = [sys.executable, "-m", "harness", "verify", str(problems), "-o", str(output), "--inputs", "0"]
+    command = [sys.executable, "-m", "semi_instruct", "verify", str(problems), "-o", str(output), "--inputs", "0"]
     started = time.monotonic()
     ended = subprocess.run([*command, "--budget", "1000", "--no-shrink"], stdout=subprocess.DEVNULL, check=False)
     if ended.returncode not in (0, 1):  # 1: some labels are wrong

@@ -1,9 +1,9 @@
 """Runs programs nobody trusts: safely, exactly and fast. Knows nothing of models, tests or verdicts."""
 
-from engine.cancellation import Cancellation
-from engine.determinism import Determinism
-from engine.engine import Engine
-from engine.errors import (
+from semi_instruct.engine.cancellation import Cancellation
+from semi_instruct.engine.determinism import Determinism
+from semi_instruct.engine.engine import Engine
+from semi_instruct.engine.errors import (
     EngineClosed,
     EngineError,
     InvalidPolicy,
@@ -11,10 +11,10 @@ from engine.errors import (
     RuntimeUnusable,
     SandboxUnavailable,
 )
-from engine.inside.values import Opaque, ValueRefused
-from engine.limits import Limits
-from engine.outcome import Outcome, Status
-from engine.program import LANGUAGES, Program
+from semi_instruct.engine.inside.values import Opaque, ValueRefused
+from semi_instruct.engine.limits import Limits
+from semi_instruct.engine.outcome import Outcome, Status
+from semi_instruct.engine.program import LANGUAGES, Program
 
 __all__ = [
     "LANGUAGES",

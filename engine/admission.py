@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.cancellation import Cancellation
+from semi_instruct.engine.cancellation import Cancellation
 
 # No run is kept waiting longer, so that answers are not late: then it goes on beside what is still under way. A rise is
 # told apart all the same, as what the groups of other engines are charged for is accounted for.

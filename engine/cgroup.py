@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import diagnosis
+from semi_instruct.engine import diagnosis
 
 PREFIX = "semi-instruct"
 _CONTROLLERS = ("memory", "pids", "cpuacct")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.errors import InvalidProgram
+from semi_instruct.engine.errors import InvalidProgram
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
 

@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from engine.errors import SandboxUnavailable
-from engine.jail import NAMESPACES
+from semi_instruct.engine.errors import SandboxUnavailable
+from semi_instruct.engine.jail import NAMESPACES
 
 _PROC = Path("/proc")
 # What the kernel answers when there is not enough of something at the moment. 524 is ENOTSUPP, which has no text: the

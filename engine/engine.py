@@ -15,16 +15,16 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from engine import cgroup, diagnosis, probe, runtime, worker
-from engine.cancellation import Cancellation
-from engine.determinism import Conditions, Determinism
-from engine.errors import EngineClosed, InvalidProgram, RuntimeUnusable, SandboxUnavailable
-from engine.host_memory import Watchdog
-from engine.inside import values
-from engine.limits import MIB, Limits
-from engine.outcome import Outcome, Status
-from engine.program import Program
-from engine.shortage import Shortage, Wait
+from semi_instruct.engine import cgroup, diagnosis, probe, runtime, worker
+from semi_instruct.engine.cancellation import Cancellation
+from semi_instruct.engine.determinism import Conditions, Determinism
+from semi_instruct.engine.errors import EngineClosed, InvalidProgram, RuntimeUnusable, SandboxUnavailable
+from semi_instruct.engine.host_memory import Watchdog
+from semi_instruct.engine.inside import values
+from semi_instruct.engine.limits import MIB, Limits
+from semi_instruct.engine.outcome import Outcome, Status
+from semi_instruct.engine.program import Program
+from semi_instruct.engine.shortage import Shortage, Wait
 
 _DEFAULT_LIMITS = Limits()
 _LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that

@@ -24,8 +24,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from engine import cgroup
-from engine.limits import MIB
+from semi_instruct.engine import cgroup
+from semi_instruct.engine.limits import MIB
 
 LOOK_SECONDS = 0.1
 # What a busy host's kernel may grow by on its own account meanwhile. Less than this is no evidence.

@@ -13,7 +13,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import SandboxUnavailable
+from semi_instruct.engine.errors import SandboxUnavailable
 
 _NOBODYS = range(0x70000000, 0x80000000)
 _FEWEST_IDS = 1 << 10

@@ -22,9 +22,9 @@ from nsjail.config import Exe, IdMap, MountPt, NsJailConfig
 from nsjail.enums import LogLevel, RLimitType
 from nsjail.serializers.textproto import to_textproto
 
-from engine.errors import SandboxUnavailable
-from engine.identity import Identity
-from engine.runtime import Runtime
+from semi_instruct.engine.errors import SandboxUnavailable
+from semi_instruct.engine.identity import Identity
+from semi_instruct.engine.runtime import Runtime
 
 # By the names that people give them: their names in /proc/self/ns and in user.max_*_namespaces.
 NAMESPACES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from engine.errors import InvalidProgram
+from semi_instruct.engine.errors import InvalidProgram
 
 MIB = 1 << 20
 MAX_EXTENSION = 5.0  # a wall limit on a busy machine is extended to at most so many times itself

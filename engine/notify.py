@@ -15,7 +15,7 @@ import errno
 import fcntl
 import struct
 
-from engine import policy
+from semi_instruct.engine import policy
 
 MAX_RECORD_LOCK_CALLS = 1 << 15
 """Of one run. A call adds two locks at most, of some 200 bytes each: 13 MiB. A transaction of SQLite takes about eight

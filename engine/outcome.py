@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from engine.inside.values import encode
+from semi_instruct.engine.inside.values import encode
 
 
 class Status(StrEnum):

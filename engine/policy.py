@@ -28,7 +28,7 @@ from typing import Annotated, Literal, NoReturn
 
 import msgspec
 
-from engine.errors import InvalidPolicy
+from semi_instruct.engine.errors import InvalidPolicy
 
 NAMES = ("worker", "program", "sealed")  # in the order in which they are loaded
 # Return values, linux/seccomp.h. ERRNO carries its number in the low 16 bits.

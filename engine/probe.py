@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from engine import cgroup, jail, policy
-from engine import runtime as runtimes
-from engine import worker as workers
-from engine.errors import EngineError, SandboxUnavailable
-from engine.limits import MIB, Limits
-from engine.outcome import Outcome, Status
-from engine.program import Program
+from semi_instruct.engine import cgroup, jail, policy
+from semi_instruct.engine import runtime as runtimes
+from semi_instruct.engine import worker as workers
+from semi_instruct.engine.errors import EngineError, SandboxUnavailable
+from semi_instruct.engine.limits import MIB, Limits
+from semi_instruct.engine.outcome import Outcome, Status
+from semi_instruct.engine.program import Program
 
 _FACTS = """
 import json, os, socket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.errors import InvalidProgram
+from semi_instruct.engine.errors import InvalidProgram
 
 LANGUAGES = ("python",)
 

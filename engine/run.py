@@ -22,15 +22,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engine import cgroup, notify
-from engine.cancellation import Cancellation
-from engine.determinism import Conditions
-from engine.host_memory import LOOK_SECONDS, Watchdog, Watched
-from engine.inside import values
-from engine.limits import MIB, Limits
-from engine.outcome import Outcome, Status
-from engine.program import Program
-from engine.streams import Stream, sealed
+from semi_instruct.engine import cgroup, notify
+from semi_instruct.engine.cancellation import Cancellation
+from semi_instruct.engine.determinism import Conditions
+from semi_instruct.engine.host_memory import LOOK_SECONDS, Watchdog, Watched
+from semi_instruct.engine.inside import values
+from semi_instruct.engine.limits import MIB, Limits
+from semi_instruct.engine.outcome import Outcome, Status
+from semi_instruct.engine.program import Program
+from semi_instruct.engine.streams import Stream, sealed
 
 READY_SECONDS = 10.0
 _GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the caller is answered

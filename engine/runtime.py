@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import RuntimeUnusable
+from semi_instruct.engine.errors import RuntimeUnusable
 
 ENVIRONMENT_VARIABLE = "SEMI_INSTRUCT_RUNTIME"
 _REMEDY = "give the path of a virtual environment made with Python 3.12 or later"

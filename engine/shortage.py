@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from engine import diagnosis
-from engine.cancellation import Cancellation
-from engine.errors import SandboxUnavailable
+from semi_instruct.engine import diagnosis
+from semi_instruct.engine.cancellation import Cancellation
+from semi_instruct.engine.errors import SandboxUnavailable
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
 _GLANCE_S = 0.1  # a cancelled run, or one of an engine that was closed, waits no longer than this

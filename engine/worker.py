@@ -19,16 +19,16 @@ from pathlib import Path
 
 import psutil
 
-from engine import cgroup, diagnosis, identity, jail, policy
-from engine.admission import Admission
-from engine.cancellation import Cancellation
-from engine.determinism import Conditions
-from engine.host_memory import Watchdog
-from engine.limits import Limits
-from engine.outcome import Outcome, Status
-from engine.program import Program
-from engine.run import READY_SECONDS, NeverRan, Run, Slot, Suspected, WorkerDied, is_report
-from engine.runtime import Runtime
+from semi_instruct.engine import cgroup, diagnosis, identity, jail, policy
+from semi_instruct.engine.admission import Admission
+from semi_instruct.engine.cancellation import Cancellation
+from semi_instruct.engine.determinism import Conditions
+from semi_instruct.engine.host_memory import Watchdog
+from semi_instruct.engine.limits import Limits
+from semi_instruct.engine.outcome import Outcome, Status
+from semi_instruct.engine.program import Program
+from semi_instruct.engine.run import READY_SECONDS, NeverRan, Run, Slot, Suspected, WorkerDied, is_report
+from semi_instruct.engine.runtime import Runtime
 
 __all__ = ["NeverRan", "Plan", "Suspected", "Worker", "WorkerDied", "plan"]
 

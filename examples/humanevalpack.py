@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.inside.values import encode
+from semi_instruct.engine.inside.values import encode
 
 FAILURES = ["wrong_answer", "time_limit", "memory_limit", "output_limit", "runtime_error"]
 

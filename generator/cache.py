@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from generator.errors import CacheUnusable, NotInCache
-from generator.model import Cost, Finish, Model, Request, Text
+from semi_instruct.generator.errors import CacheUnusable, NotInCache
+from semi_instruct.generator.model import Cost, Finish, Model, Request, Text
 
 _SCHEMA = """
 create table if not exists requests (

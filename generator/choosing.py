@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from generator.errors import ModelUnusable
-from generator.model import Model
+from semi_instruct.generator.errors import ModelUnusable
+from semi_instruct.generator.model import Model
 
 
 def model_named(name: str, lanes: int | None = None, per_minute: float | None = None) -> Model:
@@ -26,15 +26,15 @@ def model_named(name: str, lanes: int | None = None, per_minute: float | None = 
         kind, rest = "llamacpp", name
     match kind:
         case "llamacpp" if rest:
-            from generator.llamacpp import LlamaCpp
+            from semi_instruct.generator.llamacpp import LlamaCpp
 
             return LlamaCpp(Path(rest), lanes)
         case "transformers" if rest:
-            from generator.hub import Transformers
+            from semi_instruct.generator.hub import Transformers
 
             return Transformers(rest)
         case "openai" if "@" in rest:
-            from generator.openai_server import OpenAIServer
+            from semi_instruct.generator.openai_server import OpenAIServer
 
             model, _, url = rest.partition("@")
             return OpenAIServer(model, url, lanes, per_minute=per_minute)

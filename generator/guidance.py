@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from generator.errors import MissingExtra
+from semi_instruct.generator.errors import MissingExtra
 
 
 class Guidance:

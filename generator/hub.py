@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from generator.errors import MissingExtra, ModelUnusable
-from generator.model import Finish, Message, Request, Text
+from semi_instruct.generator.errors import MissingExtra, ModelUnusable
+from semi_instruct.generator.model import Finish, Message, Request, Text
 
 _CONVERTED = ".converted"
 
@@ -100,7 +100,7 @@ class Transformers:
     def _processors(self, request: Request, length: int) -> Any:
         processors = self._library.LogitsProcessorList()
         if request.schema is not None:
-            from generator.guidance import Guidance
+            from semi_instruct.generator.guidance import Guidance
 
             if self._guide is None:
                 self._guide = Guidance(self._tokenizer)

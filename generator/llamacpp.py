@@ -11,8 +11,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from generator.errors import MissingExtra, ModelUnusable
-from generator.model import Finish, Request, Text
+from semi_instruct.generator.errors import MissingExtra, ModelUnusable
+from semi_instruct.generator.model import Finish, Request, Text
 
 # Texts of a request that are written at once. They share the work on the weights: eight take some two times as long
 # as one. A batch holds the texts of one request and nothing else, so what else is asked changes no digit of it.

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from generator.errors import MissingExtra, ModelUnusable
-from generator.model import Cost, Finish, Request, Text
-from generator.schemas import without_patterns
+from semi_instruct.generator.errors import MissingExtra, ModelUnusable
+from semi_instruct.generator.model import Cost, Finish, Request, Text
+from semi_instruct.generator.schemas import without_patterns
 
 LANES = 8
 _TRIES = 6

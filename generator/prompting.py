@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from generator.errors import PromptUnusable
-from generator.model import Message
+from semi_instruct.generator.errors import PromptUnusable
+from semi_instruct.generator.model import Message
 
 FOLDER = Path(__file__).parent / "prompts"
 

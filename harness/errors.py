@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.showing import one_line
+from semi_instruct.harness.text import one_line
 
 
 class HarnessError(Exception):

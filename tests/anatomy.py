@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from engine import Engine, Outcome, Program, cgroup
-from engine.worker import Worker
+from semi_instruct.engine import Engine, Outcome, Program, cgroup
+from semi_instruct.engine.worker import Worker
 from tests.patience import patient
 
 PARTS = 5  # of a worker at rest

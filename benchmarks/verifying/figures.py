@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.verifying.judging import UNDECIDED, Judged, TaskResult
-from harness.sources import Sources
+from semi_instruct.harness.inputs.sources import Sources
 
 
 def percent(part: int, whole: int) -> float:

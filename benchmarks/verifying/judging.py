@@ -11,18 +11,18 @@ from typing import Any
 import msgspec
 
 from benchmarks.verifying.tasks import Task
-from engine import Engine, Outcome
-from harness.processes import Work
-from harness.sources import Sources
-from harness.verdicts import Verdict, VerdictRow
-from harness.verify import verify
+from semi_instruct.engine import Engine, Outcome
+from semi_instruct.harness.inputs.sources import Sources
+from semi_instruct.harness.parallel.processes import Work
+from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.verification.scheduler import verify
 
 # Neither accepted nor rejected: too little of the candidate was judged.
 UNDECIDED = frozenset({Verdict.UNDECIDED, Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR})
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """A candidate, what is known of it, and what was found; see ``harness.verdicts.VerdictRow``."""
+    """A candidate, what is known of it, and what was found; see ``harness.problems.verdicts.VerdictRow``."""
 
     candidate: str
     correct: bool
@@ -98,7 +98,7 @@ class TaskResult(msgspec.Struct, frozen=True):
 
 @contextmanager
 def workplace() -> Iterator[Work[Job, TaskResult]]:
-    """What a process needs to judge jobs (``harness.processes``): one sandbox, as each core has a process."""
+    """What a process needs to judge jobs (``harness.parallel.processes``): one sandbox, as each core has a process."""
     with Engine(workers=1) as engine:
         yield lambda job, _: judge(job, engine)
 

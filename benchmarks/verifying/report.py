@@ -14,7 +14,7 @@ from benchmarks.claims import Claim, at_least, at_most
 from benchmarks.verifying.figures import Figures, Mistake, figures, mistakes
 from benchmarks.verifying.judging import TaskResult
 from benchmarks.verifying.tasks import Marks
-from harness.sources import ALL_SOURCES, Sources
+from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
 
 _FOUND_BY = (
     "Under a source: faulty programs by the first input that they fail. Examples come first, feedback last, mutations "

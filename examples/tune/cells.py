@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness.errors import OutputUnusable
+from semi_instruct.harness.errors import OutputUnusable
 
 UNTUNED = "untuned"
 

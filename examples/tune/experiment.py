@@ -13,7 +13,7 @@ from examples.tune.held_out import Task
 from examples.tune.judging import judged, source_of
 from examples.tune.sets import Pair, PairSet, chosen, digest
 from examples.tune.tuning import Training
-from harness.verify import Executor
+from semi_instruct.harness.verification.scheduler import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def measurer(engine: Executor) -> Callable[[Plan, Cell], Measured]:
 
         from examples.tune.asking import completions, losses
         from examples.tune.tuning import tune
-        from generator.hub import loaded
+        from semi_instruct.generator.hub import loaded
 
         disable_progress_bar()
         started = time.monotonic()

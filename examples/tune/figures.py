@@ -13,7 +13,7 @@ from rich.table import Table
 
 from examples.tune.cells import Measured
 from examples.tune.noise import mean_difference, sign_test, wilson
-from harness.verdicts import Verdict
+from semi_instruct.harness.problems.verdicts import Verdict
 
 _SIGNIFICANT = 0.05
 

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from examples.humanevalpack import examples
-from harness.errors import BadFile
-from harness.problems import Example
+from semi_instruct.harness.errors import BadFile
+from semi_instruct.harness.problems.schema import Example
 
 
 @dataclass(frozen=True, slots=True)

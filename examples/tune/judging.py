@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from examples.tune.held_out import Task
-from harness.errors import HarnessError
-from harness.problems import Candidate, Problem
-from harness.verdicts import Verdict
-from harness.verify import Executor, verify
+from semi_instruct.harness.errors import HarnessError
+from semi_instruct.harness.problems.schema import Candidate, Problem
+from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.verification.scheduler import Executor, verify
 
 _NOTHING = "    pass\n"
 

@@ -11,8 +11,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from random import Random
 
-from harness.dataset.extra import needs
-from harness.errors import BadFile, BadRequest
+from semi_instruct.harness.dataset.extra import needs
+from semi_instruct.harness.errors import BadFile, BadRequest
 
 _PLACES = ("dataset/data/pairs.parquet", "data/pairs.parquet", "")
 

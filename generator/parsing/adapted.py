@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from generator.model import Text
-from generator.parsing.code import Wanted, code_in
-from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.sources import DEFINING, tree_of
+from semi_instruct.generator.model import Text
+from semi_instruct.generator.parsing.code import Wanted, code_in
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.parsing.sources import DEFINING, tree_of
 
 PARSE, SHOW = "parse", "show"
 _NOT_THE_FUNCTION = frozenset({PARSE, SHOW, "main"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generator.model import Finish, Message, Text
-from generator.parsing.fences import Block, Fenced, fenced
-from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.sources import adds_documentation, defined, same_code, tree_of, with_main_called
-from generator.parsing.text import general_fault, repeats_prompt
+from semi_instruct.generator.model import Finish, Message, Text
+from semi_instruct.generator.parsing.fences import Block, Fenced, fenced
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.parsing.sources import adds_documentation, defined, same_code, tree_of, with_main_called
+from semi_instruct.generator.parsing.text import general_fault, repeats_prompt
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from generator.model import Text
-from generator.parsing.inputs import with_line_breaks
-from generator.parsing.lists import items_in
-from generator.parsing.parsed import Fault, Parsed
-from generator.tasks import Example
+from semi_instruct.generator.model import Text
+from semi_instruct.generator.parsing.inputs import with_line_breaks
+from semi_instruct.generator.parsing.lists import items_in
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.tasks import Example
 
 
 def examples_in(text: Text, entry: str | None) -> Parsed[tuple[Example, ...]]:

@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from generator.model import Text
-from generator.parsing.lists import items_in
-from generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.model import Text
+from semi_instruct.generator.parsing.lists import items_in
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from generator.model import Finish, Text
-from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.text import general_fault
+from semi_instruct.generator.model import Finish, Text
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.parsing.text import general_fault
 
 _NUMBERED = re.compile(r"^[\s#*]*(?:task\s*)?\d{1,3}[.):]\s*(.*)$", re.IGNORECASE)
 _SHORTEST, _LONGEST = 15, 600

@@ -6,10 +6,10 @@ import json
 import math
 from typing import Any
 
-from generator.model import Finish, Text
-from generator.parsing.fences import fenced
-from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.text import LONGEST, general_fault
+from semi_instruct.generator.model import Finish, Text
+from semi_instruct.generator.parsing.fences import fenced
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.parsing.text import LONGEST, general_fault
 
 _OPENING = "[{"
 # Places in a text from which JSON is tried; a text of brackets alone would else take for ever.

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generator.model import Finish, Message, Text
-from generator.parsing.code import Wanted, code_of
-from generator.parsing.fences import fenced
-from generator.parsing.parsed import Fault, Parsed
-from generator.parsing.text import general_fault, repeats_prompt
+from semi_instruct.generator.model import Finish, Message, Text
+from semi_instruct.generator.parsing.code import Wanted, code_of
+from semi_instruct.generator.parsing.fences import fenced
+from semi_instruct.generator.parsing.parsed import Fault, Parsed
+from semi_instruct.generator.parsing.text import general_fault, repeats_prompt
 
 _LABEL = re.compile(r"^[ \t#*_>-]*instruction[ \t*_]*:[ \t*_]*", re.IGNORECASE | re.MULTILINE)
 _NEXT_LABEL = re.compile(

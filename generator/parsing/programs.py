@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from generator.model import Text
-from generator.parsing.code import Wanted, code_in
-from generator.parsing.parsed import Parsed
+from semi_instruct.generator.model import Text
+from semi_instruct.generator.parsing.code import Wanted, code_in
+from semi_instruct.generator.parsing.parsed import Parsed
 
 GENERATE = "generate"
 VALID = "valid"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from generator.model import Finish, Message, Text
-from generator.parsing.parsed import Fault
+from semi_instruct.generator.model import Finish, Message, Text
+from semi_instruct.generator.parsing.parsed import Fault
 
 # Characters. Longer texts are not looked into.
 LONGEST = 60_000

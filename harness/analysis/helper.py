@@ -1,4 +1,4 @@
-"""What runs in a helper process of ``harness.analysis.process``: one call after the other, each within limits."""
+"""Runs in a helper process (``harness.analysis.helper_process``): one call after the other, each within limits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Rows of Parquet files and Arrow streams, read by a helper process.
 
 A few bytes of a page can stand for gigabytes, and the reader is C++ that a malformed file may crash. So a file is read
-within the limits of ``harness.analysis.process``; what exceeds them is a bad row.
+within the limits of ``harness.analysis.helper_process``; what exceeds them is a bad row.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.process import AnalysisFailed, call_limited
-from harness.strict_json import MAX_MARKS, has_more_marks
+from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
+from semi_instruct.harness.strict_json import MAX_MARKS, has_more_marks
 
 # Rows that are taken by one call, and bytes of their JSON after which it takes no more.
 _ROWS_A_CALL = 64

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 
-from harness.untrusted_source import parse
+from semi_instruct.harness.analysis.source import parse
 
 # To read and to write takes nothing else. Of modules that hold others, or what can be changed, only these names.
 _NAMES: dict[str, frozenset[str] | None] = {

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.dataset.codes import shingles, words_of_code, words_of_prose
-from harness.dataset.corpora import Corpus
-from harness.dataset.tasks import Task
-from harness.errors import BadRequest, BadRow
+from semi_instruct.harness.dataset.codes import shingles, words_of_code, words_of_prose
+from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.errors import BadRequest, BadRow
 
 HUMAN_EVAL = "humaneval"
 MBPP = "mbpp"

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from harness.dataset.adapters import whole_program
-from harness.dataset.pairs import Evidence, Pair
-from harness.dataset.proposing import Ask, Failure, Proposal
-from harness.dataset.state import Drop
-from harness.dataset.tasks import LONGEST_SOURCE, Task
-from harness.verdicts import Verdict
+from semi_instruct.harness.dataset.pairs import Evidence, Pair
+from semi_instruct.harness.dataset.program_adapters import whole_program
+from semi_instruct.harness.dataset.proposing import Ask, Failure, Proposal
+from semi_instruct.harness.dataset.state import Drop
+from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
+from semi_instruct.harness.problems.verdicts import Verdict
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -30,7 +30,7 @@ class Proposals(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was proposed for a task.
 
     Attributes:
-        inputs: of natural codes, as ``harness.problems.Example.input``.
+        inputs: of natural codes, as ``harness.problems.schema.Example.input``.
     """
 
     codes: tuple[Proposed, ...] = ()

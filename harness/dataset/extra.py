@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from harness.errors import BadRequest
+from semi_instruct.harness.errors import BadRequest
 
 
 def needs(*modules: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from harness.dataset.pairs import PEOPLE
-from harness.dataset.tasks import Task
-from harness.problems import Example
+from semi_instruct.harness.dataset.pairs import PEOPLE
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.problems.schema import Example
 
 FROM_EXAMPLES = "examples"
 _MOST_SHOWN = 3

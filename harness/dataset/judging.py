@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from engine import Outcome
-from harness.cores import RunCounter
-from harness.dataset.pairs import suite_row
-from harness.dataset.tasks import Task
-from harness.problems import Candidate, Example
-from harness.processes import Tell
-from harness.verdicts import VerdictRow
-from harness.verify import Executor, judge
+from semi_instruct.engine import Outcome
+from semi_instruct.harness.dataset.pairs import suite_row
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.parallel.cores import RunCounter
+from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.problems.schema import Candidate, Example
+from semi_instruct.harness.problems.verdicts import VerdictRow
+from semi_instruct.harness.verification.scheduler import Executor, judge
 
 
 class HowJudged(msgspec.Struct, frozen=True):

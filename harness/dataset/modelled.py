@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from generator.model import Model, Request, Text
-from generator.parsing.code import Wanted
-from generator.parsing.parsed import Parsed
-from generator.tasks import NaturalCode as Shown
-from generator.tasks import Tasks
-from harness.analysis.model_text import (
+from semi_instruct.generator.model import Model, Request, Text
+from semi_instruct.generator.parsing.code import Wanted
+from semi_instruct.generator.parsing.parsed import Parsed
+from semi_instruct.generator.tasks import NaturalCode as Shown
+from semi_instruct.generator.tasks import Tasks
+from semi_instruct.harness.dataset.proposing import Adapter, Ask, Failure, Proposal, Rewritten, Usage
+from semi_instruct.harness.dataset.tasks import NaturalCode, Task
+from semi_instruct.harness.problems.schema import Example
+from semi_instruct.harness.synthesis.model_text import (
     adapted_in,
     code_in,
     examples_in,
@@ -23,12 +26,9 @@ from harness.analysis.model_text import (
     instructions_in,
     pair_in,
 )
-from harness.dataset.proposing import Adapter, Ask, Failure, Proposal, Rewritten, Usage
-from harness.dataset.tasks import NaturalCode, Task
-from harness.generation.natural import natural_code
-from harness.generation.plan import Plan
-from harness.generation.telling import failure as told
-from harness.problems import Example
+from semi_instruct.harness.synthesis.natural import natural_code
+from semi_instruct.harness.synthesis.plan import Plan
+from semi_instruct.harness.synthesis.telling import failure as told
 
 # Where a corpus has neither statements nor titles, new instructions are after the manner of these.
 _TASKS = (

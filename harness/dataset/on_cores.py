@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from functools import partial
 
-from harness.cores import OpenEngine, shared_out, with_engine
-from harness.processes import Tell, in_processes
-from harness.row_faults import ROW_FAULTS, fault_of_row
-from harness.verify import Executor
+from semi_instruct.harness.parallel.cores import OpenEngine, shared_out, with_engine
+from semi_instruct.harness.parallel.processes import Tell, in_processes
+from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row
+from semi_instruct.harness.verification.scheduler import Executor
 
 FEWEST_ITEMS_A_PROCESS = 4
 

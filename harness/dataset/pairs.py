@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.dataset.proposing import Adapter
-from harness.problems import Problem
-from harness.strength import Strength
-from harness.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.dataset.proposing import Adapter
+from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.problems.strength import Strength
+from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
 
 PEOPLE = "people"
 

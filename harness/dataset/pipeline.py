@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.dataset.benchmarks import load_benchmarks
-from harness.dataset.contamination import decontaminate
-from harness.dataset.corpora import Corpus
-from harness.dataset.diversity import diversify
-from harness.dataset.duplicates import deduplicate
-from harness.dataset.export import export
-from harness.dataset.extra import needs
-from harness.dataset.funnel import Step, funnel
-from harness.dataset.reading import read
-from harness.dataset.replaying import replay
-from harness.dataset.report import write_report
-from harness.dataset.retention import retain
-from harness.dataset.screening import screen
-from harness.dataset.stage import Build
-from harness.dataset.validation import validate
+from semi_instruct.harness.dataset.benchmarks import load_benchmarks
+from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.dataset.extra import needs
+from semi_instruct.harness.dataset.report.export import export
+from semi_instruct.harness.dataset.report.funnel import Step, funnel
+from semi_instruct.harness.dataset.report.page import write_report
+from semi_instruct.harness.dataset.stages.contamination import decontaminate
+from semi_instruct.harness.dataset.stages.diversity import diversify
+from semi_instruct.harness.dataset.stages.duplicates import deduplicate
+from semi_instruct.harness.dataset.stages.reading import read
+from semi_instruct.harness.dataset.stages.replaying import replay
+from semi_instruct.harness.dataset.stages.retention import retain
+from semi_instruct.harness.dataset.stages.screening import screen
+from semi_instruct.harness.dataset.stages.stage import Build
+from semi_instruct.harness.dataset.stages.validation import validate
 
 if TYPE_CHECKING:
-    from harness.dataset.embedding.alike import Embedder
+    from semi_instruct.harness.dataset.stages.alike import Embedder
 
 REPORT = "report.html"
 
@@ -89,6 +89,6 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
 
 def _embedder(path: Path) -> Embedder:
     needs("numpy", "scipy")
-    from harness.dataset.embedding.minilm import MiniLM
+    from semi_instruct.harness.dataset.embedding.minilm import MiniLM
 
     return MiniLM(path)

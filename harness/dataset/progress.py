@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.progress import Refresh, progress
+from semi_instruct.harness.output.progress import Refresh, progress
 
 
 @dataclass(slots=True)

@@ -11,9 +11,9 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from harness.dataset.tasks import NaturalCode, Task
-from harness.problems import Example
-from harness.verdicts import Verdict
+from semi_instruct.harness.dataset.tasks import NaturalCode, Task
+from semi_instruct.harness.problems.schema import Example
+from semi_instruct.harness.problems.verdicts import Verdict
 
 
 class Adapter(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         instruction: in words.
-        kind, entry: what the code has to be; see ``harness.problems.Problem``.
+        kind, entry: what the code has to be; see ``harness.problems.schema.Problem``.
         adapter: of a function that answers a task of whole programs.
     """
 

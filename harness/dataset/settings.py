@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from harness.planned_inputs import PLANNED_INPUTS
+from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
 
 Mode = Literal["semi", "self", "natural"]
 MODES: tuple[Mode, ...] = ("semi", "self", "natural")

@@ -17,11 +17,11 @@ from typing import IO, Any, Self
 
 import msgspec
 
-from harness.dataset.proposing import Usage
-from harness.dataset.settings import Settings
-from harness.dataset.tasks import Task
-from harness.errors import BadRequest, BadRow, HarnessError, MachineFailed, OutputUnusable
-from harness.machine_faults import is_of_a_full_base
+from semi_instruct.harness.dataset.proposing import Usage
+from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.errors import BadRequest, BadRow, HarnessError, MachineFailed, OutputUnusable
+from semi_instruct.harness.parallel.machine_faults import is_of_a_full_base
 
 STATE = "state.sqlite"
 LOCK = "lock"

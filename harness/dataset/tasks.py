@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.problems import Candidate, Example, Problem, parse_row
+from semi_instruct.harness.problems.schema import Candidate, Example, Problem, parse_row
 
-# Characters of a source. Nothing that looks into programs (``harness.untrusted_source``) looks into longer ones.
+# Characters of a source. Nothing that looks into programs (``harness.analysis.source``) looks into longer ones.
 LONGEST_SOURCE = 1 << 18
 
 
@@ -34,7 +34,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         kind, entry, language, time_limit_s, memory_limit_mib, comparison, difficulty, title: as in
-            ``harness.problems.Problem``.
+            ``harness.problems.schema.Problem``.
         statement: what is asked, as people wrote it; None if the corpus does not say.
         corpus: the layout it was read in.
         licence: of the task and its codes, an SPDX name where there is one.

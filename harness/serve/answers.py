@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from harness.serve.refusals import Refusal
-from harness.serve.work import Done
+from semi_instruct.harness.serve.refusals import Refusal
+from semi_instruct.harness.serve.work import Done
 
 QUEUE_HEADER = "X-Queue-Seconds"
 _PISTON = "/api/v2/"

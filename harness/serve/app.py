@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from engine import EngineError
-from harness.serve import own, piston, sandbox_fusion, status_routes, verification
-from harness.serve.answers import plain_answer, problem, refusal_answer
-from harness.serve.guard import Guard
-from harness.serve.refusals import ClientGone, Refusal, Unusable
-from harness.serve.request_log import LogWriter, RequestLog
-from harness.serve.service import Service, facts_of
+from semi_instruct.engine import EngineError
+from semi_instruct.harness.serve import status_routes, verification
+from semi_instruct.harness.serve.answers import plain_answer, problem, refusal_answer
+from semi_instruct.harness.serve.dialects import native, piston, sandbox_fusion
+from semi_instruct.harness.serve.guard import Guard
+from semi_instruct.harness.serve.refusals import ClientGone, Refusal, Unusable
+from semi_instruct.harness.serve.request_log import LogWriter, RequestLog
+from semi_instruct.harness.serve.service import Service, facts_of
 
 _ABOUT = (
     "Runs programs nobody trusts, each in a sandbox of its own. Three dialects over one engine: SandboxFusion's, "
@@ -30,7 +31,7 @@ def application(service: Service, verifier: verification.Verifier, log: LogWrite
     app = FastAPI(title="Semi-Instruct", version="0.1.0", description=_ABOUT, docs_url=None, redoc_url=None)
     app.include_router(sandbox_fusion.router(service))
     app.include_router(piston.router(service))
-    app.include_router(own.router(service))
+    app.include_router(native.router(service))
     app.include_router(verification.router(service, verifier))
     app.include_router(status_routes.router(service))
     app.add_exception_handler(Refusal, _refused)

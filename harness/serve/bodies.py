@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
-from harness import strict_json
-from harness.serve.guard import TooLarge
-from harness.serve.refusals import BadRequest
+from semi_instruct.harness import strict_json
+from semi_instruct.harness.serve.guard import TooLarge
+from semi_instruct.harness.serve.refusals import BadRequest
 
 _LEVELS = 4  # as deep as schemas name fields: runs, each, its files, each
 MOST_ENTRIES = 20_000

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from harness.serve.answers import refusal_answer
-from harness.serve.facts import is_loopback
-from harness.serve.refusals import ClientGone, Overloaded, Refusal
-from harness.serve.settings import Settings
+from semi_instruct.harness.serve.answers import refusal_answer
+from semi_instruct.harness.serve.facts import is_loopback
+from semi_instruct.harness.serve.refusals import ClientGone, Overloaded, Refusal
+from semi_instruct.harness.serve.settings import Settings
 
 OPEN_PATHS = frozenset({"/", "/docs", "/healthz"})
 """What needs no token: two pages without a secret in them, and whether the service is alive."""

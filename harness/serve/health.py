@@ -6,8 +6,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine import Outcome, Status
-from engine.jail import NAMESPACES
+from semi_instruct.engine import Outcome, Status
+from semi_instruct.engine.jail import NAMESPACES
 
 WALLS = (*NAMESPACES, "seccomp", "no_new_privs", "capabilities", "uid", "memory", "pids", "cpu")
 _LONGEST_REASON = 300

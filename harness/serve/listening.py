@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from harness.serve.settings import Settings
+from semi_instruct.harness.serve.settings import Settings
 
 BACKLOG = 4096
 

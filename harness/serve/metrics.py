@@ -7,9 +7,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
 
-from engine import Status
-from harness.serve.reasons import CLASSES, reason_class
-from harness.serve.work import Done
+from semi_instruct.engine import Status
+from semi_instruct.harness.serve.reasons import CLASSES, reason_class
+from semi_instruct.harness.serve.work import Done
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 

@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
-from engine import Cancellation, EngineClosed, Limits, Outcome, Program, Status
-from harness.serve.fair_queue import FairQueue, Full
-from harness.serve.luggage import carried, unpacked
-from harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
-from harness.serve.work import Done, Work
+from semi_instruct.engine import Cancellation, EngineClosed, Limits, Outcome, Program, Status
+from semi_instruct.harness.serve.fair_queue import FairQueue, Full
+from semi_instruct.harness.serve.files import carried, unpacked
+from semi_instruct.harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
+from semi_instruct.harness.serve.work import Done, Work
 
 _LONGEST_RETRY_S = 60
 _WEIGHT_OF_LATEST = 0.1

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from harness.serve.facts import Facts, client_of
-from harness.serve.metrics import Metrics
+from semi_instruct.harness.serve.facts import Facts, client_of
+from semi_instruct.harness.serve.metrics import Metrics
 
 _LONGEST_TEXT = 200
 _MOST_LINES = 10_000

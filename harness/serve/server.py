@@ -14,20 +14,20 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from engine import Engine, Limits, Program, SandboxUnavailable, Status
-from harness.serve.app import application
-from harness.serve.health import Health
-from harness.serve.http_protocol import BoundedHeadProtocol
-from harness.serve.listening import BACKLOG
-from harness.serve.metrics import Metrics
-from harness.serve.pool import Pool, Ticket
-from harness.serve.reasons import reason_class
-from harness.serve.refusals import Refusal
-from harness.serve.request_log import LogWriter
-from harness.serve.service import LANGUAGE, Service
-from harness.serve.settings import Settings
-from harness.serve.verification import Verifier
-from harness.serve.work import Done, Work
+from semi_instruct.engine import Engine, Limits, Program, SandboxUnavailable, Status
+from semi_instruct.harness.serve.app import application
+from semi_instruct.harness.serve.health import Health
+from semi_instruct.harness.serve.http_protocol import BoundedHeadProtocol
+from semi_instruct.harness.serve.listening import BACKLOG
+from semi_instruct.harness.serve.metrics import Metrics
+from semi_instruct.harness.serve.pool import Pool, Ticket
+from semi_instruct.harness.serve.reasons import reason_class
+from semi_instruct.harness.serve.refusals import Refusal
+from semi_instruct.harness.serve.request_log import LogWriter
+from semi_instruct.harness.serve.service import LANGUAGE, Service
+from semi_instruct.harness.serve.settings import Settings
+from semi_instruct.harness.serve.verification import Verifier
+from semi_instruct.harness.serve.work import Done, Work
 
 _KEEP_ALIVE_S = 30
 _PROBE_EVERY_S = 1.0

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from engine import Status
-from harness.serve.facts import Facts
-from harness.serve.health import Condition, Health
-from harness.serve.metrics import Metrics
-from harness.serve.pool import Pool
-from harness.serve.refusals import Unusable
-from harness.serve.settings import Settings
-from harness.serve.waiting import finished
-from harness.serve.work import Done, Work
+from semi_instruct.engine import Status
+from semi_instruct.harness.serve.facts import Facts
+from semi_instruct.harness.serve.health import Condition, Health
+from semi_instruct.harness.serve.metrics import Metrics
+from semi_instruct.harness.serve.pool import Pool
+from semi_instruct.harness.serve.refusals import Unusable
+from semi_instruct.harness.serve.settings import Settings
+from semi_instruct.harness.serve.waiting import finished
+from semi_instruct.harness.serve.work import Done, Work
 
 LANGUAGE = "python"
 _MOST_STATUSES = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine import Limits
-from engine.limits import MIB
+from semi_instruct.engine import Limits
+from semi_instruct.engine.limits import MIB
 
 
 @dataclass(frozen=True, slots=True)

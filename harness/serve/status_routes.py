@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from harness.serve.answers import plain_answer
-from harness.serve.documented import Detail, failures
-from harness.serve.reasons import reason_class
-from harness.serve.service import Service
+from semi_instruct.harness.serve.answers import plain_answer
+from semi_instruct.harness.serve.openapi import Detail, failures
+from semi_instruct.harness.serve.reasons import reason_class
+from semi_instruct.harness.serve.service import Service
 
 _HTML = "text/html; charset=utf-8"
 _PAGE_HEADERS = {
@@ -106,7 +106,7 @@ def router(service: Service) -> APIRouter:
 
 def _page(name: str) -> Callable[[], Coroutine[Any, Any, Response]]:
     async def page() -> Response:
-        content = resources.files("harness.serve").joinpath(name).read_bytes()
+        content = resources.files("semi_instruct.harness.serve").joinpath(name).read_bytes()
         return Response(content, headers=_PAGE_HEADERS, media_type=_HTML)
 
     return page

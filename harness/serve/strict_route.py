@@ -10,10 +10,10 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.serve.bodies import parse
-from harness.serve.guard import TooLarge
-from harness.serve.off_loop import note_size, with_request
-from harness.serve.refusals import BadRequest
+from semi_instruct.harness.serve.bodies import parse
+from semi_instruct.harness.serve.guard import TooLarge
+from semi_instruct.harness.serve.off_loop import note_size, with_request
+from semi_instruct.harness.serve.refusals import BadRequest
 
 
 class _StrictRequest(Request):

@@ -15,22 +15,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine import Determinism, Limits, Outcome, Program, Status
-from engine.limits import MIB
-from harness.errors import BadRow
-from harness.planned_inputs import PLANNED_INPUTS
-from harness.problems import Problem, parse_row
-from harness.serve.answers import plain_answer
-from harness.serve.documented import GUARDED, failures
-from harness.serve.facts import Facts
-from harness.serve.off_loop import with_request
-from harness.serve.pool import Pool, Ticket
-from harness.serve.refusals import ClientGone, NoSandboxes, Overloaded, Refusal, Unavailable, Unusable
-from harness.serve.service import Service, facts_of, note, note_reason
-from harness.serve.strict_route import StrictRoute
-from harness.serve.waiting import gone
-from harness.serve.work import Done, Work
-from harness.verify import verify
+from semi_instruct.engine import Determinism, Limits, Outcome, Program, Status
+from semi_instruct.engine.limits import MIB
+from semi_instruct.harness.errors import BadRow
+from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
+from semi_instruct.harness.problems.schema import Problem, parse_row
+from semi_instruct.harness.serve.answers import plain_answer
+from semi_instruct.harness.serve.facts import Facts
+from semi_instruct.harness.serve.off_loop import with_request
+from semi_instruct.harness.serve.openapi import GUARDED, failures
+from semi_instruct.harness.serve.pool import Pool, Ticket
+from semi_instruct.harness.serve.refusals import ClientGone, NoSandboxes, Overloaded, Refusal, Unavailable, Unusable
+from semi_instruct.harness.serve.service import Service, facts_of, note, note_reason
+from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.waiting import gone
+from semi_instruct.harness.serve.work import Done, Work
+from semi_instruct.harness.verification.scheduler import verify
 
 _WAITING_FOR_EACH = 8
 _MOST_CANDIDATES = 256
@@ -81,7 +81,7 @@ class _Stopped(Exception):
 
 
 class _PooledEngine:
-    """Does the runs of one verification in the pool, for its client: all that ``harness.verify`` asks of an engine.
+    """Does the runs of one verification in the pool, for its client: all that the scheduler asks of an engine.
 
     Its runs need no place in the bounded queue: there are never more than a few of them for each worker, and the number
     of verifications is bounded.

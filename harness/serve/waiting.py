@@ -8,9 +8,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from harness.serve.pool import Ticket
-from harness.serve.refusals import ClientGone, NoSandboxes, WaitedTooLong
-from harness.serve.work import Done
+from semi_instruct.harness.serve.pool import Ticket
+from semi_instruct.harness.serve.refusals import ClientGone, NoSandboxes, WaitedTooLong
+from semi_instruct.harness.serve.work import Done
 
 _LOOK_AGAIN_S = 1.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine import Determinism, Limits, Outcome, Program
+from semi_instruct.engine import Determinism, Limits, Outcome, Program
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, Limits, Outcome, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.attacks.host import Host, resident_bytes
 from tests.patience import patient
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from engine import cgroup
+from semi_instruct.engine import cgroup
 from tests.patience import patient
 
 _WATCHED_FOLDERS = (

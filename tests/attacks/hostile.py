@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from engine import Status
+from semi_instruct.engine import Status
 from tests.attacks.conftest import Arena
 
 _TABLE = Path(__file__).parents[2] / "seccomp" / "syscalls_x86_64.json"

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from engine import Outcome
-from engine.limits import MIB
+from semi_instruct.engine import Outcome
+from semi_instruct.engine.limits import MIB
 from tests.attacks.hostile import TOOLS
 
 NOISE = 48 * MIB

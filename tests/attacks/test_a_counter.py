@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Limits, Outcome, Program, Status, cgroup, runtime, streams, worker
-from engine.limits import MIB
+from semi_instruct.engine import Limits, Outcome, Program, Status, cgroup, runtime, streams, worker
+from semi_instruct.engine.limits import MIB
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS
 from tests.attacks.host import resident_bytes

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, InvalidProgram, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, InvalidProgram, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.anatomy import started_by_programs
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS, Arena

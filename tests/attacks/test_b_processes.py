@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status, identity, jail, runtime
+from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, identity, jail, runtime
 from tests.anatomy import groups
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.hostile import (
@@ -542,7 +542,7 @@ def _worker(owner: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("descendants", [1, 3, 5], ids=["keeper", "zygote", "child"])
 def test_b31_the_engine_dies_while_a_worker_starts(descendants: int) -> None:
-    source = "from engine import Engine, Program\nEngine(workers=1).run(Program('while True: pass'))"
+    source = "from semi_instruct.engine import Engine, Program\nEngine(workers=1).run(Program('while True: pass'))"
     with _orphans_come_home() as home:
         known = set(home.children())
         owner = subprocess.Popen([sys.executable, "-c", source], cwd=Path(__file__).parents[2])

@@ -17,7 +17,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, InvalidProgram, Limits, Program, Status, cgroup, identity, jail, runtime, worker
+from semi_instruct.engine import (
+    Engine,
+    InvalidProgram,
+    Limits,
+    Program,
+    Status,
+    cgroup,
+    identity,
+    jail,
+    runtime,
+    worker,
+)
 from tests.anatomy import HELD, await_programs, part
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.hostile import (
@@ -75,7 +86,7 @@ def test_c01_reads_files_of_the_host(arena: Arena, canaries: list[Path]) -> None
         "/bin/sh",
         "/usr/bin/env",
     ]
-    own = [jail.__file__, __file__, str(Path(jail.__file__).parents[1] / "pyproject.toml")]
+    own = [jail.__file__, __file__, str(Path(__file__).parents[2] / "pyproject.toml")]
     paths = [*known, *own, *map(str, canaries), *(f"/proc/self/root{path}" for path in canaries)]
     assert len(canaries) > 3
     seen = f"[(path, got) for path in {paths} if (got := attempt(os.open, path, 0)) != 'ENOENT']"
@@ -348,7 +359,7 @@ def test_c12_locks_on_shared_files_are_a_known_limit() -> None:
         assert not holder.done()
         started.parents()[0].kill()
     assert (outcome.status, outcome.stdout) == (Status.OK, b"EAGAIN\n")
-    limits = Path(jail.__file__).parents[1].joinpath("docs/threat-model.md").read_text().partition("## Known limits")[2]
+    limits = Path(__file__).parents[2].joinpath("docs/threat-model.md").read_text().partition("## Known limits")[2]
     assert (
         "Advisory locks (flock, and fcntl's read locks) on the read-only files of the root are seen by runs" in limits
     )

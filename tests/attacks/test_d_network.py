@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, Limits, Program, Status
+from semi_instruct.engine import Engine, Limits, Program, Status
 from tests.anatomy import await_programs
 from tests.attacks.conftest import Arena
 from tests.attacks.hostile import CONNECT, TOOLS, ask

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-import engine as engine_room
-import harness
-from engine import Engine, Limits, Outcome, Status
-from engine.limits import MIB
-from harness.hearing import VARIED_INPUTS_OF_ONE
-from harness.problems import parse_row
-from harness.sources import Sources
-from harness.verdicts import Verdict, VerdictRow
-from harness.verify import verify
+from semi_instruct import engine as engine_room
+from semi_instruct import harness
+from semi_instruct.engine import Engine, Limits, Outcome, Status
+from semi_instruct.engine.limits import MIB
+from semi_instruct.harness.inputs.sources import Sources
+from semi_instruct.harness.judge.oracle_runs import VARIED_INPUTS_OF_ONE
+from semi_instruct.harness.problems.schema import parse_row
+from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.verification.scheduler import verify
 from tests.attacks.conftest import LIMITS, Arena
 from tests.patience import patient
 
@@ -478,7 +478,7 @@ def test_e20_no_reader_of_ours_can_unpickle() -> None:
     # Between processes of ours. What a sandbox wrote has been read before, by the other readers. Of the last two, one
     # sends requests and the other reads them; what comes back is JSON.
     root = Path(next(iter(harness.__path__)))
-    between_ours = {root / "processes.py", root / "analysis/process.py", root / "analysis/helper.py"}
+    between_ours = {root / "parallel/processes.py", root / "analysis/helper_process.py", root / "analysis/helper.py"}
     readers = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "torch", "yaml"}
     for room in (engine_room, harness):
         for file in Path(next(iter(room.__path__))).rglob("*.py"):
@@ -488,7 +488,7 @@ def test_e20_no_reader_of_ours_can_unpickle() -> None:
                 assert not imported & readers or (file in between_ours and imported == {"pickle"}), file
                 called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
                 assert called != "eval", file
-    assert "pickle.load" not in (root / "analysis/process.py").read_text()
+    assert "pickle.load" not in (root / "analysis/helper_process.py").read_text()
 
 
 @pytest.mark.parametrize(

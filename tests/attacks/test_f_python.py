@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from engine import Status
+from semi_instruct.engine import Status
 from tests.attacks.conftest import Arena
 from tests.attacks.hostile import TOOLS, ask
 

@@ -11,8 +11,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, runtime, worker
-from engine.limits import MIB
+from semi_instruct.engine import (
+    Engine,
+    Limits,
+    Outcome,
+    Program,
+    SandboxUnavailable,
+    Status,
+    cgroup,
+    jail,
+    runtime,
+    worker,
+)
+from semi_instruct.engine.limits import MIB
 from tests.anatomy import HELD, await_programs, part, release
 from tests.attacks import corpus
 from tests.attacks.conftest import LIMITS, Arena

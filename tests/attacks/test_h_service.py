@@ -22,12 +22,12 @@ import psutil
 import pytest
 import yaml
 
-from engine import Engine, SandboxUnavailable, cgroup
-from harness import cli
-from harness.serve.health import Health
+from semi_instruct.engine import Engine, SandboxUnavailable, cgroup
+from semi_instruct.harness.cli import app
+from semi_instruct.harness.serve.health import Health
 from tests.attacks.host import Host
+from tests.harness.serve.running import ENDLESS, Server, code
 from tests.patience import patient, until
-from tests.serve.running import ENDLESS, Server, code
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -158,7 +158,7 @@ def test_h04_no_control_groups(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         raise SandboxUnavailable("cgroup", "no control group can be made", "mount one")
 
     monkeypatch.setattr(cgroup, "find", none_to_be_had)
-    assert cli.main(["serve", "--port", "0"]) == 3
+    assert app.main(["serve", "--port", "0"]) == 3
     assert capsys.readouterr().err.startswith("semi-instruct: cgroup: no control group can be made. Remedy: mount one")
     with Engine(workers=1, allow_degraded=True) as engine:
         condition = Health(engine.isolation).condition(draining=False)
@@ -174,8 +174,8 @@ def test_h05_no_user_namespaces(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     def refused(*_: Any, **__: Any) -> None:
         raise SandboxUnavailable("user", "AppArmor forbids user namespaces", remedy)
 
-    monkeypatch.setattr("engine.worker.Worker.__init__", refused)
-    assert cli.main(["serve", "--port", "0"]) == 3
+    monkeypatch.setattr("semi_instruct.engine.worker.Worker.__init__", refused)
+    assert app.main(["serve", "--port", "0"]) == 3
     told = capsys.readouterr().err
     assert told.startswith("semi-instruct: user: ")
     assert remedy in told
@@ -303,7 +303,7 @@ def _takes_no_more(connection: socket.socket, more: bytes) -> bool:
 
 def test_h08_open_to_all(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Not without a token, and a page of another site cannot ask, in whatever way a browser lets it."""
-    assert cli.main(["serve", "--host", "0.0.0.0"]) == 2
+    assert app.main(["serve", "--host", "0.0.0.0"]) == 2
     assert "--token-file" in capsys.readouterr().err
     listening = [each for each in psutil.Process(server.process.pid).net_connections() if each.status == "LISTEN"]
     assert {each.laddr.ip for each in listening} == {"127.0.0.1"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, Limits, cgroup
+from semi_instruct.engine import Engine, Limits, cgroup
 from tests.anatomy import HELD, await_programs
 from tests.attacks.host import Host
 from tests.patience import patient

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status, jail, policy
-from engine.limits import MIB
-from engine.notify import MAX_RECORD_LOCK_CALLS
+from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, policy
+from semi_instruct.engine.limits import MIB
+from semi_instruct.engine.notify import MAX_RECORD_LOCK_CALLS
 from tests.attacks import kernel_memory
 from tests.attacks.conftest import Arena
 from tests.attacks.hostile import ask, assert_forbidden
@@ -396,7 +396,7 @@ room = ctypes.create_string_buffer(1)
 
 def test_i14_what_cannot_be_closed_is_listed() -> None:
     """A filter sees no address and no file: multiprocessing waits on shared futexes and SQLite locks files."""
-    limits = Path(jail.__file__).parents[1].joinpath("docs/threat-model.md").read_text().partition("## Known limits")[2]
+    limits = Path(__file__).parents[2].joinpath("docs/threat-model.md").read_text().partition("## Known limits")[2]
     for what in ("Advisory locks (flock, and fcntl's read locks)", "Futexes on pages of shared library files", "smaps"):
         assert what in " ".join(limits.split())
 

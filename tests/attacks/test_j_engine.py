@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine import Engine, Limits, Program, Status, run
-from engine.limits import MIB
-from engine.worker import Worker
+from semi_instruct.engine import Engine, Limits, Program, Status, run
+from semi_instruct.engine.limits import MIB
+from semi_instruct.engine.worker import Worker
 from tests.attacks.conftest import Arena
 from tests.patience import patient
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from engine import Engine, Outcome, Program, Status
-from harness.fuzz import Finding, Search, Settings
-from harness.problems import Problem, parse_row
-from harness.resource_rule import MIN_JUDGED_SHARE
-from harness.sources import Sources
-from harness.verdicts import Verdict, VerdictRow
-from harness.verify import verify
+from semi_instruct.engine import Engine, Outcome, Program, Status
+from semi_instruct.harness.inputs.sources import Sources
+from semi_instruct.harness.judge.resource_rule import MIN_JUDGED_SHARE
+from semi_instruct.harness.problems.schema import Problem, parse_row
+from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.search.fuzz import Finding, Search, Settings
+from semi_instruct.harness.verification.scheduler import verify
 from tests.attacks.conftest import Arena
-from tests.harness.fake_engine import ScriptedEngine, ended, printed
+from tests.harness.support.fake_engine import ScriptedEngine, ended, printed
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -74,7 +74,9 @@ EVERYTHING = {
 
 def assert_rejected(engine: Engine, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """One that gives up beyond the examples is rejected; the others lose nothing."""
-    monkeypatch.setattr("harness.time_rule.PATIENCE", 1.5)  # the second run of one that sleeps takes all of it
+    monkeypatch.setattr(
+        "semi_instruct.harness.judge.time_rule.PATIENCE", 1.5
+    )  # the second run of one that sleeps takes all of it
     otherwise, verdict = EVERYTHING[name]
     problem = summing(KNOWS_SMALL.format(otherwise=otherwise), RIGHT)
     hostile, honest = judge(engine, problem)

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status, cgroup
+from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, cgroup
 from tests.patience import patient, until
 
 DOES_NOT_APPLY: dict[str, str] = {}
@@ -34,16 +34,16 @@ _SHORT_S = 2.0
 COMMAND = f"""
 import errno, os, sys, threading, time
 os.sched_getaffinity = lambda _: set(range({_CORES}))
-from harness import cli
+from semi_instruct.harness.cli import app
 {{around}}
 if __name__ == "__main__":
-    sys.exit(cli.main({{arguments!r}}))
+    sys.exit(app.main({{arguments!r}}))
 """
 
 # No jail can be started for a while, and those there are end. The error is what the kernel answers.
 NO_JAILS = """
 import psutil
-from engine import jail
+from semi_instruct.engine import jail
 
 start, state = jail.start, {{"short": False}}
 
@@ -71,10 +71,10 @@ threading.Thread(target=be_short, daemon=True).start()
 # The process may open no more files than it has, for a while.
 NO_DESCRIPTORS = """
 import resource
-from harness import verify_command
+from semi_instruct.harness.cli import verify
 
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-open_engine = verify_command.Engine
+open_engine = verify.Engine
 
 def be_short(*, workers):
     lowest = os.open("/dev/null", os.O_RDONLY)
@@ -83,7 +83,7 @@ def be_short(*, workers):
     threading.Timer({seconds}, resource.setrlimit, (resource.RLIMIT_NOFILE, (soft, hard))).start()
     return open_engine(workers=workers)
 
-verify_command.Engine = be_short
+verify.Engine = be_short
 """
 
 

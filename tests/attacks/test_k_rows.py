@@ -7,28 +7,25 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import batched
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
-from engine import Engine
-from engine.limits import MIB
-from generator.cache import Cache, CachedModel
-from generator.model import Request, Text
-from harness.generation import Plan, generate
-from harness.generation.meter import Meter
-from harness.problems import parse_row
-from tests.patience import PATIENCE, patient
-from tests.serve.running import Server
+from semi_instruct.engine import Engine
+from semi_instruct.engine.limits import MIB
+from semi_instruct.generator.cache import Cache, CachedModel
+from semi_instruct.generator.model import Request, Text
+from semi_instruct.harness.problems.schema import parse_row
+from semi_instruct.harness.synthesis import Plan, generate
+from semi_instruct.harness.synthesis.meter import Meter
+from tests.patience import patient
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -63,7 +60,7 @@ class Job:
 
 def _job(*arguments: str, output: Path | None = None) -> Job:
     """Run a command of ours and wait for it."""
-    return _measured([sys.executable, "-m", "harness", *arguments], Path(arguments[1]).parent / "stderr", output)
+    return _measured([sys.executable, "-m", "semi_instruct", *arguments], Path(arguments[1]).parent / "stderr", output)
 
 
 def _measured(command: Sequence[str], stderr: Path, output: Path | None = None) -> Job:
@@ -325,8 +322,8 @@ def test_k03_json_that_does_not_end(tmp_path: Path) -> None:
 _READ_CORPUS = """
 import json, sys
 from pathlib import Path
-from harness.dataset.corpora import Corpus
-from harness.errors import BadRow
+from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.errors import BadRow
 with open(sys.argv[2], "w") as output:
     for read in Corpus(Path(sys.argv[1]), "pairs").read():
         said = str(read.task)[:100] if isinstance(read.task, BadRow) else read.task.id
@@ -402,91 +399,3 @@ def test_k03_compressed_bombs(tmp_path: Path) -> None:
     zstd.write_bytes(b"\x28\xb5\x2f\xfd\x04\x58" + b"\x00" * 100 + b"\n")
     [bad] = _corpus_lines(zstd)
     assert bad.startswith("bomb.jsonl.zst:1: row: ")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A service with the usual limits."""
-    with Server("--workers", "1", "--max-time", "60") as running:
-        yield running
-
-
-def _slowest_health(server: Server, path: str, body: bytes) -> tuple[int, float]:
-    """The status of the answer to a body, and the longest that ``/healthz`` took meanwhile."""
-    slowest = 0.0
-    is_over = threading.Event()
-
-    def watch() -> None:
-        nonlocal slowest
-        with httpx.Client(timeout=patient(60)) as client:
-            while not is_over.is_set():
-                started = time.monotonic()
-                assert client.get(f"{server.url}/healthz").status_code == 200
-                slowest = max(slowest, time.monotonic() - started)
-                time.sleep(0.005)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    time.sleep(0.1)
-    headers = {"content-type": "application/json"}
-    try:
-        answer = httpx.post(f"{server.url}{path}", content=body, headers=headers, timeout=patient(120))
-    finally:
-        is_over.set()
-        thread.join()
-    return answer.status_code, slowest
-
-
-_LISTS = "[" + ",".join(["[1]"] * 500_000) + "]"
-_NESTED = "[" * (12 * MIB) + "]" * (12 * MIB)
-_MANY = "[" + ",".join(["[1]"] * 80_000) + "]"
-_CALL = '{"source": "def f(*x):\\n return x", "entry": "f", "args": '
-_JUDGED = (
-    '{"problem": {"id": "p", "kind": "function", "entry": "f", "oracles": ["def f(*x):\\n return 1"], "candidates": '
-    '[{"id": "c", "source": "def f(*x):\\n return 1"}], "examples": [{"input": '
-)
-_BODIES = {
-    "lists to run": ("/v1/run", f"{_CALL}[{_LISTS}]}}", {413}),
-    "nested to run": ("/v1/run", f"{_CALL}[{_NESTED}]}}", {413}),
-    "lists to runs": ("/v1/runs", f'{{"runs": [{_CALL}[{_LISTS}]}}]}}', {413}),
-    "as many as may be": ("/v1/run", f"{_CALL}[{_MANY}]}}", {200}),
-    "as many arguments": ("/v1/run", f"{_CALL}{_MANY}}}", {200, 400}),
-    "a value of many": ("/v1/run", '{"source": "def f():\\n return [[1]] * 150000", "entry": "f"}', {200}),
-    "lists to verify": ("/v1/verify", f"{_JUDGED}[{_LISTS}]}}]}}}}", {413}),
-    "nested to verify": ("/v1/verify", f"{_JUDGED}[{_NESTED}]}}]}}}}", {413}),
-    "many to verify": ("/v1/verify", f'{_JUDGED}[{_MANY}]}}]}}, "budget_s": 5}}', {200}),
-    "files to run_code": (
-        "/run_code",
-        '{"code": "print(1)", "language": "python", "files": {' + ",".join(f'"f{n}":""' for n in range(300_000)) + "}}",
-        {413},
-    ),
-    "arguments to execute": (
-        "/api/v2/execute",
-        '{"language": "python", "version": "*", "files": [{"content": "print(1)"}], "args": ['
-        + ",".join(['"x"'] * 500_000)
-        + "]}",
-        {413},
-    ),
-    "quotes": ("/v1/run", '{"source": "' + '\\"' * (12 * MIB) + '"}', {200}),
-    "a text of marks": ("/v1/run", '{"source": "print(len(input()))", "stdin": "' + "1,[{" * (5 * MIB) + '"}', {200}),
-    "a text of escapes": (
-        "/run_code",
-        '{"code": "' + "\\\\" * (10 * MIB) + ",[{" * MIB + '", "language": "python"}',
-        {200},
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", _BODIES)
-def test_k04_a_body_of_many_values(server: Server, kind: str) -> None:
-    path, body, expected = _BODIES[kind]
-    # A busy machine makes everything slow, whatever the body: the best of three counts.
-    slowest = []
-    for _ in range(3):
-        status, seconds = _slowest_health(server, path, body.encode())
-        assert status in expected
-        slowest.append(seconds)
-        if seconds < 0.2 * PATIENCE:
-            break
-    assert min(slowest) < 0.2 * PATIENCE, slowest
-    assert server.post("/v1/run", {"source": "print(40 + 2)"}).json()["stdout"] == "42\n"

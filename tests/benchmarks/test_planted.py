@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from benchmarks.planted import Planted, fates_of, of_condefects, of_humanevalpack, plant, report
-from harness.dataset.pairs import Evidence, Pair
-from harness.dataset.settings import Settings
-from harness.verdicts import Verdict
+from semi_instruct.harness.dataset.pairs import Evidence, Pair
+from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.problems.verdicts import Verdict
 
 CONDEFECTS = {
     "task": "abc",

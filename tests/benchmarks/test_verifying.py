@@ -13,8 +13,8 @@ from benchmarks.verifying.figures import figures, mistakes
 from benchmarks.verifying.judging import Judged, TaskResult
 from benchmarks.verifying.ledger import Ledger, fingerprint
 from benchmarks.verifying.tasks import CONTEST_MARKS, FUNCTION_MARKS, DataSet
-from harness.sources import Sources
-from harness.verdicts import Verdict
+from semi_instruct.harness.inputs.sources import Sources
+from semi_instruct.harness.problems.verdicts import Verdict
 
 DOUBLE = "print(int(input()) * 2)"
 

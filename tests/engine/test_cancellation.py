@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from engine import Cancellation, Engine, Limits, Program, Status
+from semi_instruct.engine import Cancellation, Engine, Limits, Program, Status
 from tests.anatomy import HELD, await_programs
 from tests.patience import patient
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from engine import Engine, InvalidProgram, Limits, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, InvalidProgram, Limits, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 
 _EVERYTHING_THAT_VARIES = Program("""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import SandboxUnavailable, diagnosis
+from semi_instruct.engine import SandboxUnavailable, diagnosis
 
 ROOT = Path(__file__).parents[2]
 _HEALTHY = {
@@ -124,7 +124,7 @@ import os
 os.unshare(os.CLONE_NEWUSER)
 print("unshared", flush=True)
 input()
-from engine import Engine, Program, SandboxUnavailable
+from semi_instruct.engine import Engine, Program, SandboxUnavailable
 with Engine(workers=1) as engine:
     print(engine.run(Program("import os; print(os.getuid(), os.getgroups())")).stdout)
 with open("/proc/sys/user/max_net_namespaces", "w") as switch:
@@ -163,7 +163,7 @@ def _map_ids(pid: int) -> None:
 
 
 def test_the_engine_says_the_same(monkeypatch: pytest.MonkeyPatch, proc: Path) -> None:
-    from engine import Engine, jail, probe
+    from semi_instruct.engine import Engine, jail, probe
 
     (proc / "sys/user/max_user_namespaces").write_text("0\n")
     monkeypatch.setattr(diagnosis, "_PROC", proc)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine import Engine, Limits, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, Limits, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 
 _LIMITS = Limits(cpu_time=patient(20), wall_time=patient(60), memory=512 * MIB)

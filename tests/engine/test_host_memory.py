@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, Limits, Outcome, Program, Status, host_memory
-from engine.limits import MIB
+from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, host_memory
+from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 from tests.without import allowing, together
 

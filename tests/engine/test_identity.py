@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import SandboxUnavailable, identity
+from semi_instruct.engine import SandboxUnavailable, identity
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, Limits, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, Limits, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.anatomy import part
 from tests.patience import at_best, patient
 

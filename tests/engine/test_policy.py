@@ -22,8 +22,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import InvalidPolicy
-from engine.policy import Policy, load, parse, syscall_name, to_bpf
+from semi_instruct.engine.errors import InvalidPolicy
+from semi_instruct.engine.policy import Policy, load, parse, syscall_name, to_bpf
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the policies are for x86_64")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine import (
+from semi_instruct.engine import (
     Engine,
     EngineClosed,
     InvalidProgram,
@@ -252,7 +252,7 @@ def test_closing_leaves_nothing() -> None:
 
 def test_an_engine_killed_in_the_middle_leaves_nothing() -> None:
     source = """
-from engine import Engine, Program
+from semi_instruct.engine import Engine, Program
 engine = Engine(workers=2)
 futures = [engine.submit(Program("import os\\nos.fork()\\nwhile True: pass")) for _ in range(4)]
 print("running", flush=True)

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from engine import Engine, InvalidProgram, Limits, Opaque, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, InvalidProgram, Limits, Opaque, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 
 

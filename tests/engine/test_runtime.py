@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, Limits, Program, RuntimeUnusable, Status, runtime
+from semi_instruct.engine import Engine, Limits, Program, RuntimeUnusable, Status, runtime
 from tests.patience import patient
 
 

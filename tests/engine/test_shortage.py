@@ -13,7 +13,7 @@ from functools import partial
 import psutil
 import pytest
 
-from engine import Cancellation, Engine, Program, SandboxUnavailable, Status, jail
+from semi_instruct.engine import Cancellation, Engine, Program, SandboxUnavailable, Status, jail
 from tests.patience import patient
 
 ECHO = Program("print(input())")
@@ -180,7 +180,7 @@ def test_an_engine_is_closed_although_a_run_waits(machine: _Machine) -> None:
 
 def test_a_sandbox_that_cannot_be_made_in_a_warm_worker_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The zygote lives and its children fail, as when there is no BPF memory for the filter of a run."""
-    from engine import run
+    from semi_instruct.engine import run
 
     refusals = iter(range(6))
     original = run.Run._await_child

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import Cancellation, Engine, InvalidProgram, Limits, Program, Status, cgroup
+from semi_instruct.engine import Cancellation, Engine, InvalidProgram, Limits, Program, Status, cgroup
 from tests.patience import patient, until
 
 _SLEEP = Program("import time\ntime.sleep(float(input()))\nprint('done')")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import Engine, Limits, Program, SandboxUnavailable, Status, cgroup, probe, runtime, worker
-from engine.limits import MIB
+from semi_instruct.engine import Engine, Limits, Program, SandboxUnavailable, Status, cgroup, probe, runtime, worker
+from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 from tests.without import (
     KEEP_CAPABILITIES,

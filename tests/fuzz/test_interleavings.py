@@ -14,7 +14,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from engine import Engine, EngineClosed, Limits, Outcome, Status, run, worker
+from semi_instruct.engine import Engine, EngineClosed, Limits, Outcome, Status, run, worker
 from tests.anatomy import parts
 from tests.attacks.host import OWN_ASPECTS, Host
 from tests.fuzz.effort import examples

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import Engine, InvalidProgram, Limits, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, InvalidProgram, Limits, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.fuzz.effort import examples
 
 _NAMES = [field.name for field in fields(Limits)]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine import Engine, InvalidProgram, Outcome, Program, Status
+from semi_instruct.engine import Engine, InvalidProgram, Outcome, Program, Status
 from tests.fuzz.effort import examples
 
 _fragments = st.sampled_from(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.inside import values
+from semi_instruct.engine.inside import values
 from tests.fuzz.effort import examples
 
 _LONGEST = 3.0  # cpu seconds that decoding may take: half a second is meant, and what grows faster takes minutes

@@ -18,7 +18,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine import Engine, Limits, Outcome, Program, SandboxUnavailable, Status, cgroup, jail, run, runtime, worker
+from semi_instruct.engine import (
+    Engine,
+    Limits,
+    Outcome,
+    Program,
+    SandboxUnavailable,
+    Status,
+    cgroup,
+    jail,
+    run,
+    runtime,
+    worker,
+)
 from tests.anatomy import groups
 from tests.fuzz import peer
 from tests.fuzz.effort import examples

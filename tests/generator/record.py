@@ -1,4 +1,4 @@
-"""Records what a real model wrote for two problems of the bundled corpus, for ``tests/harness/test_recorded.py``.
+"""Records what a real model wrote for two problems of the bundled corpus, for ``test_recorded.py``.
 
     make demo-llm DEMO_LLM="--at-once 8 --cache demo.sqlite"
     python -m tests.generator.record demo.sqlite > tests/harness/data/recorded.sql
@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine import Engine
-from generator.cache import Cache, CachedModel
-from harness.generation import Plan, generate
-from harness.generation.meter import Meter
-from harness.problem_file import ProblemFile
-from harness.problems import Problem
+from semi_instruct.engine import Engine
+from semi_instruct.generator.cache import Cache, CachedModel
+from semi_instruct.harness.problems.reader import ProblemFile
+from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.synthesis import Plan, generate
+from semi_instruct.harness.synthesis.meter import Meter
 
 CORPUS = Path(__file__).parents[2] / "examples" / "corpus.jsonl"
 PROBLEMS = ("odd_sum", "transpose")

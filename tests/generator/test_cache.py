@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generator.cache import Cache, CachedModel
-from generator.errors import CacheUnusable, NotInCache
-from generator.model import Finish, Message, Request, Sampling, Text
+from semi_instruct.generator.cache import Cache, CachedModel
+from semi_instruct.generator.errors import CacheUnusable, NotInCache
+from semi_instruct.generator.model import Finish, Message, Request, Sampling, Text
 
 REQUEST = Request((Message("user", "hello"),), count=2, seed=3)
 

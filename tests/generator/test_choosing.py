@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.choosing import model_named
-from generator.errors import MissingExtra, ModelUnusable
+from semi_instruct.generator.choosing import model_named
+from semi_instruct.generator.errors import MissingExtra, ModelUnusable
 
 
 @pytest.mark.parametrize("name", ["gpt", "llamacpp:", "openai:model", "", "magic:x"])
@@ -39,7 +39,8 @@ def test_a_missing_extra_is_named(
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     heavy = ("torch", "transformers", "xllamacpp", "openai", "llguidance")
-    code = f"import harness.cli, harness.generation, sys; print([name for name in {heavy} if name in sys.modules])"
+    imports = "import semi_instruct.harness.cli.app, semi_instruct.harness.synthesis, sys"
+    code = f"{imports}; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
 

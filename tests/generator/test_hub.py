@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from generator.hub import _without_system
-from generator.model import Message
+from semi_instruct.generator.hub import _without_system
+from semi_instruct.generator.model import Message
 
 SYSTEM, USER, ANSWER = Message("system", "Be short."), Message("user", "Why?"), Message("assistant", "So.")
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.input_shapes import pattern_like
-from generator.llamacpp import _bounded
-from generator.schemas import input_list, without_patterns
-from generator.tasks import Example, NaturalCode, Tasks
+from semi_instruct.generator.input_shapes import pattern_like
+from semi_instruct.generator.llamacpp import _bounded
+from semi_instruct.generator.schemas import input_list, without_patterns
+from semi_instruct.generator.tasks import Example, NaturalCode, Tasks
 
 WORDS = st.text("ab#.-^[]|(0", min_size=1, max_size=4) | st.integers(-200, 200).map(str)
 TEXTS = st.lists(st.lists(WORDS, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=4).map("\n".join)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from generator.errors import ModelUnusable
-from generator.llamacpp import LlamaCpp
-from generator.model import Finish, Message, Request, Sampling, Text
-from generator.schemas import input_list
+from semi_instruct.generator.errors import ModelUnusable
+from semi_instruct.generator.llamacpp import LlamaCpp
+from semi_instruct.generator.model import Finish, Message, Request, Sampling, Text
+from semi_instruct.generator.schemas import input_list
 
 
 class Server:

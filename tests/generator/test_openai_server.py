@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from generator.errors import ModelUnusable
-from generator.model import Finish, Message, Request, Sampling
-from generator.openai_server import OpenAIServer
+from semi_instruct.generator.errors import ModelUnusable
+from semi_instruct.generator.model import Finish, Message, Request, Sampling
+from semi_instruct.generator.openai_server import OpenAIServer
 from tests.patience import patient
 
 Answers = Callable[[dict[str, Any], int], tuple[int, dict[str, Any], dict[str, str]]]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import PromptUnusable
-from generator.model import Message
-from generator.prompting import FOLDER, messages
-from generator.tasks import Example, Failure, Feedback, Invalid, Mutation, NaturalCode, Tasks
+from semi_instruct.generator.errors import PromptUnusable
+from semi_instruct.generator.model import Message
+from semi_instruct.generator.prompting import FOLDER, messages
+from semi_instruct.generator.tasks import Example, Failure, Feedback, Invalid, Mutation, NaturalCode, Tasks
 
 STDIN = NaturalCode("print(int(input())*2)", examples=(Example("4\n", "8\n"), Example("x" * 1000, "")))
 CALL = NaturalCode("def f(a,b):return a+b", "f", (Example([1, 2], 3),))

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from generator.model import Finish, Text
-from generator.parsing.code import Wanted
-from generator.parsing.inputs import inputs_in
-from generator.parsing.pairs import instruction_of, pair_in
-from generator.parsing.sources import tree_of
-from generator.tasks import NaturalCode, Tasks
+from semi_instruct.generator.model import Finish, Text
+from semi_instruct.generator.parsing.code import Wanted
+from semi_instruct.generator.parsing.inputs import inputs_in
+from semi_instruct.generator.parsing.pairs import instruction_of, pair_in
+from semi_instruct.generator.parsing.sources import tree_of
+from semi_instruct.generator.tasks import NaturalCode, Tasks
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = [json.loads(line) for line in (Path(__file__).parent / "data" / "real_outputs.jsonl").open()]

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.model import Finish, Message, Text
-from generator.parsing import Fault, Parsed
-from generator.parsing.code import Wanted, code_in
-from generator.parsing.examples import examples_in
-from generator.parsing.inputs import inputs_in
-from generator.parsing.instructions import instructions_in
-from generator.parsing.pairs import instruction_of, pair_in
-from generator.parsing.programs import programs_in
-from generator.tasks import Example
+from semi_instruct.generator.model import Finish, Message, Text
+from semi_instruct.generator.parsing import Fault, Parsed
+from semi_instruct.generator.parsing.code import Wanted, code_in
+from semi_instruct.generator.parsing.examples import examples_in
+from semi_instruct.generator.parsing.inputs import inputs_in
+from semi_instruct.generator.parsing.instructions import instructions_in
+from semi_instruct.generator.parsing.pairs import instruction_of, pair_in
+from semi_instruct.generator.parsing.programs import programs_in
+from semi_instruct.generator.tasks import Example
 
 PROMPT = (Message("user", "Write the whole program anew in one block, and then some more words.\nAnd mind the rules!"),)
 NATURAL = "n=int(input())\nprint(n*2)\n"

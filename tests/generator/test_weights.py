@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from generator.errors import ModelUnusable
-from generator.weights import Weights, assemble
+from semi_instruct.generator.errors import ModelUnusable
+from semi_instruct.generator.weights import Weights, assemble
 
 PARTS = (b"GGUF one, " * 1000, b"two, ", b"three")
 WHOLE = b"".join(PARTS)

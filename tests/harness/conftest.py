@@ -1,14 +1,10 @@
-"""Lets the tests of the harness import their fake engine, whatever pytest's import mode."""
+"""What tests of the harness share."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from engine import Engine
-
-sys.path.insert(0, str(Path(__file__).parent))
+from semi_instruct.engine import Engine
 
 
 @pytest.fixture(scope="module")

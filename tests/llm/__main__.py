@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from generator.hub import Transformers
-from generator.llamacpp import LlamaCpp
-from generator.model import Finish, Message, Model, Request, Sampling, Text
-from generator.parsing.inputs import inputs_in
-from generator.tasks import Example, NaturalCode, Tasks
+from semi_instruct.generator.hub import Transformers
+from semi_instruct.generator.llamacpp import LlamaCpp
+from semi_instruct.generator.model import Finish, Message, Model, Request, Sampling, Text
+from semi_instruct.generator.parsing.inputs import inputs_in
+from semi_instruct.generator.tasks import Example, NaturalCode, Tasks
 
 NATURAL = NaturalCode("n=int(input())\nprint(sum(map(int,input().split())))\n", None, (Example("2\n3 4\n", "7\n"),))
 FUNCTION = NaturalCode("def f(a,k):return a[:k]", "f", (Example([[3, 4], 1], [3]),))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.limits import MIB
+from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 
 FIGURES = ("SUnreclaim", "Slab", "Percpu", "VmallocUsed")

@@ -6,7 +6,7 @@ survived is seen in its status, in the memory of the host and in what other engi
 
 from __future__ import annotations
 
-from engine import Status
+from semi_instruct.engine import Status
 
 _TOOLS = """
 import ctypes, errno, fcntl, mmap, os, select, signal, socket, struct

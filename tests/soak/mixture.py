@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from engine import Limits, Outcome, Program, Status
-from engine.limits import MIB
+from semi_instruct.engine import Limits, Outcome, Program, Status
+from semi_instruct.engine.limits import MIB
 from tests.soak import kernel_attacks
 
 _TINY = Limits(

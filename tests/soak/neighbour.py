@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from engine import Engine, SandboxUnavailable
+from semi_instruct.engine import Engine, SandboxUnavailable
 from tests.patience import patient
 from tests.soak.mixture import honest
 

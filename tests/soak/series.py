@@ -14,8 +14,8 @@ from random import Random
 
 import psutil
 
-from engine import Engine, Limits, Outcome, Status
-from engine.limits import MIB
+from semi_instruct.engine import Engine, Limits, Outcome, Status
+from semi_instruct.engine.limits import MIB
 from tests.anatomy import PARTS, parts
 from tests.attacks.host import OWN_ASPECTS, Host, resident_bytes
 from tests.soak.host_memory import Comparison

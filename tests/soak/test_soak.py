@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from engine.limits import MIB
+from semi_instruct.engine.limits import MIB
 from tests.soak import host_memory
 from tests.soak.host_memory import FIGURES, Comparison
 from tests.soak.series import killing, mixed

@@ -25,7 +25,7 @@ GROUPS = Path("/sys/fs/cgroup")
 TESTER = ("setpriv", "--reuid", "tester", "--regid", "tester", "--init-groups", "--inh-caps", "-all")
 _ASK = """
 import json, sys
-from engine import Engine, Program, SandboxUnavailable, cgroup, probe
+from semi_instruct.engine import Engine, Program, SandboxUnavailable, cgroup, probe
 answer = {}
 try:
     with Engine(workers=1, allow_degraded="degraded" in sys.argv) as engine:

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from harness.analysis.process import AnalysisFailed, call_limited
-from harness.dataset.corpora import (
+from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
+from semi_instruct.harness.dataset.corpora import (
     apps,
     code_contests,
     code_net,
@@ -23,11 +23,11 @@ from harness.dataset.corpora import (
     problem_rows,
     taco,
 )
-from harness.dataset.corpora.fields import Row, Unusable
-from harness.dataset.corpora.mapped import ColumnMapping
-from harness.dataset.corpora.rows import RawRow, RowFile
-from harness.dataset.tasks import LONGEST_SOURCE, Task
-from harness.errors import BadFile, BadRequest, BadRow
+from semi_instruct.harness.dataset.corpora.fields import Row, Unusable
+from semi_instruct.harness.dataset.corpora.mapped import ColumnMapping
+from semi_instruct.harness.dataset.corpora.rows import RawRow, RowFile
+from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
+from semi_instruct.harness.errors import BadFile, BadRequest, BadRow
 
 AUTO = "auto"
 CODE_NET = "codenet"

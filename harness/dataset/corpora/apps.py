@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.dataset.corpora.fields import (
+from semi_instruct.harness.dataset.corpora.fields import (
     Row,
     Unusable,
     name,
@@ -16,8 +16,8 @@ from harness.dataset.corpora.fields import (
     value_tree,
     within_bounds,
 )
-from harness.dataset.tasks import NaturalCode, Task
-from harness.problems import Example
+from semi_instruct.harness.dataset.tasks import NaturalCode, Task
+from semi_instruct.harness.problems.schema import Example
 
 LICENCE = "MIT"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from harness.dataset.corpora.fields import literal_value, value_tree, within_bounds
-from harness.problems import Example
-from harness.untrusted_source import NotLiteral, parse
+from semi_instruct.harness.analysis.source import NotLiteral, parse
+from semi_instruct.harness.dataset.corpora.fields import literal_value, value_tree, within_bounds
+from semi_instruct.harness.problems.schema import Example
 
 
 def asserted_examples(tests: str, function: str) -> tuple[Example, ...]:

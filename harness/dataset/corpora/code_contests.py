@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harness.dataset.corpora.fields import (
+from semi_instruct.harness.dataset.corpora.fields import (
     Row,
     Unusable,
     name,
@@ -15,8 +15,8 @@ from harness.dataset.corpora.fields import (
     sources,
     within_bounds,
 )
-from harness.dataset.tasks import Task
-from harness.problems import Example
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.problems.schema import Example
 
 LICENCE = "CC-BY-4.0"
 _PYTHON_3 = (3, "PYTHON3")

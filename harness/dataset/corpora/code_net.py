@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from harness.dataset.corpora.fields import Unusable, printed_examples
-from harness.dataset.corpora.rows import RawRow
-from harness.dataset.tasks import LONGEST_SOURCE, NaturalCode, Task
-from harness.errors import BadFile
-from harness.problems import Example
+from semi_instruct.harness.dataset.corpora.fields import Unusable, printed_examples
+from semi_instruct.harness.dataset.corpora.rows import RawRow
+from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, NaturalCode, Task
+from semi_instruct.harness.errors import BadFile
+from semi_instruct.harness.problems.schema import Example
 
 LICENCE = "CDLA-Permissive-2.0"
 # A problem has up to tens of thousands of accepted submissions; these are the first by number.

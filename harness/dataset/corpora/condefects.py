@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.dataset.corpora.fields import Row, Unusable, name, text, within_bounds
-from harness.dataset.tasks import NaturalCode, Task
-from harness.problems import Example
+from semi_instruct.harness.dataset.corpora.fields import Row, Unusable, name, text, within_bounds
+from semi_instruct.harness.dataset.tasks import NaturalCode, Task
+from semi_instruct.harness.problems.schema import Example
 
 LICENCE = "MIT"
 

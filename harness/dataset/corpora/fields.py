@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from harness.dataset.tasks import NaturalCode
-from harness.problems import Example
-from harness.showing import plain_value
-from harness.untrusted_source import NotLiteral, literal
+from semi_instruct.harness.analysis.source import NotLiteral, literal
+from semi_instruct.harness.dataset.tasks import NaturalCode
+from semi_instruct.harness.problems.schema import Example
+from semi_instruct.harness.text import plain_value
 
 # Of the test cases that come with a task; the first are the public ones.
 MOST_EXAMPLES = 32

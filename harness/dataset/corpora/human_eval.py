@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.dataset.corpora.asserted import asserted_examples
-from harness.dataset.corpora.fields import Row, name, numbered, text
-from harness.dataset.tasks import Task
-from harness.showing import markdown_fenced
+from semi_instruct.harness.dataset.corpora.asserted import asserted_examples
+from semi_instruct.harness.dataset.corpora.fields import Row, name, numbered, text
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.text import markdown_fenced
 
 LICENCE = "MIT"
 

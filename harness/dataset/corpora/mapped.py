@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness.dataset.corpora.fields import (
+from semi_instruct.harness.dataset.corpora.fields import (
     Row,
     Unusable,
     name,
@@ -35,9 +35,9 @@ from harness.dataset.corpora.fields import (
     value_tree,
     within_bounds,
 )
-from harness.dataset.tasks import Task
-from harness.errors import BadRequest
-from harness.problems import Example
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.errors import BadRequest
+from semi_instruct.harness.problems.schema import Example
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness.dataset.corpora.asserted import asserted_examples, asserted_names
-from harness.dataset.corpora.fields import Row, Unusable, name, numbered, sources, text
-from harness.dataset.tasks import Task
-from harness.untrusted_source import definition, parse
+from semi_instruct.harness.analysis.source import definition, parse
+from semi_instruct.harness.dataset.corpora.asserted import asserted_examples, asserted_names
+from semi_instruct.harness.dataset.corpora.fields import Row, Unusable, name, numbered, sources, text
+from semi_instruct.harness.dataset.tasks import Task
 
 LICENCE = "CC-BY-4.0"
 

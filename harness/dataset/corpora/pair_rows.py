@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harness.dataset.codes import digest
-from harness.dataset.corpora.asserted import asserted_examples
-from harness.dataset.corpora.fields import Row, Unusable, numbered, text, within_bounds
-from harness.dataset.tasks import Task
-from harness.problems import Example
-from harness.untrusted_source import definition, parse
+from semi_instruct.harness.analysis.source import definition, parse
+from semi_instruct.harness.dataset.codes import digest
+from semi_instruct.harness.dataset.corpora.asserted import asserted_examples
+from semi_instruct.harness.dataset.corpora.fields import Row, Unusable, numbered, text, within_bounds
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.problems.schema import Example
 
 _ANSWERS = ("output", "response", "completion", "code")
 _BLOCK = re.compile(r"```(?:python3?|py)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)

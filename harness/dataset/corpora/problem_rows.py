@@ -6,10 +6,10 @@ import json
 
 import msgspec
 
-from harness.dataset.corpora.fields import Row, Unusable, numbered
-from harness.dataset.tasks import Task
-from harness.errors import BadRow
-from harness.problems import parse_row
+from semi_instruct.harness.dataset.corpora.fields import Row, Unusable, numbered
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.errors import BadRow
+from semi_instruct.harness.problems.schema import parse_row
 
 
 def recognises(row: Row) -> bool:

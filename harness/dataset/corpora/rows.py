@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from harness.analysis.tables import PARQUET, UnreadableTable, count_rows, table_rows
-from harness.dataset.extra import needs
-from harness.errors import BadFile, BadRow
-from harness.strict_json import MAX_MARKS, has_more_marks
+from semi_instruct.harness.analysis.tables import PARQUET, UnreadableTable, count_rows, table_rows
+from semi_instruct.harness.dataset.extra import needs
+from semi_instruct.harness.errors import BadFile, BadRow
+from semi_instruct.harness.strict_json import MAX_MARKS, has_more_marks
 
 # A row beyond this is refused unread.
 LONGEST_ROW_BYTES = 64 << 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 
-from harness.dataset.corpora import apps
-from harness.dataset.corpora.fields import Row, optional_text, text
-from harness.dataset.tasks import Task
+from semi_instruct.harness.dataset.corpora import apps
+from semi_instruct.harness.dataset.corpora.fields import Row, optional_text, text
+from semi_instruct.harness.dataset.tasks import Task
 
 LICENCE = "Apache-2.0"
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)")

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dataset.embedding.wordpiece import pieces
-from harness.errors import BadRequest
+from semi_instruct.harness.dataset.embedding.wordpiece import pieces
+from semi_instruct.harness.errors import BadRequest
 
 type Vector = NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.verdicts import Verdict
+from semi_instruct.harness.problems.verdicts import Verdict
 
 FOLDER = Path(__file__).parent
 _FIELD = re.compile(r"^(\w+): (.*)$", re.MULTILINE)

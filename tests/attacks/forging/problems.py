@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from harness.problems import Problem, parse_row
+from semi_instruct.harness.problems.schema import Problem, parse_row
 
 ENTRY = "solve"
 _LIMITS = {"time_limit_s": 0.02, "memory_limit_mib": 128}

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine import Engine
-from harness.sources import Sources
-from harness.verdicts import Verdict
-from harness.verify import verify
+from semi_instruct.engine import Engine
+from semi_instruct.harness.inputs.sources import Sources
+from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.verification.scheduler import verify
 from tests.attacks.forging.forgers import Forger, forgers, honest
 from tests.attacks.forging.problems import TASKS, Task
 

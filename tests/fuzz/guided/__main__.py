@@ -17,12 +17,12 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["engine", "harness"]):
-    from engine import policy
-    from engine.errors import InvalidPolicy
-    from engine.inside import values
-    from harness.errors import BadFile, BadRow
-    from harness.problem_file import ProblemFile
-    from harness.problems import Problem
+    from semi_instruct.engine import policy
+    from semi_instruct.engine.errors import InvalidPolicy
+    from semi_instruct.engine.inside import values
+    from semi_instruct.harness.errors import BadFile, BadRow
+    from semi_instruct.harness.problems.reader import ProblemFile
+    from semi_instruct.harness.problems.schema import Problem
 
 _LONGEST_INPUT = 4096
 _OPS = [f"SCMP_CMP_{name}" for name in ("EQ", "MASKED_EQ")]

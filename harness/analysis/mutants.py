@@ -1,0 +1,172 @@
+"""Mutants of a program: copies with one small fault, to see whether a test suite notices. Written, never run here.
+
+What an operator offers is left out if it does not compile, or compiles to the same code as the program or as a mutant
+before it (trivial compiler equivalence, Papadakis and others 2015): it would be equivalent by construction, or twice
+the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from random import Random
+from types import CodeType
+
+from semi_instruct.harness.analysis.mutation_operators import OPERATORS
+from semi_instruct.harness.analysis.source import LONGEST_SOURCE, parse
+
+# Not mutated: hints and documentation change nothing, and who imports something else is not nearly right.
+_LEFT_ALONE = {"annotation", "returns", "decorator_list", "type_comment", "type_params", "names"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A program with one fault.
+
+    Attributes:
+        operator: the mutation operator, in the literature's letters.
+        line, column: of what was changed, in the source of the program; lines from 1, columns (bytes) from 0.
+        before, after: what stands there, as source.
+        source: of the whole mutant. Comments are gone.
+    """
+
+    operator: str
+    line: int
+    column: int
+    before: str
+    after: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """A node of a tree, and how to put another in its place."""
+
+    node: ast.AST
+    place: Callable[[ast.AST], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What an operator would put in the place of a node.
+
+    Attributes:
+        number: its place among all that are offered for a program, from 0.
+    """
+
+    number: int
+    operator: str
+    site: _Site
+    node: ast.AST
+
+
+def mutants(source: str) -> Iterator[Mutant]:
+    """The mutants of a program, by position and then by operator; none of a source that is not Python or too long.
+
+    Lazily: each costs a compilation, and a program has some ten a line.
+    """
+    tree = parse(source)
+    if tree is not None:
+        yield from (mutant for _, mutant in _made(tree, _offers(tree)))
+
+
+def some_mutants(source: str, most: int, random: Random) -> list[Mutant]:
+    """So many of the mutants of a program, at random, or all where there are fewer; in the order of :func:`mutants`."""
+    tree = parse(source)
+    if tree is None:
+        return []
+    offers = list(_offers(tree))
+    random.shuffle(offers)
+    return [mutant for _, mutant in sorted(islice(_made(tree, offers), most), key=lambda made: made[0])]
+
+
+def _offers(tree: ast.Module) -> Iterator[_Offer]:
+    numbers = count()
+    for site in sorted(_sites(tree), key=lambda site: _position(site.node)):
+        for operator, offer in OPERATORS:
+            for node in offer(site.node):
+                yield _Offer(next(numbers), operator, site, node)
+
+
+def _made(tree: ast.Module, offers: Iterable[_Offer]) -> Iterator[tuple[int, Mutant]]:
+    """The mutants that come of the offers, each with the number of its offer; of equal ones the first."""
+    seen = {_compiled(ast.unparse(tree))}
+    for offer in offers:
+        original = offer.site.node
+        offer.site.place(offer.node)
+        text = ast.unparse(tree)
+        offer.site.place(original)
+        code = _compiled(text)
+        if code is not None and code not in seen:
+            seen.add(code)
+            before, after = ast.unparse(original).strip(), ast.unparse(offer.node).strip()
+            yield offer.number, Mutant(offer.operator, *_position(original), before, after, text)
+
+
+def _position(node: ast.AST) -> tuple[int, int]:
+    if isinstance(node, ast.comprehension):
+        return _position(node.target)
+    return getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
+
+
+def _sites(tree: ast.AST) -> Iterator[_Site]:
+    """The nodes that may be replaced, each after the one that holds it."""
+    for name, value in ast.iter_fields(tree):
+        if name in _LEFT_ALONE:
+            continue
+        if isinstance(value, ast.AST):
+            yield _Site(value, _setter(tree, name))
+            yield from _sites(value)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, ast.AST) and not _is_documentation(item):
+                    yield _Site(item, _item_setter(value, index))
+                    yield from _sites(item)
+
+
+def _setter(holder: ast.AST, name: str) -> Callable[[ast.AST], None]:
+    return lambda node: setattr(holder, name, node)
+
+
+def _item_setter(items: list[ast.AST], index: int) -> Callable[[ast.AST], None]:
+    return lambda node: items.__setitem__(index, node)
+
+
+def _is_documentation(node: ast.AST) -> bool:
+    match node:
+        case ast.Expr(ast.Constant()):
+            return True
+    return False
+
+
+def _compiled(source: str) -> Hashable | None:
+    """What a source compiles to, without names of files and numbers of lines; None if it does not compile."""
+    if len(source) > 2 * LONGEST_SOURCE:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _essence(compile(source, "mutant", "exec", dont_inherit=True, optimize=0))
+    except (SyntaxError, ValueError, MemoryError, RecursionError, OverflowError):
+        return None
+
+
+def _essence(code: CodeType) -> Hashable:
+    constants = tuple(
+        _essence(constant) if isinstance(constant, CodeType) else (type(constant).__name__, repr(constant))
+        for constant in code.co_consts
+    )
+    return (
+        code.co_name,
+        code.co_code,
+        constants,
+        code.co_names,
+        code.co_varnames,
+        code.co_freevars,
+        code.co_cellvars,
+        code.co_exceptiontable,
+        code.co_flags,
+    )

@@ -1,0 +1,1 @@
+"""The stages of a build, a file per stage."""

@@ -1,0 +1,140 @@
+"""Natural mode: the natural codes as they are. None is evidence for itself; each is judged by others of its task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from semi_instruct.harness.dataset.instructions import instruction_of
+from semi_instruct.harness.dataset.judging import HowJudged, Verdicts, judged
+from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
+from semi_instruct.harness.dataset.tasks import NaturalCode, Task
+from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.verification.scheduler import Executor
+
+# Natural codes that together say what is expected, at most, and no more than half of them. More make invalid inputs
+# rarer and runs dearer.
+ORACLES = 3
+
+
+class NaturalWork(msgspec.Struct, frozen=True):
+    """A task whose natural codes are to be judged."""
+
+    task: Task
+    how: HowJudged
+
+
+def judge_natural(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+    """Judge the natural codes of a task; their pairs are in the order of the codes.
+
+    One alone is executed. Of two, one is judged by the other, and neither is believed if they differ. Of more, some
+    judge the others; where those ever disagreed, some of the others that were accepted judge them in turn.
+    """
+    places = {code.id: place for place, code in enumerate(work.task.codes)}
+    done = _judged(engine, work, tell)
+    return msgspec.structs.replace(done, pairs=tuple(sorted(done.pairs, key=lambda pair: places[pair.code])))
+
+
+def _judged(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+    task, codes = work.task, work.task.codes
+    if len(codes) <= 1:
+        return _alone(engine, work, tell)
+    count = min(ORACLES, (len(codes) + 1) // 2)
+    oracles, others = codes[:count], codes[count:]
+    first = _verdicts(engine, work, oracles, others, tell)
+    evidence = Evidence.CONSENSUS if len(oracles) > 1 else Evidence.ORACLE
+    done = _as_judged(task, others, oracles, first, evidence)
+    accepted = [task.code(pair.code) for pair in done.pairs if pair.verdict is Verdict.ACCEPTED][:ORACLES]
+    differed = len(oracles) > 1 and bool(first.dropped_inputs.get("disagree"))
+    if accepted and differed:
+        evidence = Evidence.CONSENSUS if len(accepted) > 1 else Evidence.ORACLE
+        again = _verdicts(engine, work, accepted, oracles, tell)
+        return done.with_more(_as_judged(task, oracles, accepted, again, evidence))
+    agreed = len(oracles) > 1 and not differed
+    return done.with_more(_of_oracles(task, oracles, accepted, first, believed=agreed or bool(accepted)))
+
+
+def lost_natural(work: NaturalWork, why: str) -> JudgedTask:
+    """What is said where processes of ours died on a task."""
+    pairs = [_pair(work.task, code, (), Evidence.EXECUTED, Verdict.SANDBOX_ERROR, why) for code in work.task.codes]
+    return JudgedTask(tuple(pairs), ({},))
+
+
+def _alone(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+    codes = work.task.codes
+    if not codes:
+        return JudgedTask()
+    return _as_judged(work.task, codes, (), _verdicts(engine, work, codes, codes, tell), Evidence.EXECUTED)
+
+
+def _verdicts(
+    engine: Executor, work: NaturalWork, oracles: Sequence[NaturalCode], others: Sequence[NaturalCode], tell: Tell
+) -> Verdicts:
+    sources = [[code.source for code in codes] for codes in (oracles, others)]
+    return judged(engine, work.task, sources[0], sources[1], work.how, tell)
+
+
+def _as_judged(
+    task: Task, codes: Sequence[NaturalCode], oracles: Sequence[NaturalCode], said: Verdicts, evidence: Evidence
+) -> JudgedTask:
+    pairs = [
+        _pair(task, code, oracles, evidence, row.verdict).judged(row)
+        for code, row in zip(codes, said.rows, strict=True)
+    ]
+    return JudgedTask(tuple(pairs), (said.suite,), said.dropped_inputs)
+
+
+def _of_oracles(
+    task: Task, oracles: Sequence[NaturalCode], accepted: Sequence[NaturalCode], said: Verdicts, believed: bool
+) -> JudgedTask:
+    """The pairs of those that judged the others, on the same test cases: borne out by these, or by each other."""
+    done = JudgedTask()
+    row = said.rows[0]
+    failed = next((each for each in said.rows if each.verdict is Verdict.SANDBOX_ERROR), None)
+    for code in oracles:
+        witnesses = accepted or [other for other in oracles if other is not code] or [code]
+        evidence = Evidence.CONSENSUS if len(witnesses) > 1 else Evidence.ORACLE
+        verdict, detail = Verdict.NO_ORACLE, "" if believed else "borne out by no other code"
+        if believed and row.test_cases:
+            verdict = Verdict.ACCEPTED
+        elif failed is not None:
+            verdict, detail = Verdict.SANDBOX_ERROR, failed.detail
+        pair = msgspec.structs.replace(
+            _pair(task, code, witnesses, evidence, verdict, detail),
+            passed=row.test_cases if believed else 0,
+            test_cases=row.test_cases,
+            branch_coverage=row.strength.branch_coverage,
+            mutants_killed=row.strength.mutants_killed,
+        )
+        suite = {**said.suite, "oracles": [witness.source for witness in witnesses]}
+        done = done.with_more(JudgedTask((pair,), (suite,)))
+    return done
+
+
+def _pair(
+    task: Task,
+    code: NaturalCode,
+    oracles: Sequence[NaturalCode],
+    evidence: Evidence,
+    verdict: Verdict,
+    detail: str = "",
+) -> Pair:
+    instruction, written_by = instruction_of(task)
+    return Pair(
+        task=task.id,
+        code=code.id,
+        instruction=instruction,
+        source=code.source,
+        kind=task.kind,
+        evidence=evidence,
+        verdict=verdict,
+        instruction_by=written_by,
+        entry=task.entry,
+        language=task.language,
+        oracles=tuple(oracle.id for oracle in oracles),
+        detail=detail,
+        origin=code.origin,
+        licence=code.licence or task.licence,
+    )

@@ -1,0 +1,1 @@
+"""Inputs for a problem: where they come from, and in which order."""

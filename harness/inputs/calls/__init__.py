@@ -1,0 +1,6 @@
+"""Arguments for functions: what hints, examples and documentation say of them, and more of the kind."""
+
+from semi_instruct.harness.inputs.calls.domain import Domain, domain_of
+from semi_instruct.harness.inputs.calls.source import Call, generated_calls
+
+__all__ = ["Call", "Domain", "domain_of", "generated_calls"]

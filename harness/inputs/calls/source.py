@@ -1,0 +1,213 @@
+"""The source of inputs for functions: what the documentation shows, edge cases, draws, mutations of known calls.
+
+They are interleaved, and what reaches beyond the known calls comes last, the farthest at the end: where oracles run out
+of time on one input they do so on those after it, and the search can stop there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, combinations, zip_longest
+from random import Random
+
+from semi_instruct.engine.inside.values import ValueRefused, encode
+from semi_instruct.harness.inputs.calls.domain import Domain
+from semi_instruct.harness.inputs.calls.drawing import Drawing
+from semi_instruct.harness.inputs.calls.edges import edges, large
+from semi_instruct.harness.inputs.calls.mutation import Mutation
+from semi_instruct.harness.inputs.calls.ordering import identity
+from semi_instruct.harness.inputs.calls.relations import Arguments, Relation, restore
+from semi_instruct.harness.inputs.calls.shapes import Shape
+from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
+
+EDGES = 80
+DRAWS = 120
+MUTATIONS = 100
+# Of the draws, those that keep all that was seen in the examples.
+_STRICT_SHARE = 0.7
+_UNCERTAIN_KEPT_SHARE = 0.5
+_MOST_CHANGES = 3
+# Where the known calls have less, this much is usual.
+_USUAL_NUMBER = 5
+_USUAL_ITEMS = 24
+_MOST = 10**300
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Arguments, and the word for where they are from: ``documented``, ``edge``, ``drawn`` or ``mutated``."""
+
+    provenance: str
+    arguments: Arguments
+
+
+def generated_calls(domain: Domain, seed: int | str, known: int = 0, sources: Sources = ALL_SOURCES) -> Iterator[Call]:
+    """Calls of a function, each once, the same ones for the same seed.
+
+    Args:
+        known: so many of the domain's first calls are not to be made again.
+    """
+    seen = set(map(identity, domain.calls[:known]))
+    number = max([_USUAL_NUMBER, *(_greatest(argument) for call in domain.calls for argument in call)])
+    items = max([_USUAL_ITEMS, *map(_items, domain.calls)])
+    calls = (call for call in _all_calls(domain, seed) if Sources.of(call.provenance) <= sources)
+    for call in sorted(calls, key=lambda call: _reach(call.arguments, number, items)):
+        key = identity(call.arguments)
+        if key not in seen and _can_cross(call.arguments):
+            seen.add(key)
+            yield call
+
+
+def _can_cross(arguments: Arguments) -> bool:
+    """Whether a sandbox takes the arguments: known ones put inside each other may be nested too deeply."""
+    try:
+        encode(list(arguments))
+    except ValueRefused:
+        return False
+    return True
+
+
+def _reach(arguments: Arguments, number: float, items: int) -> float:
+    """How many times more than usual the numbers are, or the items, whichever is more; 1 for all that is usual."""
+    return max(1, _greatest(arguments) / number, _items(arguments) / items)
+
+
+def _greatest(value: object) -> float:
+    match value:
+        case bool():
+            return 1
+        case int() | float():
+            return min(abs(value), _MOST) if not math.isnan(value) else 0
+        case list() | tuple() | set() | frozenset():
+            return max(map(_greatest, value), default=0)
+        case dict():
+            return max(_greatest(list(value)), _greatest(list(value.values())))
+    return 0
+
+
+def _items(value: object) -> int:
+    """Elements and characters, however deep."""
+    match value:
+        case str() | bytes():
+            return len(value)
+        case list() | tuple() | set() | frozenset():
+            return len(value) + sum(map(_items, value))
+        case dict():
+            return _items(list(value)) + _items(list(value.values()))
+    return 0
+
+
+def _all_calls(domain: Domain, seed: int | str) -> Iterator[Call]:
+    yield from (Call("documented", arguments) for arguments in domain.calls)
+    ways = [
+        _named("edge", _edge_calls(domain, _random(seed, "edge"))),
+        _named("drawn", _drawn_calls(domain, _random(seed, "drawn"))),
+        _named("mutated", _mutated_calls(domain, _random(seed, "mutated"))),
+    ]
+    yield from filter(None, chain.from_iterable(zip_longest(*ways)))
+    yield from _named("edge", _large_calls(domain, _random(seed, "large")))
+
+
+def _named(provenance: str, calls: Iterable[Arguments]) -> Iterator[Call]:
+    return (Call(provenance, arguments) for arguments in calls)
+
+
+def _random(seed: int | str, purpose: str) -> Random:
+    return Random(f"{seed} {purpose}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing here is secret
+
+
+def _drawn_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
+    for number in range(DRAWS if domain.shapes else 1):
+        strict = random.random() < _STRICT_SHARE
+        words = (*domain.words, *(str(one) for one in domain.numbers if isinstance(one, int)))
+        drawing = Drawing(random, (number + 1) / DRAWS, strict, domain.unsigned, domain.numbers, words)
+        yield _drawn(domain, drawing)
+
+
+def _drawn(domain: Domain, drawing: Drawing) -> Arguments:
+    # In a random order, so that each argument may be made of what was drawn for the others.
+    arity = drawing.random.choice(domain.arities)
+    order = drawing.random.sample(range(arity), arity)
+    drawn = {place: drawing.draw(domain.shapes[place]) for place in order}
+    return restore(domain.relations, tuple(drawn[place] for place in range(arity)), _keeping(drawing.random))
+
+
+def _mutated_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
+    if not any(domain.calls):
+        return
+    others = [argument for call in domain.calls for argument in call]
+    others += [item for argument in others if isinstance(argument, list | tuple) for item in argument]
+    negative = any(isinstance(value, int | float) and value < 0 for value in others)
+    mutation = Mutation(random, others, negative and not domain.unsigned)
+    arguments: Arguments = ()
+    for number in range(MUTATIONS):
+        if number % 2 == 0 or not arguments:
+            arguments = random.choice([call for call in domain.calls if call])
+        for _ in range(random.randint(1, _MOST_CHANGES)):
+            arguments = _changed(arguments, mutation)
+        yield restore(domain.relations, arguments, _keeping(random))
+
+
+def _changed(arguments: Arguments, mutation: Mutation) -> Arguments:
+    """One argument changed, or two different ones of one type exchanged."""
+    random = mutation.random
+    changed = list(arguments)
+    alike = [
+        (first, second)
+        for first, second in combinations(range(len(changed)), 2)
+        if type(changed[first]) is type(changed[second]) and changed[first] != changed[second]
+    ]
+    if alike and random.random() < 0.2:
+        first, second = random.choice(alike)
+        changed[first], changed[second] = changed[second], changed[first]
+    else:
+        place = random.randrange(len(changed))
+        changed[place] = mutation.changed(changed[place])
+    return tuple(changed)
+
+
+def _edge_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
+    """One argument an edge case and the others as known or edge cases too: all the first edges, then the second."""
+    columns = [edges(shape) for shape in domain.shapes]
+    rows = [
+        _with(domain, random, place, column[rank], columns)
+        for rank in range(max(map(len, columns), default=0))
+        for place, column in enumerate(columns)
+        if rank < len(column)
+    ]
+    if len(rows) > EDGES:
+        kept = sorted(random.sample(range(len(rows)), EDGES))
+        rows = [rows[index] for index in kept]
+    for row in rows:
+        yield restore(domain.relations, row, _keeping(random))
+
+
+def _large_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
+    columns: list[list[object]] = [[] for _ in domain.shapes]
+    for place, shape in enumerate(domain.shapes):
+        for value in large(shape):
+            yield restore(domain.relations, _with(domain, random, place, value, columns), _keeping(random))
+
+
+def _with(domain: Domain, random: Random, place: int, value: object, columns: list[list[object]]) -> Arguments:
+    """A call with a given argument. The others are from a known call, or drawn, or edge cases themselves."""
+    fitting = [call for call in domain.calls if len(call) > place]
+    if fitting and (random.random() < 0.5 or not columns[place]):
+        base = random.choice(fitting)
+        return (*base[:place], value, *base[place + 1 :])
+    arity = max(place + 1, random.choice(domain.arities))
+    return tuple(
+        value if index == place else _other(domain.shapes[index], columns[index], random) for index in range(arity)
+    )
+
+
+def _other(shape: Shape, column: list[object], random: Random) -> object:
+    return random.choice(column) if column else Drawing(random, 0.5).draw(shape)
+
+
+def _keeping(random: Random) -> Callable[[Relation], bool]:
+    """Certain relations are kept always, for one call; the others all or none."""
+    keeps_uncertain = random.random() < _UNCERTAIN_KEPT_SHARE
+    return lambda relation: relation.certain or keeps_uncertain

@@ -1,0 +1,32 @@
+"""The format of example inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from semi_instruct.harness.inputs.stdin.matching import read, rows_of
+from semi_instruct.harness.inputs.stdin.model import Format
+from semi_instruct.harness.inputs.stdin.shapes import shapes
+from semi_instruct.harness.inputs.stdin.values import with_values
+
+_MOST_ALTERNATIVES = 4
+
+
+def infer(texts: Sequence[str]) -> list[Format]:
+    """Formats that explain all of the texts, simplest first; none if no format does.
+
+    Where few examples leave several as simple, all of those are here: what they draw, and what correct programs make
+    of it, tells them apart.
+    """
+    examples = [rows_of(text) for text in texts]
+    formats: list[Format] = []
+    for _, blocks in shapes(examples, _MOST_ALTERNATIVES):
+        # What the first pass finds to be a choice is no word with a length, and what counts letters is a size.
+        for _ in range(2):
+            reading = read(blocks, examples)
+            if reading is None:
+                break
+            blocks = with_values(blocks, reading)
+        else:
+            formats.append(Format(blocks))
+    return formats

@@ -1,0 +1,149 @@
+"""Checker programs: code that says whether an answer is right where more than one is.
+
+A checker is as little trusted as a candidate, and runs in a sandbox of its own. It reads one JSON object on stdin::
+
+    {"input": ..., "expected": ..., "output": ...}
+
+which are texts for a whole program (what is not UTF-8 is U+FFFD), and for a function the list of its arguments and two
+values, in the tagged JSON of ``engine.inside.values``. It ends with exit code 0 and prints ``accepted``, or ``wrong``
+and, if it likes, why. Whatever else it does is a failure of the checker, and accepts nothing. Since nothing may stand
+beside ``accepted``, a checker that prints the answer it is asked about lets no answer speak for it.
+
+A checker that fails on an oracle's answer drops the input. One that took the oracles' answers to an input and fails on
+a candidate's was made to fail by that answer, which is then wrong: a candidate can provoke such a failure (an answer of
+another form, a number of a million digits), so it must not excuse it. A right answer that a checker cannot read is
+refused by this, too. That is the checker's fault and is named in the verdict's detail; to be excused would cost more.
+Only if the sandbox did not run the checker is nothing known of the answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from semi_instruct.engine import Limits, Outcome, Program, Status
+from semi_instruct.harness.compare.comparison import Comparison
+from semi_instruct.harness.inputs.source import Answer, TestInput
+from semi_instruct.harness.judge.consensus import why_failed
+from semi_instruct.harness.run_queue import MakeRun, Run
+from semi_instruct.harness.text import one_line, plain_value, shown_bytes
+
+_EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+# A checker may print the answer it was asked about, whatever that is, when it says why it is wrong.
+CHECKER_LIMITS = Limits(cpu_time=10.0, memory=1 << 30, output=4 * Limits().output)
+
+
+class Finding(StrEnum):
+    """What a checker said of an answer."""
+
+    ACCEPTED = "accepted"
+    WRONG = "wrong"
+    FAILED = "failed"  # it said nothing that counts
+    UNKNOWN = "unknown"  # the sandbox did not run it
+
+
+_FAILURES = frozenset({Finding.FAILED, Finding.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is known of an answer after a checker has run.
+
+    Attributes:
+        reason: in words, what the checker says is wrong or how it failed; may be empty.
+        exhausted: whether the checker used up a limit.
+    """
+
+    finding: Finding
+    reason: str = ""
+    exhausted: bool = False
+
+
+def checker_of(comparison: Comparison) -> Program | None:
+    """The program that decides, or None where none is needed."""
+    return None if comparison.checker is None else Program(comparison.checker)
+
+
+def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
+    """What a checker reads. The same question has the same bytes."""
+    if test_input.args is None:
+        asked = {"input": _text(test_input.stdin), "expected": _text(expected.content), "output": _text(actual.content)}
+    else:
+        asked = {
+            "input": plain_value(list(test_input.args)),
+            "expected": plain_value(expected.content),
+            "output": plain_value(actual.content),
+        }
+    return json.dumps(asked).encode("ascii")
+
+
+def check(checker: Program, asked: bytes, done: Callable[[Outcome], None], limits: Limits = CHECKER_LIMITS) -> MakeRun:
+    """Makes the run of a checker that answers a :func:`question`."""
+    return lambda: Run(checker, asked, (), limits, done, Status.SANDBOX_ERROR)
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """What a checker is asked about the answers to one input before it becomes a test case, and what it has said.
+
+    Each answer is asked about, the one that came with the input too, beside the first one as the expected one; and
+    what an oracle answered when it was varied, beside its own answer. Nothing is asked if an answer is missing: the
+    input is no test case anyway.
+    """
+
+    input: TestInput
+    answers: InitVar[Sequence[Answer | None]]
+    varied: InitVar[Mapping[int, Answer | None]]
+    questions: list[bytes] = field(init=False)
+    _said: dict[bytes, Judgement] = field(default_factory=dict)
+
+    def __post_init__(self, answers: Sequence[Answer | None], varied: Mapping[int, Answer | None]) -> None:
+        given = [answer for answer in answers if answer is not None]
+        pairs: list[tuple[Answer, Answer]] = []
+        if len(given) == len(answers):
+            pairs += [(given[0], answer) for answer in given]
+            pairs += [(given[0], self.input.known)] if self.input.known is not None else []
+            pairs += [(given[number], again) for number, again in sorted(varied.items()) if again is not None]
+        self.questions = list(dict.fromkeys(question(self.input, *pair) for pair in pairs))
+
+    def record(self, asked: bytes, outcome: Outcome) -> None:
+        """Note what a run of the checker said."""
+        self._said[asked] = judgement_of(outcome)
+
+    def is_answered(self) -> bool:
+        """Whether every question has been answered."""
+        return len(self._said) == len(self.questions)
+
+    def failure(self) -> str | None:
+        """How the checker failed on the first question on which it did; None if it answered them all."""
+        judgements = (self._said[asked] for asked in self.questions)
+        return next((one.reason for one in judgements if one.finding in _FAILURES), None)
+
+    def agree(self, expected: Any, actual: Any) -> bool:
+        """Whether the checker has accepted an answer; not so if it was not asked. Of the answers' contents."""
+        said = self._said.get(question(self.input, Answer(expected), Answer(actual)))
+        return said is not None and said.finding is Finding.ACCEPTED
+
+
+def judgement_of(outcome: Outcome) -> Judgement:
+    """What a run of a checker says."""
+    if outcome.status is Status.SANDBOX_ERROR:
+        return Judgement(Finding.UNKNOWN, f"the checker could not be run: {one_line(outcome.detail)}")
+    if outcome.status is not Status.OK:
+        reason = f"the checker failed: {outcome.status.value}: {why_failed(outcome)}"
+        return Judgement(Finding.FAILED, reason, exhausted=outcome.status in _EXHAUSTED)
+    first, *rest = outcome.stdout.split(maxsplit=1) or [b""]
+    said = one_line(" ".join(shown_bytes(outcome.stdout).split()))
+    if first == Finding.ACCEPTED.encode() and not rest:
+        return Judgement(Finding.ACCEPTED)
+    if first.removesuffix(b":") == Finding.WRONG.encode():
+        return Judgement(Finding.WRONG, f"the checker says: {said}")
+    wanted = "`accepted` alone, or `wrong`"
+    return Judgement(Finding.FAILED, f"the checker failed: expected {wanted}, it printed {said or 'nothing'}")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Where results and progress go: files, standard output, the terminal."""

@@ -1,0 +1,1 @@
+"""The data model: problem rows, test cases and verdicts."""

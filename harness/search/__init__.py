@@ -1,0 +1,1 @@
+"""Search for inputs on which programs differ, and for the smallest of them."""

@@ -1,0 +1,105 @@
+"""Inputs of a format as integers that were chosen, so that they can be made again with simpler ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from semi_instruct.harness.inputs.stdin.choosers import Chooser
+from semi_instruct.harness.inputs.stdin.drawing import CannotDraw, draw
+from semi_instruct.harness.inputs.stdin.model import Format
+from semi_instruct.harness.search.hypothesis_shrinking import CannotBuild, Choose
+
+
+def text_of_choices(format_: Format, choose: Choose) -> str:
+    """The input that the choices make.
+
+    Raises:
+        CannotBuild: they make none.
+    """
+    try:
+        return draw(format_, _Replaying(choose))
+    except CannotDraw:
+        raise CannotBuild from None
+
+
+@dataclass(slots=True)
+class Recording:
+    """A chooser that lets another one choose and writes down the integers which :func:`text_of_choices` asks for."""
+
+    inner: Chooser
+    choices: list[int] = field(default_factory=list)
+
+    def size(self, low: int, high: int, depth: int) -> int:
+        return self._noted(low, high, self.inner.size(low, high, depth))
+
+    def number(self, low: int, high: int) -> int:
+        return self._noted(low, high, self.inner.number(low, high))
+
+    def numbers(self, low: int, high: int, count: int) -> list[int]:
+        return [self._noted(low, high, number) for number in self.inner.numbers(low, high, count)]
+
+    def distinct(self, low: int, high: int, count: int) -> list[int]:
+        return [self._noted(low, high, number) for number in self.inner.distinct(low, high, count)]
+
+    def letters(self, alphabet: str, count: int) -> str:
+        word = self.inner.letters(alphabet, count)
+        for letter in word:
+            self._noted(0, len(alphabet) - 1, alphabet.index(letter))
+        return word
+
+    def order(self, count: int) -> list[int]:
+        order = self.inner.order(count)
+        rest = list(range(count))
+        for number in order:
+            self._noted(0, len(rest) - 1, rest.index(number))
+            rest.remove(number)
+        return order
+
+    def parent(self, node: int) -> int:
+        return self._noted(0, node - 1, self.inner.parent(node))
+
+    def _noted(self, low: int, high: int, value: int) -> int:
+        if low < high:
+            self.choices.append(value)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaying:
+    """Every choice is an integer of its own, the simplest one leading to what is simplest."""
+
+    choose: Choose
+
+    def size(self, low: int, high: int, depth: int) -> int:
+        del depth
+        return self.choose(low, high)
+
+    def number(self, low: int, high: int) -> int:
+        return self.choose(low, high)
+
+    def numbers(self, low: int, high: int, count: int) -> list[int]:
+        return [self.choose(low, high) for _ in range(count)]
+
+    def distinct(self, low: int, high: int, count: int) -> list[int]:
+        taken: dict[int, None] = {}
+        for _ in range(count):
+            wanted = self.choose(low, high)
+            taken[next(number for number in _from(wanted, low, high) if number not in taken)] = None
+        return list(taken)
+
+    def letters(self, alphabet: str, count: int) -> str:
+        return "".join(alphabet[place] for place in self.numbers(0, len(alphabet) - 1, count))
+
+    def order(self, count: int) -> list[int]:
+        rest = list(range(count))
+        return [rest.pop(self.choose(0, len(rest) - 1)) for _ in range(count)]
+
+    def parent(self, node: int) -> int:
+        return self.choose(0, node - 1)
+
+
+def _from(wanted: int, low: int, high: int) -> Iterator[int]:
+    """All numbers of a range: the wanted one, those above it, those below it."""
+    yield from range(wanted, high + 1)
+    yield from range(wanted - 1, low - 1, -1)

@@ -1,0 +1,84 @@
+"""Simpler texts than a text: fewer lines, fewer tokens, smaller numbers, shorter words. Counts go down with what they
+count, whichever number that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from semi_instruct.harness.inputs.stdin.matching import INTEGER, rows_of
+
+_Rows = list[list[str]]
+
+# Numbers that may count what is taken away: few do, and most of these stand early.
+_MOST_COUNTS = 6
+
+
+def simpler(text: str) -> Iterator[str]:
+    """Texts that are simpler in one respect, the most simplified ones first. All of them, valid or not."""
+    rows = [list(row) for row in rows_of(text)]
+    for left in (*_fewer_lines(rows), *_fewer_tokens(rows), *_simpler_tokens(rows)):
+        yield "".join(" ".join(row) + "\n" for row in left)
+
+
+def _fewer_lines(rows: _Rows) -> Iterator[_Rows]:
+    for length, start in _parts(len(rows)):
+        left = rows[:start] + rows[start + length :]
+        yield from _counted_down(left, start, length)
+
+
+def _fewer_tokens(rows: _Rows) -> Iterator[_Rows]:
+    for place, row in enumerate(rows):
+        for length, start in _parts(len(row)):
+            left = [*rows[:place], row[:start] + row[start + length :], *rows[place + 1 :]]
+            yield from _counted_down(left, place + 1, length)
+
+
+def _simpler_tokens(rows: _Rows) -> Iterator[_Rows]:
+    for line, row in enumerate(rows):
+        for place, token in enumerate(row):
+            for other, lost in _simpler_token(token):
+                left = [*rows[:line], [*row[:place], other, *row[place + 1 :]], *rows[line + 1 :]]
+                if lost:
+                    yield from _counted_down(left, line, lost)
+                else:
+                    yield left
+
+
+def _simpler_token(token: str) -> Iterator[tuple[str, int]]:
+    """Simpler tokens, each with the number of characters it is shorter by, 0 for numbers."""
+    if INTEGER.match(token):
+        value = int(token)
+        toward_zero = value - 1 if value > 0 else value + 1
+        for number in (0, value // 2, toward_zero, -value):
+            if (abs(number), number < 0) < (abs(value), value < 0):
+                yield str(number), 0
+        return
+    for length, start in _parts(len(token)):
+        if length < len(token):
+            yield token[:start] + token[start + length :], length
+    plain = min(token)
+    yield from ((token[:place] + plain + token[place + 1 :], 0) for place in range(len(token)) if token[place] != plain)
+
+
+def _parts(size: int) -> Iterator[tuple[int, int]]:
+    """Parts to take away, as length and start: the whole, the halves, ... each one; later ones first."""
+    length = size
+    while length:
+        yield from ((length, start) for start in range(size - length, -1, -length))
+        length //= 2
+
+
+def _counted_down(rows: _Rows, lines: int, lost: int) -> Iterator[_Rows]:
+    """The rows with one of the numbers in the first lines made smaller by what was lost, or none."""
+    yield rows
+    counts = [
+        (line, place)
+        for line, row in enumerate(rows[:lines])
+        for place, token in enumerate(row)
+        if INTEGER.match(token) and int(token) >= lost
+    ]
+    for line, place in counts[:_MOST_COUNTS]:
+        row = rows[line]
+        less = [*row[:place], str(int(row[place]) - lost), *row[place + 1 :]]
+        yield [*rows[:line], less, *rows[line + 1 :]]

@@ -1,0 +1,1 @@
+"""The HTTP dialects that the service speaks, a file per dialect."""

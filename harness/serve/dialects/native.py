@@ -1,0 +1,297 @@
+"""Our own words: ``/v1/run``, ``/v1/runs``. What ``semi-instruct run --json`` prints, and what waiting cost."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from semi_instruct.engine import Determinism, EngineError, Limits, Outcome, Program, Status, ValueRefused
+from semi_instruct.engine.inside.values import decode
+from semi_instruct.harness.serve.answers import QUEUE_HEADER, plain_answer
+from semi_instruct.harness.serve.dialects.sandbox_fusion import Base64, decoded_files
+from semi_instruct.harness.serve.files import pack
+from semi_instruct.harness.serve.off_loop import with_request, with_value
+from semi_instruct.harness.serve.openapi import GUARDED, failures
+from semi_instruct.harness.serve.pool import Ticket
+from semi_instruct.harness.serve.refusals import Overloaded, Refusal, Unusable
+from semi_instruct.harness.serve.service import Service, facts_of, is_ours, note
+from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.waiting import gone
+from semi_instruct.harness.serve.work import Done, Work
+
+MOST_RUNS = 1000
+MOST_BATCHES = 64
+_EXAMPLE: dict[str, Any] = {
+    "source": "import sys\nprint(sum(map(int, sys.stdin.read().split())))",
+    "stdin": "20 22",
+    "limits": {"cpu_time": 2.0},
+}
+_FUNCTION: dict[str, Any] = {"source": "def double(x):\n    return 2 * x", "entry": "double", "args": [21]}
+
+
+class AskedLimits(BaseModel):
+    """Limits of a run, as ``engine.Limits``; those that are left out are the service's own."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    cpu_time: float | None = Field(default=None, ge=0.001, description="seconds of the whole process tree")
+    wall_time: float | None = Field(default=None, ge=0.001, description="seconds")
+    memory: int | None = Field(default=None, ge=16 << 20, description="bytes, the interpreter included")
+    output: int | None = Field(
+        default=None, ge=0, le=64 << 20, description="bytes of stdout, of stderr and of the value"
+    )
+    file_size: int | None = Field(default=None, ge=0, le=1 << 30, description="bytes of the largest file")
+    processes: int | None = Field(default=None, ge=1, le=1024)
+    open_files: int | None = Field(default=None, ge=8, le=4096)
+
+
+class RunRequest(BaseModel):
+    """A program and its input."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [_EXAMPLE, _FUNCTION]})
+
+    source: str = Field(description="the program")
+    language: str = "python"
+    stdin: str = ""
+    entry: str | None = Field(default=None, description="call this function, and hand back what it returns")
+    args: list[Any] = Field(default_factory=list, description="its arguments: JSON, tagged where JSON has no word")
+    limits: AskedLimits = Field(default_factory=AskedLimits)
+    determinism: str = Field(default="fixed", pattern="^(fixed|varied)$")
+    clock: float | None = Field(
+        default=None, ge=0, le=253402300799, description="seconds since 1970 at which its clock starts"
+    )
+    files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by path")
+    fetch_files: list[str] = Field(
+        default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
+    )
+    deadline_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=86_400,
+        description="seconds you wait for the outcome; no wall limit is extended beyond that on a busy machine",
+    )
+    id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
+
+
+class BatchRequest(BaseModel):
+    """Many runs. Their outcomes come as they finish, a line each."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"examples": [{"runs": [{"id": "a", **_EXAMPLE}, _FUNCTION]}]}
+    )
+
+    runs: Annotated[list[RunRequest], Field(min_length=1, max_length=MOST_RUNS)]
+
+
+class OutcomeResponse(BaseModel):
+    """What happened in a run. Bytes that are no UTF-8 are in ``stdout_base64``, and ``stdout`` is null; stderr too."""
+
+    status: Status
+    exit_code: int | None
+    signal: int | None
+    stdout: str | None
+    stdout_base64: str | None = None
+    stderr: str | None
+    stderr_base64: str | None = None
+    stdout_truncated: bool
+    stderr_truncated: bool
+    returned: bool = Field(description="whether the entry function came back")
+    value: Any = Field(description="what it returned, as args are given")
+    cpu_time_s: float
+    wall_time_s: float
+    wall_extension_s: float = Field(description="by how much the wall limit was extended: the machine was too busy")
+    peak_memory_bytes: int
+    detail: str
+    isolation: list[str] = Field(description="the walls that stood around the run")
+    queue_time_s: float = Field(description="seconds of waiting for a worker, no part of the other times")
+    files: dict[str, str] = Field(default_factory=dict, description="in base64")
+    files_refused: dict[str, str] = Field(default_factory=dict, description="why a file is not handed back")
+    id: str | None = None
+
+
+def router(service: Service) -> APIRouter:
+    """The routes that run programs."""
+    routes = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["Semi-Instruct"])
+    open_batches: set[Request] = set()
+    refused = failures(*GUARDED, 422, 429, 503, 504)
+    one = {**refused, 503: {**refused[503], "model": refused[503]["model"] | OutcomeResponse}}
+    lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    many = {**refused, 200: {"description": "a line for each run, as it finishes", "content": lines}}
+
+    @routes.post("/run", response_model=OutcomeResponse, responses=one, summary="Run a program")
+    async def run(body: RunRequest, request: Request) -> Response:
+        """Run a program, or call a function of it, in a sandbox of its own.
+
+        What the program does wrong is in the outcome, and the answer is 200. A fault of the sandbox is 503.
+        """
+        done = await service.perform(await with_request(request, work_of, body, service), request)
+        headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"}
+        if is_ours(done):
+            headers["Retry-After"] = "1"
+        status = 503 if is_ours(done) else 200
+        return await with_value(done.outcome.value, _run_answer, done, body.id, status, headers)
+
+    @routes.post("/runs", response_class=Response, responses=many, summary="Run many programs")
+    async def runs(body: BatchRequest, request: Request) -> Response:
+        """Run many programs and hand back each outcome as soon as it is there: a line of JSON with its ``index``.
+
+        A batch has one place in the queue at a time for each worker, so that others have their turns. A line with
+        ``error`` instead of a status stands for a run that was not done.
+        """
+        works = await with_request(request, lambda: [work_of(each, service) for each in body.runs])
+        if len(open_batches) >= MOST_BATCHES:
+            raise Overloaded("as many batches as may be are open", service.pool.retry_after_s)
+        first = service.pool.submit(works[0], facts_of(request).client)
+        open_batches.add(request)
+        batch = _Batch(service, request, body.runs, works, first)
+        return StreamingResponse(_released(batch, open_batches), media_type="application/x-ndjson")
+
+    return routes
+
+
+async def _released(batch: _Batch, open_batches: set[Request]) -> AsyncIterator[bytes]:
+    try:
+        async for line in batch.lines():
+            yield line
+    finally:
+        await batch.close()
+        open_batches.discard(batch.request)
+
+
+class _Batch:
+    """Many runs for one request, a few at a time."""
+
+    def __init__(
+        self, service: Service, request: Request, asked: list[RunRequest], works: list[Work], first: Ticket
+    ) -> None:
+        self.request = request
+        self._service = service
+        self._asked = asked
+        self._works = works
+        self._next = 1
+        self._open: dict[asyncio.Future[Any], tuple[int, Ticket | None]] = {
+            asyncio.wrap_future(first.future): (0, first)
+        }
+        self._leaving = asyncio.ensure_future(gone(request))
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """The outcomes as they come; ends early when the client has gone away."""
+        while self._open:
+            self._fill()
+            awaited: set[asyncio.Future[Any]] = {*self._open, self._leaving}
+            finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if self._leaving in finished:
+                facts_of(self.request).why = "the client has gone away"
+                return
+            for future in finished & self._open.keys():
+                index, _ = self._open.pop(future)
+                line = await self._line(index, future)
+                if line is None:  # a client with less waiting took its place: it has a right to another
+                    self._submit(index)
+                else:
+                    yield line
+            self._fill()
+
+    async def close(self) -> None:
+        """Let go of what nobody waits for."""
+        self._leaving.cancel()
+        for _, ticket in self._open.values():
+            if ticket is not None:
+                ticket.cancel()
+
+    def _fill(self) -> None:
+        while self._next < len(self._works) and len(self._open) < self._service.pool.workers:
+            self._next += 1
+            self._submit(self._next - 1)
+
+    def _submit(self, index: int) -> None:
+        future: asyncio.Future[Done]
+        ticket = None
+        try:
+            ticket = self._service.pool.submit(self._works[index], facts_of(self.request).client, bounded=False)
+        except Refusal as refusal:
+            future = asyncio.get_running_loop().create_future()
+            future.set_exception(refusal)
+        else:
+            future = asyncio.wrap_future(ticket.future)
+        self._open[future] = (index, ticket)
+
+    async def _line(self, index: int, future: asyncio.Future[Any]) -> bytes | None:
+        """The line of a run; None if it has to be asked for again."""
+        about = {"index": index}
+        try:
+            done = future.result()
+        except Overloaded:
+            return None
+        except Refusal as refusal:
+            done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(refusal)))
+        except EngineError as error:
+            return _as_line({**about, "id": self._asked[index].id, "error": str(error)})
+        note(facts_of(self.request), done)
+        name = self._asked[index].id
+        return await with_value(done.outcome.value, lambda: _as_line({**about, **outcome_json(done, name)}))
+
+
+def _run_answer(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
+    return plain_answer(outcome_json(done, name), status, headers)
+
+
+def _as_line(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def work_of(body: RunRequest, service: Service) -> Work:
+    """The run that is asked for.
+
+    Raises:
+        Unusable: more than can be had, files that cannot be, or arguments that cannot cross.
+        InvalidProgram: what the engine does not take.
+    """
+    carries = bool(body.files or body.fetch_files)
+    if body.entry is not None and carries:
+        raise Unusable("files: only whole programs have them; leave out entry, or the files")
+    if body.entry is None and body.args:
+        raise Unusable("args: are for the function that entry names")
+    try:
+        args = decode(body.args)
+    except ValueRefused as error:
+        raise Unusable(f"args: {error}") from None
+    return Work(
+        program=Program(body.source, body.language, body.entry),
+        limits=_limits(body.limits, service),
+        stdin=body.stdin.encode(),
+        args=tuple(args),
+        determinism=Determinism(body.determinism),
+        clock=body.clock,
+        luggage=pack(decoded_files(dict(body.files)), body.fetch_files),
+        patience_s=service.patience(body.deadline_s),
+    )
+
+
+def _limits(asked: AskedLimits, service: Service) -> Limits:
+    default = service.settings.default_limits
+    given = {name: value for name, value in asked.model_dump().items() if value is not None}
+    for name in ("cpu_time", "wall_time"):
+        if name in given:
+            service.granted_seconds(f"limits.{name}", given[name])
+    cpu_time = given.get("cpu_time", default.cpu_time)
+    wall_time = given.get("wall_time", min(2 * cpu_time + 1, service.settings.time_s))
+    service.granted_bytes("limits.memory", asked.memory)
+    return Limits(**{"memory": default.memory, **given, "cpu_time": cpu_time, "wall_time": wall_time})
+
+
+def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
+    """What came of a run, as JSON data."""
+    data = done.outcome.to_json()
+    data["queue_time_s"] = round(done.queue_s, 6)
+    data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
+    data["files_refused"] = dict(done.refused)
+    return data | ({"id": name} if name is not None else {})

@@ -1,0 +1,201 @@
+"""SandboxFusion's words: ``POST /run_code``, as its server, its client and verl's reward function know it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from semi_instruct.engine import Limits, Outcome, Program, Status
+from semi_instruct.engine.limits import MIB
+from semi_instruct.harness.serve.answers import answer
+from semi_instruct.harness.serve.files import pack, shown
+from semi_instruct.harness.serve.off_loop import with_request
+from semi_instruct.harness.serve.openapi import GUARDED, failures
+from semi_instruct.harness.serve.refusals import Unusable
+from semi_instruct.harness.serve.service import Service, cpu_seconds, is_ours
+from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.work import Done, Work
+
+_KILLED = -9  # as subprocess says it
+_FAILED = 1
+_SHORTEST_S = 0.001
+# verl's reward waits compile_timeout + run_timeout + 10 s for an answer; a second is for its way.
+_WAITED_FOR_S = 9.0
+
+type Seconds = Annotated[float, Field(ge=_SHORTEST_S, le=86_400)]
+type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
+
+
+class RunStatus(StrEnum):
+    """``Success``: every stage ended with code 0. ``Failed``: by the program's doing. ``SandboxError``: by ours."""
+
+    SUCCESS = "Success"
+    FAILED = "Failed"
+    SANDBOX_ERROR = "SandboxError"
+
+
+class StageStatus(StrEnum):
+    """How one stage ended. A program killed for memory or output is ``Finished``, with a code that is not 0."""
+
+    FINISHED = "Finished"
+    ERROR = "Error"
+    TIME_LIMIT_EXCEEDED = "TimeLimitExceeded"
+
+
+class RunCodeRequest(BaseModel):
+    """A program, its input and its limits. Unknown fields are ignored, as SandboxFusion does."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "compile_timeout": 10,
+                    "run_timeout": 10,
+                    "memory_limit_MB": -1,
+                    "code": "import sys\nprint(sum(map(int, sys.stdin.read().split())))",
+                    "stdin": "20 22",
+                    "language": "python",
+                    "files": {},
+                    "fetch_files": [],
+                }
+            ]
+        },
+    )
+
+    code: str = Field(description="the program")
+    language: Literal["python"] = Field(description="the only one that is run here")
+    compile_timeout: Seconds = Field(default=10, description="seconds; Python programs have no stage of compilation")
+    run_timeout: Seconds = Field(default=10, description="seconds of wall time")
+    memory_limit_MB: int = Field(
+        default=-1, ge=-1, description="-1 for what the operator grants; 16 at least otherwise"
+    )
+    stdin: str | None = None
+    files: dict[str, Base64 | None] = Field(
+        default_factory=dict,
+        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; null is no file",
+    )
+    fetch_files: list[str] = Field(
+        default_factory=list,
+        description="paths of files that are handed back; what cannot be is left out and named in message",
+    )
+
+
+class StageResult(BaseModel):
+    """How one stage ended, and what it wrote. Bytes that are no UTF-8 appear as U+FFFD."""
+
+    status: StageStatus
+    execution_time: float | None = Field(description="seconds of wall time, without waiting for a worker")
+    return_code: int | None = Field(description="-N where signal N ended it; null where time was up")
+    stdout: str | None
+    stderr: str | None
+
+
+class RunCodeResponse(BaseModel):
+    """What became of the program."""
+
+    status: RunStatus
+    message: str
+    compile_result: StageResult | None = None
+    run_result: StageResult | None = None
+    executor_pod_name: str | None = None
+    files: dict[str, str] = Field(default_factory=dict, description="in base64")
+
+
+def router(service: Service) -> APIRouter:
+    """The route of this dialect."""
+    routes = APIRouter(route_class=StrictRoute, tags=["SandboxFusion"])
+    described = failures(*GUARDED, 422, 429, 504)
+    described[504]["model"] = described[504]["model"] | RunCodeResponse
+
+    @routes.post("/run_code", response_model=RunCodeResponse, responses=described, summary="Run a program")
+    @routes.post("/run_code/", include_in_schema=False)
+    async def run_code(body: RunCodeRequest, request: Request) -> Response:
+        """Run a program in a sandbox of its own. A program's own faults are answered with 200 and ``Failed``."""
+        done = await service.perform(await with_request(request, work_of, body, service), request)
+        return answer(response_of(done), done, status=504 if is_ours(done) else 200)
+
+    return routes
+
+
+def work_of(body: RunCodeRequest, service: Service) -> Work:
+    """The run that is asked for.
+
+    Raises:
+        Unusable: more than can be had, or files that cannot be.
+        InvalidProgram: limits out of range.
+    """
+    compile_s = service.granted_seconds("compile_timeout", body.compile_timeout)
+    wall_s = service.granted_seconds("run_timeout", body.run_timeout)
+    memory = service.granted_bytes("memory_limit_MB", body.memory_limit_MB * MIB if body.memory_limit_MB > 0 else None)
+    return Work(
+        program=Program(body.code),
+        limits=Limits(cpu_time=cpu_seconds(wall_s), wall_time=wall_s, memory=memory),
+        stdin=(body.stdin or "").encode(),
+        luggage=pack(decoded_files(body.files), body.fetch_files),
+        patience_s=service.patience(compile_s + wall_s + _WAITED_FOR_S),
+    )
+
+
+def decoded_files(files: dict[str, str | None]) -> dict[str, bytes]:
+    """Contents by path; those that are null are no files.
+
+    Raises:
+        Unusable: something is no base64.
+    """
+    decoded = {}
+    for path, content in files.items():
+        if content is None:
+            continue
+        try:
+            decoded[path] = base64.b64decode(content, validate=True)
+        except (binascii.Error, ValueError):
+            raise Unusable(f"files: the content of {shown(path)} is no base64") from None
+    return decoded
+
+
+def response_of(done: Done) -> RunCodeResponse:
+    """What became of it, in these words."""
+    outcome = done.outcome
+    if is_ours(done):
+        return RunCodeResponse(status=RunStatus.SANDBOX_ERROR, message=outcome.detail)
+    succeeded = outcome.status is Status.OK
+    return RunCodeResponse(
+        status=RunStatus.SUCCESS if succeeded else RunStatus.FAILED,
+        message="; ".join(f"not fetched: {shown(path)}: {reason}" for path, reason in done.refused.items()),
+        run_result=_stage(outcome),
+        files={path: base64.b64encode(data).decode("ascii") for path, data in done.files.items()},
+    )
+
+
+def _stage(outcome: Outcome) -> StageResult:
+    timed_out = outcome.status is Status.TIME_LIMIT
+    stderr = outcome.stderr.decode("utf-8", "replace")
+    if outcome.status not in (Status.OK, Status.NONZERO_EXIT, Status.COMPILE_ERROR, Status.SIGNALED):
+        separator = "\n" if stderr and not stderr.endswith("\n") else ""
+        stderr += f"{separator}semi-instruct: {outcome.status}: {outcome.detail}\n"
+    return StageResult(
+        status=StageStatus.TIME_LIMIT_EXCEEDED if timed_out else StageStatus.FINISHED,
+        execution_time=round(outcome.wall_time_s, 6),
+        return_code=None if timed_out else return_code(outcome),
+        stdout=outcome.stdout.decode("utf-8", "replace"),
+        stderr=stderr,
+    )
+
+
+def return_code(outcome: Outcome) -> int:
+    """The code, as subprocess tells it; never 0 for a program that did not succeed, whatever it exited with."""
+    if outcome.status is Status.OK:
+        return 0
+    if outcome.status in (Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT, Status.FORBIDDEN_SYSCALL):
+        return _KILLED
+    if outcome.signal is not None:
+        return -outcome.signal
+    return outcome.exit_code or _FAILED

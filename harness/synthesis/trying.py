@@ -1,0 +1,115 @@
+"""Inputs that a model proposed are tried on the natural code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from semi_instruct.engine import InvalidProgram, Limits, Outcome, Program
+from semi_instruct.generator.tasks import Invalid, Mutation
+from semi_instruct.harness.analysis.mutants import Mutant
+from semi_instruct.harness.analysis.mutants_of import limited_mutants
+from semi_instruct.harness.inputs.source import Answer, TestInput
+from semi_instruct.harness.judge.consensus import answer_of, why_failed
+from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.synthesis.meter import Meter
+from semi_instruct.harness.synthesis.natural import as_input
+from semi_instruct.harness.verification.scheduler import Executor
+
+_MOST_MUTANTS = 6
+_MOST_SHOWN = 3
+_MUTANT_CPU_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of inputs.
+
+    Attributes:
+        valid: those that the natural code answered.
+        answers: its answers, likewise in order.
+        invalid: the others, with the natural code's own error.
+    """
+
+    valid: tuple[Any, ...]
+    answers: tuple[Answer, ...]
+    invalid: tuple[Invalid, ...]
+
+
+class Sandbox:
+    """Runs programs of a problem and counts the runs."""
+
+    def __init__(self, problem: Problem, engine: Executor, meter: Meter) -> None:
+        self.problem = problem
+        self._engine = engine
+        self._meter = meter
+
+    def answers(self, source: str, inputs: Sequence[TestInput], limits: Limits | None = None) -> list[Outcome | str]:
+        """What a program does with each input; why, where the engine would not run it."""
+        futures = [self._start(self.problem.program(source), one, limits or self.problem.limits) for one in inputs]
+        return [self._wait(future) for future in futures]
+
+    def call(self, source: str, entry: str, calls: Sequence[Sequence[Any]], limits: Limits) -> list[Outcome | str]:
+        """What a function returns for each list of arguments; likewise."""
+        program = Program(source, entry=entry)
+        return [
+            self._wait(future)
+            for future in [self._start(program, TestInput("", args=tuple(arguments)), limits) for arguments in calls]
+        ]
+
+    def _start(self, program: Program, given: TestInput, limits: Limits) -> Future[Outcome] | str:
+        try:
+            return self._engine.submit(program, stdin=given.stdin, args=given.args or (), limits=limits)
+        except InvalidProgram as error:
+            return str(error)
+
+    def _wait(self, future: Future[Outcome] | str) -> Outcome | str:
+        if isinstance(future, str):
+            return future
+        try:
+            outcome = future.result()
+        except InvalidProgram as error:
+            return str(error)
+        self._meter.count_run(outcome)
+        return outcome
+
+
+def tried(sandbox: Sandbox, proposed: Sequence[Any]) -> Tried:
+    """Run the natural code on inputs."""
+    problem = sandbox.problem
+    made = [(one, as_input(problem, one)) for one in proposed]
+    crossing = [(one, given) for one, given in made if given is not None]
+    invalid = [Invalid(one, "a value that is no plain data") for one, given in made if given is None]
+    valid: list[tuple[Any, Answer]] = []
+    outcomes = sandbox.answers(problem.oracles[0], [given for _, given in crossing])
+    for (one, _), outcome in zip(crossing, outcomes, strict=True):
+        answer = None if isinstance(outcome, str) else answer_of(problem, outcome)
+        if answer is not None:
+            valid.append((one, answer))
+        else:
+            invalid.append(Invalid(one, outcome if isinstance(outcome, str) else why_failed(outcome)))
+    return Tried(tuple(one for one, _ in valid), tuple(answer for _, answer in valid), tuple(invalid))
+
+
+def living_mutants(sandbox: Sandbox, result: Tried, seed: int) -> tuple[Mutation, ...]:
+    """A few mutants of the natural code that answer all these inputs as it does."""
+    problem = sandbox.problem
+    inputs = [given for one in result.valid if (given := as_input(problem, one)) is not None]
+    chosen = limited_mutants(problem.oracles[0], _MOST_MUTANTS, seed)
+    limits = msgspec.structs.replace(problem, time_limit_s=_MUTANT_CPU_S).limits
+
+    def lives(mutant: Mutant) -> bool:
+        outcomes = sandbox.answers(mutant.source, inputs, limits)
+        return all(
+            not isinstance(outcome, str)
+            and (answer := answer_of(problem, outcome)) is not None
+            and problem.how_compared.agree(expected.content, answer.content)
+            for expected, outcome in zip(result.answers, outcomes, strict=True)
+        )
+
+    living = [Mutation(one.line, one.before, one.after) for one in chosen if lives(one)] if inputs else []
+    return tuple(one for one in living if len(one.before) + len(one.after) <= 120)[:_MOST_SHOWN]

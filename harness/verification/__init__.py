@@ -1,0 +1,1 @@
+"""Verification of problems: from problem rows to verdicts."""

@@ -1,0 +1,54 @@
+"""What goes wrong in our own work on a row is that row's fault, and ends nothing else."""
+
+from __future__ import annotations
+
+from semi_instruct.engine import EngineError, InvalidProgram
+from semi_instruct.harness.errors import BadRow, HarnessError
+from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.problems.strength import UNRATED
+from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.text import one_line
+
+# What code raises on data that it was not written for. Errors of files, processes and engines are not among them.
+ROW_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def fault_of_row(error: Exception) -> str:
+    """What is said of a row on which an exception of ``ROW_FAULTS`` was raised.
+
+    Raises:
+        EngineError, HarnessError: the exception, where it says nothing of the row and is to end the work.
+    """
+    is_on_purpose = isinstance(error, EngineError | HarnessError)
+    if is_on_purpose and not isinstance(error, InvalidProgram | BadRow):
+        raise error
+    return one_line(f"this row cannot be worked on: {type(error).__name__}: {error}", longest=300)
+
+
+def unjudged_rows(problem: Problem, why: str) -> list[VerdictRow]:
+    """The verdicts on the candidates of a problem that cannot be worked on."""
+    return [
+        VerdictRow(
+            problem=problem.id,
+            candidate=candidate.id,
+            verdict=Verdict.SANDBOX_ERROR,
+            passed=0,
+            test_cases=0,
+            counterexample=None,
+            strength=UNRATED,
+            dropped_inputs={},
+            detail=why,
+            seconds=0.0,
+            expect=candidate.expected_verdicts,
+        )
+        for candidate in problem.candidates
+    ]

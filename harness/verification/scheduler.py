@@ -1,0 +1,297 @@
+"""Verifies problems: keeps every worker of the engine busy and yields verdicts in the order of the input."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
+from queue import SimpleQueue
+from typing import Any, Protocol, TypedDict, Unpack
+
+from semi_instruct.engine import Determinism, Engine, InvalidProgram, Limits, Outcome, Program
+from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
+from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
+from semi_instruct.harness.judge.suite import nothing_kept
+from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.problems.verdicts import VerdictRow
+from semi_instruct.harness.run_queue import Run
+from semi_instruct.harness.search.minimal import with_minimal_counterexamples
+from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row, unjudged_rows
+from semi_instruct.harness.verification.session import Examination
+
+# Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
+RUNS_A_WORKER = 2
+# Problems read ahead of the one whose verdicts are next, for each run in progress. Enough that a slow problem does not
+# leave workers idle, few enough that a file of any length is never in memory.
+PROBLEMS_A_RUN = 4
+# Of a budget that has ended something, what making counterexamples minimal may take beyond it.
+SHRINKING_PART = 0.1
+
+
+class Executor(Protocol):
+    """What is asked of an engine."""
+
+    @property
+    def workers(self) -> int:
+        """How many runs are executed at one time."""
+
+    def submit(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = ...,
+        *,
+        determinism: Determinism = ...,
+    ) -> Future[Outcome]:
+        """Start a run."""
+
+
+class Options(TypedDict, total=False):
+    """Those of :func:`judge` that say how a problem is judged."""
+
+    seed: int
+    budget: float | None
+    planned: int
+    sources: Sources
+    shrink: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A problem that is finished.
+
+    Attributes:
+        rows: one a candidate, in the order of the problem.
+        suite: the problem with the test cases that are kept (``harness.judge.suite``); None if none are to be kept.
+    """
+
+    rows: list[VerdictRow]
+    suite: Problem | None
+
+
+def verify(
+    problems: Iterable[Problem],
+    engine: Executor | None = None,
+    *,
+    on_run: Callable[[Outcome], None] | None = None,
+    **options: Unpack[Options],
+) -> Iterator[VerdictRow]:
+    """Judge every candidate of every problem.
+
+    Args:
+        problems: taken lazily, a bounded number ahead; :func:`semi_instruct.load_problems` reads them from a file.
+        engine: runs the programs; without one, an engine with one worker per core is opened and closed.
+        on_run: called with every outcome, on the caller's thread.
+        options: see :func:`judge`.
+
+    Yields:
+        One row per candidate, in the order of the problems.
+
+    Raises:
+        SandboxUnavailable: the machine lacks a wall of the sandbox; nothing is run without it.
+    """
+    with nullcontext(engine) if engine is not None else Engine() as executor:
+        for judged in judge(problems, executor, on_run=on_run, **options):
+            yield from judged.rows
+
+
+def judge(
+    problems: Iterable[Problem],
+    engine: Executor,
+    *,
+    seed: int = 0,
+    budget: float | None = None,
+    planned: int = PLANNED_INPUTS,
+    sources: Sources = ALL_SOURCES,
+    shrink: bool = False,
+    keeps_suites: bool = False,
+    on_run: Callable[[Outcome], None] | None = None,
+) -> Iterator[Judged]:
+    """Judge every candidate of every problem.
+
+    Args:
+        problems: taken lazily, a bounded number ahead.
+        seed: for inputs chosen at random; the same seed gives the same rows.
+        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end. See
+            ``harness.verification.session``.
+        planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
+        sources: where inputs may come from.
+        shrink: whether counterexamples are made minimal (``search.shrinking``), which takes some 40 more runs for each
+            rejected candidate; where the budget has ended something, what is left of it and a tenth more is for that.
+        keeps_suites: whether to keep a few test cases of each problem.
+        on_run: called with every outcome, on the caller's thread.
+
+    Yields:
+        The problems in the order they came, each as soon as it and all before it are finished.
+
+    Raises:
+        SandboxUnavailable: from the engine; nothing is run without its walls.
+    """
+
+    def rows_of(opened: _Opened) -> list[VerdictRow]:
+        rows = opened.rows()
+        examination = opened.examination
+        if not shrink or examination is None or opened.fault is not None:
+            return rows
+        cpu_s = inf
+        if budget is not None and examination.is_over_budget:
+            cpu_s = max(0.0, budget - examination.spent) + SHRINKING_PART * budget
+        failures = examination.failures()
+        try:
+            return with_minimal_counterexamples(engine, examination.problem, rows, failures, seed, on_run, cpu_s)
+        except ROW_FAULTS as error:
+            fault_of_row(error)
+            return rows  # with the counterexamples as they were found
+
+    def judged(opened: _Opened) -> Judged:
+        return Judged(rows_of(opened), opened.suite() if keeps_suites else None)
+
+    def examine(problem: Problem) -> Examination:
+        return Examination(problem, seed, budget, planned, sources, keeps_suites)
+
+    scheduler = _Scheduler(iter(problems), engine, examine)
+    try:
+        while scheduler.fill():
+            yield from map(judged, scheduler.finished())
+            outcome = scheduler.wait()
+            if outcome is not None and on_run is not None:
+                on_run(outcome)
+        yield from map(judged, scheduler.finished())
+    finally:
+        scheduler.cancel()
+
+
+class _Opened:
+    """A problem that is being examined. An exception that its data causes ends the work on it, and nothing else.
+
+    Attributes:
+        examination: None if it could not begin.
+        fault: why the problem is given up; None if it is not.
+    """
+
+    def __init__(self, problem: Problem, examine: Callable[[Problem], Examination]) -> None:
+        self._problem = problem
+        self.examination: Examination | None = None
+        self.fault: str | None = None
+        try:
+            self.examination = examine(problem)
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+
+    def next_run(self) -> Run | None:
+        """The next run to be made, or None."""
+        if self.examination is None or self.fault is not None:
+            return None
+        try:
+            run = self.examination.next_run()
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+            return None
+        return None if run is None else replace(run, done=partial(self._done, run.done))
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to be run and recorded."""
+        return self.examination is None or self.fault is not None or self.examination.is_done()
+
+    def rows(self) -> list[VerdictRow]:
+        """A verdict for each candidate."""
+        try:
+            if self.examination is not None and self.fault is None:
+                return self.examination.rows()
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+        return unjudged_rows(self._problem, self.fault or "")
+
+    def suite(self) -> Problem:
+        """The test cases that are kept."""
+        try:
+            if self.examination is not None and self.fault is None:
+                return self.examination.suite()
+        except ROW_FAULTS as error:
+            self.fault = fault_of_row(error)
+        return nothing_kept(self._problem)
+
+    def _done(self, record: Callable[[Outcome], None], outcome: Outcome) -> None:
+        if self.fault is None:
+            try:
+                record(outcome)
+            except ROW_FAULTS as error:
+                self.fault = fault_of_row(error)
+
+
+class _Scheduler:
+    """Which problems are open and which runs are in progress. Used by one thread."""
+
+    def __init__(
+        self, problems: Iterator[Problem], engine: Executor, examine: Callable[[Problem], Examination]
+    ) -> None:
+        self._problems = problems
+        self._engine = engine
+        self._examine = examine
+        self._open: deque[_Opened] = deque()
+        self._running: dict[Future[Outcome], Run] = {}
+        self._finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
+        self._most_running = RUNS_A_WORKER * engine.workers
+
+    def fill(self) -> bool:
+        """Start as many runs as may be in progress, those of earlier problems first; whether any work is left."""
+        while len(self._running) < self._most_running:
+            run = next(filter(None, (opened.next_run() for opened in self._open)), None)
+            if run is not None:
+                self._start(run)
+            elif not self._open_next():
+                break
+        return bool(self._open)
+
+    def finished(self) -> Iterator[_Opened]:
+        """The problems that are finished, up to the first that is not."""
+        while self._open and self._open[0].is_done():
+            yield self._open.popleft()
+
+    def wait(self) -> Outcome | None:
+        """Wait for a run to end and record it. None if none is in progress."""
+        if not self._running:
+            return None
+        future = self._finished.get()
+        run = self._running.pop(future)
+        try:
+            outcome = future.result()
+        except InvalidProgram as error:
+            outcome = _refused(run, error)
+        run.done(outcome)
+        return outcome
+
+    def cancel(self) -> None:
+        """Give up the runs that have not started."""
+        for future in self._running:
+            future.cancel()
+
+    def _start(self, run: Run) -> None:
+        try:
+            future = self._engine.submit(
+                run.program, stdin=run.stdin, args=run.args, limits=run.limits, determinism=run.determinism
+            )
+        except InvalidProgram as error:
+            future = Future()
+            future.set_result(_refused(run, error))
+        self._running[future] = run
+        future.add_done_callback(self._finished.put)
+
+    def _open_next(self) -> bool:
+        if len(self._open) >= PROBLEMS_A_RUN * self._most_running:
+            return False
+        problem = next(self._problems, None)
+        if problem is None:
+            return False
+        self._open.append(_Opened(problem, self._examine))
+        return True
+
+
+def _refused(run: Run, error: InvalidProgram) -> Outcome:
+    """A run the engine would not make."""
+    return Outcome(run.if_refused, detail=f"the engine refused the run: {error}")

@@ -1,0 +1,21 @@
+"""``python -m semi_instruct``, and ``semi-instruct``: the command line."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command line, and be as brief about Ctrl-C while it is being loaded as it is later.
+
+    Returns:
+        The exit status.
+    """
+    try:
+        from semi_instruct.harness.cli import app
+    except KeyboardInterrupt:
+        print("semi-instruct: interrupted", file=sys.stderr)
+        return 130
+    return app.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

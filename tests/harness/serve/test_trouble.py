@@ -1,0 +1,225 @@
+"""What clients are told while no sandbox can be started, and how long their runs may last; with a made-up engine."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from semi_instruct.engine import Cancellation, Limits, Outcome, Program, Status
+from semi_instruct.harness.serve.app import application
+from semi_instruct.harness.serve.health import WALLS, Health
+from semi_instruct.harness.serve.metrics import Metrics
+from semi_instruct.harness.serve.pool import Pool
+from semi_instruct.harness.serve.reasons import CLASSES, OTHER, reason_class
+from semi_instruct.harness.serve.request_log import LogWriter
+from semi_instruct.harness.serve.service import Service
+from semi_instruct.harness.serve.settings import Settings
+from semi_instruct.harness.serve.verification import Verifier
+from tests.harness.serve.running import code, until
+from tests.patience import patient
+
+_TROUBLE = "jails cannot start: bpf: Cannot allocate memory\n\x1b[2J"
+_PISTON = {"language": "python", "version": "*", "files": [{"content": "print(1)"}]}
+_PROBLEM = {
+    "id": "p",
+    "kind": "stdin",
+    "oracles": ["1", "2"],
+    "examples": [{"input": ""}],
+    "candidates": [{"id": "c", "source": "3"}],
+}
+
+
+class Engine:
+    """Runs end at once; while there is trouble they wait, as those of the real engine do, until they are cancelled."""
+
+    workers = 1
+
+    def __init__(self) -> None:
+        self.trouble: str | None = None
+        self.limits: list[Limits] = []
+        self.outcome = Outcome(Status.OK)
+        self.waiting = threading.Event()
+
+    def run(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Any = (),
+        limits: Limits = Limits(),  # noqa: B008  frozen
+        *,
+        determinism: str = "",
+        clock: float | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> Outcome:
+        self.limits.append(limits)
+        while program.source == "wait":
+            self.waiting.set()
+            if cancellation is not None and cancellation.cancelled:
+                return Outcome(Status.SANDBOX_ERROR, detail="cancelled")
+            time.sleep(0.005)
+        return self.outcome
+
+
+class Running:
+    """A service in this process."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.engine, self.log = Engine(), io.StringIO()
+        health, metrics = Health(WALLS), Metrics()
+        self.pool = Pool(self.engine, 8, lambda ticket, done: (health.see(done.outcome), metrics.run(done, "python")))
+        self.service = Service(Settings(**settings), self.pool, health, metrics, "3.12.4")
+        self.verifier = Verifier(self.service)
+        self.writer = LogWriter(self.log)
+        app = application(self.service, self.verifier, self.writer)
+        self.http = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+    def close(self) -> None:
+        self.verifier.close()
+        self.pool.close()
+        self.writer.close()
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    made = Running(queue_time_s=patient(0.3))
+    yield made
+    made.close()
+
+
+def test_new_requests_are_refused_with_the_reason_in_every_dialect(running: Running) -> None:
+    running.engine.trouble = _TROUBLE
+    asked = [
+        ("/run_code", code("print(1)"), 504, "detail"),  # on which alone verl tries again
+        ("/api/v2/execute", _PISTON, 503, "message"),
+        ("/v1/run", {"source": "print(1)"}, 503, "detail"),
+        ("/v1/runs", {"runs": [{"source": "print(1)"}]}, 503, "detail"),
+        ("/v1/verify", {"problem": _PROBLEM}, 503, "detail"),
+    ]
+    for path, body, status, key in asked:
+        answer = running.http.post(path, json=body)
+        assert (answer.status_code, list(answer.json())) == (status, [key]), (path, answer.text)
+        assert "Cannot allocate memory" in answer.json()[key]
+        assert int(answer.headers["retry-after"]) >= 1
+    assert running.engine.limits == []
+    for path in ("/healthz", "/v1/health"):
+        health = running.http.get(path)
+        assert (health.status_code, health.json()["status"]) == (503, "degraded")
+    assert "Cannot allocate memory" in running.http.get("/v1/health").json()["reason"]
+    assert running.http.get("/healthz").json()["reason"] == "bpf"  # who asks may have no token
+    running.engine.trouble = None
+    assert running.http.get("/healthz").json() == {"status": "ok"}
+    assert running.http.post("/v1/run", json={"source": "print(1)"}).status_code == 200
+    running.close()
+    lines = running.log.getvalue().splitlines()
+    assert [json.loads(line).get("why") for line in lines[:5]] == ["NoSandboxes"] * 5
+    assert all(line.isprintable() for line in lines)
+
+
+def test_who_waits_is_answered_when_the_time_is_up(running: Running) -> None:
+    """One run waits in the engine for a sandbox, the other for its turn; both clients are told, neither run goes on."""
+    answers: list[Any] = []
+
+    def ask(source: str) -> threading.Thread:
+        body = {"source": source, "limits": {"cpu_time": 0.1, "wall_time": 0.1}, "deadline_s": 0.2}
+        thread = threading.Thread(target=lambda: answers.append(running.http.post("/v1/run", json=body)))
+        thread.start()
+        return thread
+
+    threads = [ask("wait")]
+    assert running.engine.waiting.wait(patient(5))
+    threads.append(ask("print(1)"))
+    assert until(lambda: running.pool.waiting == 1)
+    running.engine.trouble = _TROUBLE
+    for thread in threads:
+        thread.join(patient(20))
+    assert [(each.status_code, "no sandbox" in each.json()["detail"]) for each in answers] == [(503, True)] * 2
+    assert until(lambda: running.pool.running == 0)
+    assert len(running.engine.limits) == 1
+
+
+def test_without_trouble_a_run_that_has_begun_is_awaited(running: Running) -> None:
+    thread = threading.Thread(target=lambda: running.http.post("/v1/run", json={"source": "wait"}))
+    thread.start()
+    assert running.engine.waiting.wait(patient(5))
+    late = running.http.post("/v1/run", json={"source": "print(1)"})
+    assert (late.status_code, "no worker was free" in late.json()["detail"]) == (504, True)
+    assert thread.is_alive()
+    running.pool.stop()
+    thread.join(patient(5))
+
+
+def test_every_reason_of_a_sandbox_error_is_told(running: Running) -> None:
+    running.engine.outcome = Outcome(Status.SANDBOX_ERROR, detail="workers died 2 times, last:\nthe zygote")
+    assert "zygote" in running.http.post("/v1/run", json={"source": ""}).json()["detail"]
+    assert "zygote" in running.http.post("/api/v2/execute", json=_PISTON).json()["message"]
+    theirs = running.http.post("/run_code", json=code(""))
+    assert (theirs.status_code, "zygote" in theirs.json()["message"]) == (504, True)
+    assert int(theirs.headers["retry-after"]) >= 1
+    running.engine.outcome = Outcome(Status.SANDBOX_ERROR, detail="x" * 10_000)
+    running.http.post("/v1/runs", json={"runs": [{"source": ""}]})
+    metrics = running.http.get("/metrics").text
+    assert 'semi_instruct_sandbox_errors_total{reason="worker"} 3.0' in metrics
+    assert f'semi_instruct_sandbox_errors_total{{reason="{OTHER}"}} 1.0' in metrics
+    assert metrics.count("semi_instruct_sandbox_errors_total{") == len(CLASSES)
+    running.close()
+    lines = [json.loads(line) for line in running.log.getvalue().splitlines()]
+    assert ["zygote" in line["reasons"] for line in lines[:3]] == [True] * 3
+    assert len(lines[3]["reasons"]) <= 200
+
+
+@pytest.mark.parametrize(
+    ("detail", "expected"),
+    [
+        ("cancelled", "cancelled"),
+        ("[Errno 24] Too many open files", "open files"),
+        ("seccomp: Cannot allocate memory", "bpf"),
+        ("[Errno 12] Cannot allocate memory", "memory"),
+        ("fork: Resource temporarily unavailable", "processes"),
+        ("workers died 3 times, last: no sandbox came in time", "no sandbox"),
+        ("", OTHER),
+        ('"}\nsemi_instruct_forged 1', OTHER),
+    ],
+)
+def test_reasons_have_few_classes(detail: str, expected: str) -> None:
+    assert reason_class(detail) == expected
+    assert expected in CLASSES
+
+
+def test_every_dialect_tells_how_long_its_client_waits() -> None:
+    made = Running()
+    try:
+        ask = made.http.post
+        ask("/run_code", json=code("", run_timeout=10, compile_timeout=10))
+        ask("/run_code", json=code("", run_timeout=1, compile_timeout=10))
+        ask("/api/v2/execute", json=_PISTON | {"run_timeout": 10_000, "compile_timeout": 5_000})
+        ask("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}})
+        ask("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}, "deadline_s": 7})
+        ask("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}, "deadline_s": 1})
+        told = [limits.deadline for limits in made.engine.limits]
+    finally:
+        made.close()
+    # Less what it waited, up to now a few milliseconds.
+    for deadline, expected in zip(told, (29, 5, 15, 15, 7, 3), strict=True):
+        assert deadline is not None
+        assert expected - patient(0.5) < deadline <= expected
+
+
+def test_the_operator_may_know_how_long_clients_wait() -> None:
+    made = Running(client_deadline_s=6.0)
+    try:
+        made.engine.outcome = Outcome(Status.OK, wall_extension_s=1.25)
+        answer = made.http.post("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}})
+        made.http.post("/run_code", json=code("", run_timeout=3))
+        assert [round(limits.deadline or 0) for limits in made.engine.limits] == [6, 6]
+        assert answer.json()["wall_extension_s"] == 1.25
+        assert "semi_instruct_wall_extension_seconds_total 2.5" in made.http.get("/metrics").text
+    finally:
+        made.close()
+    assert [json.loads(line).get("extended_s") for line in made.log.getvalue().splitlines()][:2] == [1.25, 1.25]
