@@ -1,4 +1,4 @@
-"""``make soak``: 10,000 honest runs and 10,000 of a mixture, in turn; then 500 processes killed while runs go on.
+"""``make soak``: 10,000 honest runs, then 10,000 of a mixture; then 500 processes killed while runs go on.
 
 Prints figures as it goes: of the supervisor, of a second engine beside it, and of the memory that the host's kernel
 holds, which the mixture must not make grow faster than honest runs do. For that nothing else should be at work on the

@@ -17,7 +17,7 @@ _SAME = 256 << 10  # bytes of difference between two looks at a host that has se
 _LOOKS_APART, _SETTLE_SECONDS = 0.3, 6.0
 _STANDARD_ERRORS = 3.0
 # Growth a run that is not told from none: what is left of a run in earnest (a flow label, a page, a cgroup) is more.
-_LEAST_BYTES_A_RUN = 100.0
+_MIN_BYTES_PER_RUN = 100.0
 
 
 def look() -> dict[str, int]:
@@ -66,27 +66,29 @@ class Slope:
 
 @dataclass(slots=True)
 class Comparison:
-    """Blocks of honest runs and of the mixture, in turn, each with the growth of every figure over it."""
+    """A series of blocks of honest runs and one of the mixture, each block with the growth of every figure over it.
 
-    _honest: list[dict[str, int]] = field(default_factory=list)
-    _mixture: list[dict[str, int]] = field(default_factory=list)
+    The kernel frees some memory late. What a block of the mixture holds at its end would be counted as freed by a block
+    of honest runs after it, so the blocks of one kind follow each other, and the first of a series is not counted.
+    """
 
-    def measure(self, honest: Callable[[], None], mixture: Callable[[], None]) -> None:
-        """Do a block of each, and note what grows."""
+    honest: list[dict[str, int]] = field(default_factory=list)
+    mixture: list[dict[str, int]] = field(default_factory=list)
+
+    @staticmethod
+    def measure(growths: list[dict[str, int]], block: Callable[[], None]) -> None:
+        """Do a block, and note what grows."""
         start = settled()
-        for block, growths in ((honest, self._honest), (mixture, self._mixture)):
-            block()
-            end = settled()
-            growths.append({name: end[name] - start[name] for name in FIGURES})
-            start = end
+        block()
+        end = settled()
+        growths.append({name: end[name] - start[name] for name in FIGURES})
 
-    def slopes(self, runs_a_block: int) -> list[Slope]:
-        """The slope of each figure. The noise bound is three standard errors of the mean difference of a pair."""
+    def slopes(self, runs_per_block: int) -> list[Slope]:
+        """The slope of each figure. The noise bound is three standard errors of the difference of the two means."""
         found = []
         for name in FIGURES:
-            pairs = [(h[name], m[name]) for h, m in zip(self._honest, self._mixture, strict=True)]
-            error = statistics.stdev(m - h for h, m in pairs) / len(pairs) ** 0.5
-            noise = max(_STANDARD_ERRORS * error / runs_a_block, _LEAST_BYTES_A_RUN)
-            means = [statistics.fmean(each) / runs_a_block for each in zip(*pairs, strict=True)]
-            found.append(Slope(name, *means, noise))
+            series = [[block[name] / runs_per_block for block in blocks] for blocks in (self.honest, self.mixture)]
+            error = sum(statistics.variance(growths) / len(growths) for growths in series) ** 0.5
+            noise = max(_STANDARD_ERRORS * error, _MIN_BYTES_PER_RUN)
+            found.append(Slope(name, *map(statistics.fmean, series), noise))
         return found

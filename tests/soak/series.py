@@ -35,7 +35,7 @@ _UNDER_FIRE = Limits(cpu_time=2, wall_time=3)
 
 
 def mixed(runs: int, seed: int, say: Say, *, watch_host: bool) -> None:
-    """As many runs of the mixture as of honest programs, in turn; afterwards the host is as it was, with the engine
+    """A series of honest programs, then as many runs of the mixture; afterwards the host is as it was, with the engine
     open and closed, and a second engine beside it has noticed nothing.
 
     Args:
@@ -59,20 +59,21 @@ def _mixed(runs: int, random: Random, say: Say, *, watch_host: bool) -> None:
         workers = set(engine._alive)
         comparison, many = Comparison(), max(runs // _BLOCKS, 1)
 
-        def block(draw: Callable[[], Case]) -> None:
-            for _ in _outcomes(engine, (draw() for _ in range(many))):
+        def block(draw: Callable[[Random], Case]) -> None:
+            for _ in _outcomes(engine, (draw(random) for _ in range(many))):
                 workers.update(engine._alive)
 
-        for number in range(1, _BLOCKS + 1):
-            started = time.monotonic()
-            honest_runs, mixed_runs = partial(block, partial(honest, random)), partial(block, partial(_draw, random))
-            if watch_host:
-                comparison.measure(honest_runs, mixed_runs)
-            else:
-                honest_runs(), mixed_runs()
-            grown = (resident_bytes() - memory) / MIB
-            pace = 2 * many / (time.monotonic() - started)
-            say(f"{2 * many * number} runs, {pace:.0f} a second; supervisor {grown:+.1f} MiB")
+        for name, draw, growths in (("honest", honest, comparison.honest), ("mixture", _draw, comparison.mixture)):
+            block(draw)  # not counted
+            for number in range(1, _BLOCKS + 1):
+                started = time.monotonic()
+                if watch_host:
+                    comparison.measure(growths, partial(block, draw))
+                else:
+                    block(draw)
+                grown = (resident_bytes() - memory) / MIB
+                pace = many / (time.monotonic() - started)
+                say(f"{name}: {many * number} runs, {pace:.0f} per second; supervisor {grown:+.1f} MiB")
         replaced = len(workers) - _WORKERS
         say(f"workers replaced: {replaced}")
         assert replaced <= runs * _REPLACED_SHARE, replaced
