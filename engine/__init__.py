@@ -1,4 +1,4 @@
-"""Runs programs nobody trusts: safely, exactly and fast. Knows nothing of models, tests or verdicts."""
+"""Runs untrusted programs in sandboxes. Knows nothing of models, test cases or verdicts."""
 
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.determinism import Determinism
@@ -8,13 +8,17 @@ from semi_instruct.engine.errors import (
     EngineError,
     InvalidPolicy,
     InvalidProgram,
+    InvalidRequest,
+    ProgramFailed,
     RuntimeUnusable,
     SandboxUnavailable,
 )
+from semi_instruct.engine.future import RunFuture
 from semi_instruct.engine.inside.values import Opaque, ValueRefused
 from semi_instruct.engine.limits import Limits
 from semi_instruct.engine.outcome import Outcome, Status
 from semi_instruct.engine.program import LANGUAGES, Program
+from semi_instruct.engine.request import RunRequest
 
 __all__ = [
     "LANGUAGES",
@@ -25,10 +29,14 @@ __all__ = [
     "EngineError",
     "InvalidPolicy",
     "InvalidProgram",
+    "InvalidRequest",
     "Limits",
     "Opaque",
     "Outcome",
     "Program",
+    "ProgramFailed",
+    "RunFuture",
+    "RunRequest",
     "RuntimeUnusable",
     "SandboxUnavailable",
     "Status",

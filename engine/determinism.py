@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from semi_instruct.engine.errors import InvalidProgram
+from semi_instruct.engine.errors import InvalidRequest
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
 
@@ -34,7 +34,7 @@ class Conditions:
             it sleeps; None for the real clock (of a varied run: a random time).
 
     Raises:
-        InvalidProgram: what is given is not a ``Determinism``, or not a time from 1970 to 9999.
+        InvalidRequest: what is given is not a ``Determinism``, or not a time from 1970 to 9999.
     """
 
     determinism: str = Determinism.FIXED
@@ -43,12 +43,12 @@ class Conditions:
     def __post_init__(self) -> None:
         if self.determinism not in list(Determinism):
             known = " or ".join(map(repr, map(str, Determinism)))
-            raise InvalidProgram(f"determinism must be {known}, not {self.determinism!r}")
+            raise InvalidRequest(f"determinism must be {known}, not {self.determinism!r}")
         clock = self.clock
         if clock is None:
             return
         if isinstance(clock, bool) or not isinstance(clock, int | float) or not 0 <= clock <= _LAST_SECOND:
-            raise InvalidProgram(f"clock must be seconds since 1970, at most {_LAST_SECOND}, not {clock!r}")
+            raise InvalidRequest(f"clock must be seconds since 1970, at most {_LAST_SECOND}, not {clock!r}")
 
     @property
     def varied(self) -> bool:

@@ -1,4 +1,4 @@
-"""A pool of sandboxes with the manners of ``concurrent.futures``."""
+"""A sandbox pool with a ``concurrent.futures``-style API."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from semi_instruct.engine import cgroup, diagnosis, probe, runtime, worker
 from semi_instruct.engine.cancellation import Cancellation
-from semi_instruct.engine.determinism import Conditions, Determinism
-from semi_instruct.engine.errors import EngineClosed, InvalidProgram, RuntimeUnusable, SandboxUnavailable
+from semi_instruct.engine.determinism import Determinism
+from semi_instruct.engine.errors import EngineClosed, InvalidRequest, RuntimeUnusable, SandboxUnavailable
+from semi_instruct.engine.future import RunFuture
 from semi_instruct.engine.host_memory import Watchdog
-from semi_instruct.engine.inside import values
-from semi_instruct.engine.limits import MIB, Limits
+from semi_instruct.engine.limits import Limits
 from semi_instruct.engine.outcome import Outcome, Status
 from semi_instruct.engine.program import Program
+from semi_instruct.engine.request import DEFAULT_LIMITS, EncodedRequest, RunRequest
 from semi_instruct.engine.shortage import Shortage, Wait
 
-_DEFAULT_LIMITS = Limits()
-_LARGEST_SOURCE = 32 * MIB  # it lies as a file in the tmpfs of its run, which holds twice that
 _ATTEMPTS = 2
 _ATTEMPTS_ALONE = 2
 _START_ATTEMPTS = 3  # at once: another nsjail may be tidying the mount points that they share
@@ -36,7 +35,7 @@ _log = logging.getLogger("semi_instruct.engine")
 
 
 class Engine:
-    """Runs programs nobody trusts, each run in a fresh sandbox of its own.
+    """Runs untrusted programs, each run in a fresh sandbox of its own.
 
     Threads may share an engine. Processes may not: a process forked from the owner gets ``EngineClosed``.
 
@@ -53,6 +52,7 @@ class Engine:
         SandboxUnavailable: a wall is missing here, or the machine is short of something for longer than ``patience``;
             says what, why, and what to do.
         RuntimeUnusable: the runtime has no usable interpreter.
+        InvalidRequest: an impossible number of workers.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Engine:
         self._closed = True
         self._proven = False
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-            raise InvalidProgram(f"workers must be a whole number of at least 1, not {workers!r}")
+            raise InvalidRequest(f"workers must be a whole number of at least 1, not {workers!r}")
         self.workers = workers or len(os.sched_getaffinity(0))
         self._shortage = Shortage(patience)
         self._watchdog = Watchdog()
@@ -119,7 +119,7 @@ class Engine:
         program: Program,
         stdin: bytes = b"",
         args: Sequence[Any] = (),
-        limits: Limits = _DEFAULT_LIMITS,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         determinism: str = Determinism.FIXED,
         clock: float | None = None,
@@ -128,41 +128,36 @@ class Engine:
         """Run a program and wait for its outcome.
 
         Args:
-            program: what to run.
-            stdin: the bytes on its standard input.
-            args: the arguments of its entry function: plain data, see ``engine.inside.values``.
-            limits: what it may use.
-            determinism: ``"fixed"`` or ``"varied"``, see :class:`Determinism`.
-            clock: seconds since the epoch at which the program's clock starts; it then advances with the program's cpu
-                time and with what it sleeps. None is the real clock (of a varied run, a random time).
+            program, stdin, args, limits, determinism, clock: see :class:`RunRequest`.
             cancellation: by which another thread can end the run; it stays the caller's to close.
 
         Returns:
-            The outcome. What a program does wrong is in it, never an exception; so is a failure of the sandbox that
-            outlasted one retry (``sandbox_error``); one before anything of the program has run is no attempt. While
-            no sandbox can be started the run waits, for at most ``patience`` seconds.
+            The outcome. What a program does wrong is in it, never an exception. So is a failure of the sandbox that
+            outlasted one retry (``sandbox_error``); a failure before anything of the program has run is no attempt.
+            While no sandbox can be started the run waits, for at most ``patience`` seconds.
 
         Raises:
-            InvalidProgram: a source of more than 32 MiB; arguments that cannot cross, or given to a program without
-                entry.
+            InvalidRequest, InvalidProgram: the request cannot be run, see :meth:`RunRequest.encode`.
             EngineClosed: the engine is closed, or belongs to another process.
         """
-        stdin, arguments = _check_request(program, stdin, args, limits)
-        conditions = Conditions(determinism, clock)
+        request = RunRequest(program, stdin, args, limits, determinism, clock).encode()
         self._check_open()
-        conduct = partial(self._attempt, program, stdin, arguments, limits, conditions, cancellation)
-        with self._shortage.wait(cancellation, lambda: self._closed) as wait:
-            return self._run(conduct, wait, cancellation)
+        return self._conduct(request, cancellation)
 
-    def _run(self, conduct: Callable[[bool], Outcome], wait: Wait, cancellation: Cancellation | None) -> Outcome:
-        """Conduct a run until an attempt decides something. ``conduct`` takes whether no other may run meanwhile."""
+    def _conduct(self, request: EncodedRequest, cancellation: Cancellation | None) -> Outcome:
+        attempt = partial(self._attempt, request, cancellation)
+        with self._shortage.wait(cancellation, lambda: self._closed) as wait:
+            return self._run(attempt, wait, cancellation)
+
+    def _run(self, attempt: Callable[[bool], Outcome], wait: Wait, cancellation: Cancellation | None) -> Outcome:
+        """Attempt a run until an attempt decides something. ``attempt`` takes whether no other may run meanwhile."""
         attempts, cpu_s, wall_s = 0, 0.0, 0.0
         reason, alone, alone_before = "", False, 0
         while True:
             if cancellation is not None and cancellation.cancelled:
-                return Outcome(Status.SANDBOX_ERROR, detail="cancelled", isolation=self.isolation)
+                return Outcome(Status.CANCELLED, detail="the caller cancelled the run", isolation=self.isolation)
             try:
-                outcome = conduct(alone)
+                outcome = attempt(alone)
             except worker.Suspected as suspected:
                 # At first it was one of several. Alone it is to blame if the rise ended with it, or comes each time.
                 if suspected.released or alone_before >= _ATTEMPTS_ALONE:
@@ -186,16 +181,7 @@ class Engine:
             if reason and not (cancellation is not None and cancellation.cancelled):
                 return self._failed(reason, cpu_s, wall_s)
 
-    def _attempt(
-        self,
-        program: Program,
-        stdin: bytes,
-        arguments: bytes,
-        limits: Limits,
-        conditions: Conditions,
-        cancellation: Cancellation | None,
-        alone: bool,
-    ) -> Outcome:
+    def _attempt(self, request: EncodedRequest, cancellation: Cancellation | None, alone: bool) -> Outcome:
         """One run on one worker, which is given back or given up.
 
         Raises:
@@ -203,7 +189,15 @@ class Engine:
         """
         taken = self._take(cancellation)
         try:
-            outcome = taken.run(program, stdin, arguments, limits, conditions, cancellation, alone=alone)
+            outcome = taken.run(
+                request.program,
+                request.stdin,
+                request.arguments,
+                request.limits,
+                request.conditions,
+                cancellation,
+                alone=alone,
+            )
         except worker.Suspected:
             self._give_back()
             raise
@@ -225,24 +219,32 @@ class Engine:
         program: Program,
         stdin: bytes = b"",
         args: Sequence[Any] = (),
-        limits: Limits = _DEFAULT_LIMITS,
+        limits: Limits = DEFAULT_LIMITS,
         *,
         determinism: str = Determinism.FIXED,
         clock: float | None = None,
-    ) -> Future[Outcome]:
-        """Like ``run``, but at once: a future of the outcome, which can be cancelled until the run has begun.
+        cancellation: Cancellation | None = None,
+    ) -> RunFuture:
+        """Start a run. Takes what :meth:`run` takes.
+
+        Args:
+            cancellation: by which another thread can end the run. Without one, the future's ``cancel`` ends it.
 
         Raises:
-            InvalidProgram, EngineClosed: as ``run``.
+            InvalidRequest, InvalidProgram, EngineClosed: as :meth:`run`.
         """
-        _check_request(program, stdin, args, limits)
-        how = Conditions(determinism, clock)
+        return self._submit(RunRequest(program, stdin, args, limits, determinism, clock), cancellation)
+
+    def _submit(self, request: RunRequest, cancellation: Cancellation | None = None) -> RunFuture:
+        encoded = request.encode()
         self._check_open()
-        run = partial(self.run, determinism=how.determinism, clock=how.clock)
+        future = RunFuture()
         try:
-            return self._executor.submit(run, program, stdin, args, limits)
+            queued = self._executor.submit(future.work, partial(self._conduct, encoded), cancellation)
         except RuntimeError as error:
             raise EngineClosed("this engine is closed") from error
+        queued.add_done_callback(lambda ended: future.cancel() if ended.cancelled() else None)
+        return future
 
     def map(
         self,
@@ -250,46 +252,90 @@ class Engine:
         stdins: Iterable[bytes] | None = None,
         *,
         args: Iterable[Sequence[Any]] | None = None,
-        limits: Limits = _DEFAULT_LIMITS,
+        limits: Limits = DEFAULT_LIMITS,
         determinism: str = Determinism.FIXED,
         clock: float | None = None,
     ) -> Iterator[Outcome]:
-        """Outcomes of one program on many inputs: in order, on all workers, lazily.
-
-        At most twice as many runs as there are workers are ahead of the caller, so inputs may be endless. Leaving
-        the iterator early cancels what has not begun.
+        """The outcomes of one program on many inputs. See :meth:`run_many`.
 
         Args:
-            program: what to run.
             stdins: standard inputs; or
             args: argument lists of the entry function. With both, they go in pairs.
-            limits, determinism, clock: of each run, as ``run``.
+            program, limits, determinism, clock: of each run, see :class:`RunRequest`.
 
         Raises:
-            InvalidProgram, EngineClosed: as ``run``; in the order of the inputs.
+            InvalidRequest: neither ``stdins`` nor ``args`` is given.
+        """
+        return self.run_many(_requests(program, stdins, args, limits, determinism, clock))
+
+    def run_many(self, requests: Iterable[RunRequest]) -> Iterator[Outcome]:
+        """The outcomes of many runs: in the order of the requests, on all workers, lazily.
+
+        At most twice as many runs as there are workers are ahead of the caller, so the requests may be endless.
+        Leaving the iterator early ends the runs that are ahead.
+
+        Raises:
+            InvalidRequest, InvalidProgram, EngineClosed: as :meth:`run`; in the order of the requests.
         """
         self._check_open()
-        if stdins is None and args is None:
-            raise InvalidProgram("map needs stdins or args")
-        inputs = zip(
-            stdins if stdins is not None else itertools.repeat(b""),
-            args if args is not None else itertools.repeat(()),
-            strict=False,
-        )
-        submit = partial(self.submit, program, limits=limits, determinism=determinism, clock=clock)
-        return self._map(submit, inputs)
+        return self._run_many(iter(requests))
 
-    def _map(
-        self, submit: Callable[[bytes, Sequence[Any]], Future[Outcome]], inputs: Iterator[tuple[bytes, Sequence[Any]]]
-    ) -> Iterator[Outcome]:
-        ahead: deque[Future[Outcome]] = deque()
+    def _run_many(self, requests: Iterator[RunRequest]) -> Iterator[Outcome]:
+        ahead: deque[RunFuture] = deque()
         try:
-            for stdin, args in inputs:
-                ahead.append(submit(stdin, args))
+            for request in requests:
+                ahead.append(self._submit(request))
                 if len(ahead) >= 2 * self.workers:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    async def arun(
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        determinism: str = Determinism.FIXED,
+        clock: float | None = None,
+    ) -> Outcome:
+        """:meth:`run` for asyncio. Cancelling the task that awaits it ends the run.
+
+        Raises:
+            InvalidRequest, InvalidProgram, EngineClosed: as :meth:`run`.
+        """
+        return await _awaited(self.submit(program, stdin, args, limits, determinism=determinism, clock=clock))
+
+    def amap(
+        self,
+        program: Program,
+        stdins: Iterable[bytes] | None = None,
+        *,
+        args: Iterable[Sequence[Any]] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        determinism: str = Determinism.FIXED,
+        clock: float | None = None,
+    ) -> AsyncGenerator[Outcome]:
+        """:meth:`map` for asyncio."""
+        return self.arun_many(_requests(program, stdins, args, limits, determinism, clock))
+
+    async def arun_many(self, requests: Iterable[RunRequest] | AsyncIterable[RunRequest]) -> AsyncGenerator[Outcome]:
+        """:meth:`run_many` for asyncio. The requests may come from an asynchronous iterator.
+
+        Closing the generator, or cancelling the task that iterates over it, ends the runs that are ahead.
+        """
+        ahead: deque[RunFuture] = deque()
+        try:
+            async for request in _asynchronously(requests):
+                ahead.append(self._submit(request))
+                if len(ahead) >= 2 * self.workers:
+                    yield await _awaited(ahead.popleft())
+            while ahead:
+                yield await _awaited(ahead.popleft())
         finally:
             for future in ahead:
                 future.cancel()
@@ -468,6 +514,43 @@ class Engine:
             each.forget()
 
 
+async def _awaited(future: RunFuture) -> Outcome:
+    import asyncio  # takes longer than the rest of the engine, and who awaits has it already
+
+    try:
+        return await asyncio.wrap_future(future)
+    finally:
+        future.cancel()  # where the task was cancelled; else the run is over
+
+
+async def _asynchronously[T](items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+def _requests(
+    program: Program,
+    stdins: Iterable[bytes] | None,
+    args: Iterable[Sequence[Any]] | None,
+    limits: Limits,
+    determinism: str,
+    clock: float | None,
+) -> Iterator[RunRequest]:
+    """Requests for one program. The inputs are taken when the requests are."""
+    if stdins is None and args is None:
+        raise InvalidRequest("map needs stdins or args")
+    inputs = zip(
+        stdins if stdins is not None else itertools.repeat(b""),
+        args if args is not None else itertools.repeat(()),
+        strict=False,
+    )
+    return (RunRequest(program, stdin, arguments, limits, determinism, clock) for stdin, arguments in inputs)
+
+
 def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: Watchdog) -> worker.Plan:
     try:
         hierarchy = cgroup.find()
@@ -494,27 +577,3 @@ def _forget_after_fork(engine: Engine) -> None:
             alive._forget()
 
     os.register_at_fork(after_in_child=forget)
-
-
-def _check_request(program: Program, stdin: bytes, args: Sequence[Any], limits: Limits) -> tuple[bytes, bytes]:
-    """The request as bytes.
-
-    Raises:
-        InvalidProgram: it cannot be sent.
-    """
-    if not isinstance(program, Program):
-        raise InvalidProgram(f"expected a Program, not {type(program).__name__}")
-    if not isinstance(limits, Limits):
-        raise InvalidProgram(f"limits must be Limits, not {type(limits).__name__}")
-    if not isinstance(stdin, bytes | bytearray | memoryview):
-        raise InvalidProgram(f"stdin must be bytes, not {type(stdin).__name__}")
-    if len(program.source_bytes) > _LARGEST_SOURCE:
-        raise InvalidProgram(f"a source may have {_LARGEST_SOURCE} bytes, not {len(program.source_bytes)}")
-    if program.entry is None:
-        if args:
-            raise InvalidProgram("args are for a program with an entry function: this one has none")
-        return bytes(stdin), b""
-    try:
-        return bytes(stdin), values.dumps(list(args))
-    except (values.ValueRefused, TypeError) as error:
-        raise InvalidProgram(f"the arguments cannot cross: {error}") from None

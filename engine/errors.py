@@ -1,16 +1,39 @@
-"""The engine's own exceptions. Each text says what is wrong and what to do about it."""
+"""The exceptions of the engine. Each message names what is wrong and what to do about it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from semi_instruct.engine.outcome import Outcome
 
 
 class EngineError(Exception):
     """Base of everything the engine raises on purpose."""
 
 
-class InvalidProgram(EngineError, ValueError):
-    """The request itself is unusable: unknown language, arguments that cannot cross, limits out of range."""
+class InvalidRequest(EngineError, ValueError):
+    """A request, or a setting of the engine, cannot be used: limits out of range, an impossible number of workers."""
+
+
+class InvalidProgram(InvalidRequest):
+    """The program of a request cannot be run: unknown language, a bad entry, arguments that cannot cross."""
+
+
+class ProgramFailed(EngineError):
+    """Raised by :meth:`Outcome.raise_for_status`: a run did not end as ``ok``.
+
+    Attributes:
+        outcome: how it ended.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"the run ended as {outcome.status}" + (f": {outcome.detail}" if outcome.detail else ""))
+        self.outcome = outcome
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The exception can be pickled, although it is made from other arguments than its text."""
+        return type(self), (self.outcome,)
 
 
 class EngineClosed(EngineError, RuntimeError):
@@ -44,5 +67,5 @@ class SandboxUnavailable(EngineError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """So that the exception can be pickled: it is made from other arguments than its text."""
+        """The exception can be pickled, although it is made from other arguments than its text."""
         return type(self), (self.layer, self.reason, self.remedy), self.__dict__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from semi_instruct.engine.errors import InvalidProgram
+from semi_instruct.engine.errors import InvalidRequest
 
 MIB = 1 << 20
 MAX_EXTENSION = 5.0  # a wall limit on a busy machine is extended to at most so many times itself
@@ -30,7 +30,7 @@ class Limits:
             None means five times the wall time. Set it to what the run's caller is ready to wait.
 
     Raises:
-        InvalidProgram: a limit that is not a number, or out of range.
+        InvalidRequest: a limit that is not a number, or out of range.
     """
 
     cpu_time: float = 10.0
@@ -68,12 +68,12 @@ class Limits:
 
 def _check(name: str, value: object, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidProgram(f"limit {name} must be a finite number, not {value!r}")
+        raise InvalidRequest(f"limit {name} must be a finite number, not {value!r}")
     if not low <= value <= high:
-        raise InvalidProgram(f"limit {name} must lie between {low} and {high}, not {value!r}")
+        raise InvalidRequest(f"limit {name} must lie between {low} and {high}, not {value!r}")
 
 
 def _check_whole(name: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidProgram(f"limit {name} must be a whole number, not {value!r}")
+        raise InvalidRequest(f"limit {name} must be a whole number, not {value!r}")
     _check(name, value, low, high)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+import html
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
+from semi_instruct.engine.errors import ProgramFailed
 from semi_instruct.engine.inside.values import encode
+
+_MAX_SHOWN = 200  # bytes of a stream in a repr
+_MAX_SHOWN_IN_HTML = 10_000
 
 
 class Status(StrEnum):
-    """How a run ended, from what the kernel says: kill flags of ours, cgroup events, wait status, our clock."""
+    """How a run ended, by the facts: why the engine killed it, cgroup events, the wait status, the clocks."""
 
     OK = "ok"
     NONZERO_EXIT = "nonzero_exit"
@@ -22,10 +27,11 @@ class Status(StrEnum):
     PROCESS_LIMIT = "process_limit"
     FORBIDDEN_SYSCALL = "forbidden_syscall"
     COMPILE_ERROR = "compile_error"
+    CANCELLED = "cancelled"
     SANDBOX_ERROR = "sandbox_error"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """The result of one run.
 
@@ -55,13 +61,64 @@ class Outcome:
     stdout_truncated: bool = False
     stderr_truncated: bool = False
     returned: bool = False
-    value: Any = field(default=None, repr=False)  # a program may choose one that has no repr
+    value: Any = None
     cpu_time_s: float = 0.0
     wall_time_s: float = 0.0
     peak_memory_bytes: int = 0
     detail: str = ""
     isolation: tuple[str, ...] = ()
     wall_extension_s: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is ``ok``. For a function, look at ``returned`` too."""
+        return self.status is Status.OK
+
+    @property
+    def text(self) -> str:
+        """``stdout`` as text. Bytes that are not UTF-8 become U+FFFD."""
+        return self.stdout.decode("utf-8", "replace")
+
+    def raise_for_status(self) -> Self:
+        """This outcome, if its status is ``ok``.
+
+        Raises:
+            ProgramFailed: the status is another one. The exception carries the outcome.
+        """
+        if not self.ok:
+            raise ProgramFailed(self)
+        return self
+
+    def __repr__(self) -> str:
+        """The fields that say most, each short. The value is left out: a program may return one that has no repr."""
+        parts = [str(self.status)]
+        parts += [f"exit_code={self.exit_code}"] * bool(self.exit_code) + [f"signal={self.signal}"] * bool(self.signal)
+        for name, data in (("stdout", self.stdout), ("stderr", self.stderr)):
+            if data:
+                parts.append(f"{name}={data[:_MAX_SHOWN]!r}" + f"... {len(data)} bytes" * (len(data) > _MAX_SHOWN))
+        parts += ["returned"] * self.returned + [f"detail={self.detail!r}"] * bool(self.detail)
+        parts.append(f"{self.cpu_time_s * 1000:.1f} ms CPU, {self.peak_memory_bytes / (1 << 20):.1f} MiB")
+        return f"<Outcome {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks. What the program wrote is escaped."""
+        rows = {
+            "status": str(self.status),
+            "exit code": self.exit_code,
+            "signal": self.signal,
+            "detail": self.detail,
+            "stdout": _shown(self.stdout),
+            "stderr": _shown(self.stderr),
+            "CPU time": f"{self.cpu_time_s * 1000:.1f} ms",
+            "wall time": f"{self.wall_time_s * 1000:.1f} ms",
+            "memory": f"{self.peak_memory_bytes / (1 << 20):.1f} MiB",
+        }
+        cells = (
+            f"<tr><th>{name}</th><td><pre>{html.escape(str(value))}</pre></td></tr>"
+            for name, value in rows.items()
+            if value not in (None, "")
+        )
+        return f"<table>{''.join(cells)}</table>"
 
     def to_json(self) -> dict[str, Any]:
         """The outcome as plain JSON data, in the shape INTERFACE promises.
@@ -85,6 +142,11 @@ class Outcome:
             "detail": self.detail,
             "isolation": list(self.isolation),
         }
+
+
+def _shown(data: bytes) -> str:
+    text = data[:_MAX_SHOWN_IN_HTML].decode("utf-8", "replace")
+    return text if len(data) <= _MAX_SHOWN_IN_HTML else f"{text}\n... {len(data)} bytes in all"
 
 
 def _stream(name: str, data: bytes) -> dict[str, str | None]:

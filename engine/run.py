@@ -16,7 +16,6 @@ import os
 import select
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from semi_instruct.engine import cgroup, notify
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.determinism import Conditions
 from semi_instruct.engine.host_memory import LOOK_SECONDS, Watchdog, Watched
-from semi_instruct.engine.inside import values
+from semi_instruct.engine.inside import values, wire
 from semi_instruct.engine.limits import MIB, Limits
 from semi_instruct.engine.outcome import Outcome, Status
 from semi_instruct.engine.program import Program
@@ -38,10 +37,7 @@ _SHORTEST_CPU_CHECK = 0.002
 _UNWATCHED_SECONDS = 0.003
 _MAPPED_BY_ALL = 64 * MIB
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
-_JOB = struct.Struct("<8Q??d")
-_REPORT = struct.Struct("=8si4x5q104x96s")
 _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/pid/stat
-_HAS_JOB, _NOT_COMPILED = b"J", b"C"
 
 
 class WorkerDied(Exception):
@@ -238,7 +234,7 @@ class Run:
             message, descriptors, _, _ = socket.recv_fds(self._control, 64, 3)
         except OSError as error:
             raise NeverRan(f"no sandbox came: {error}") from error
-        if message != b"ready" or len(descriptors) != 3:
+        if message != wire.READY or len(descriptors) != 3:
             for descriptor in descriptors:
                 os.close(descriptor)
             raise NeverRan(f"no sandbox came: {message[:20]!r}; the jail said: {self._slot.last_words()}")
@@ -322,7 +318,7 @@ class Run:
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
         how = (self._program.entry is not None, self._conditions.varied, self._conditions.clock_start)
         rlimits = (seconds, max(limits.file_size, 1), limits.open_files, self._tasks + 16, address_space)
-        return _JOB.pack(*rlimits, *lengths, *how)
+        return wire.JOB.pack(*rlimits, *lengths, *how)
 
     def _watch(self) -> None:
         """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
@@ -376,7 +372,7 @@ class Run:
                 elif self._cancellation is not None and descriptor == self._cancellation.fileno():
                     poller.unregister(descriptor)
                     if self._verdict is None:
-                        self._kill(Status.SANDBOX_ERROR, "cancelled")
+                        self._kill(Status.CANCELLED, "the caller cancelled the run")
                 else:
                     stream = by_descriptor[descriptor]
                     if not stream.take():
@@ -434,9 +430,9 @@ class Run:
             message = self._control.recv(256)
         except OSError as error:
             raise WorkerDied(str(error)) from error
-        if not is_report(message):
+        if not wire.is_report(message):
             raise WorkerDied(f"the jail ended; it said: {self._slot.last_words()}")
-        _, status, user_s, user_us, system_s, system_us, peak_kib, init_stat = _REPORT.unpack(message)
+        _, status, user_s, user_us, system_s, system_us, peak_kib, init_stat = wire.REPORT.unpack(message)
         if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
             raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
         cpu_s = user_s + system_s + (user_us + system_us) / 1e6
@@ -487,7 +483,7 @@ class Run:
         """Facts in the order of their weight: our own observation first, the program's own exit last."""
         report, limits, before = self._report, self._limits, self.before
         stage = self._stage()
-        if not stage.startswith(_HAS_JOB):
+        if not stage.startswith(wire.HAS_JOB):
             if self._verdict is None:
                 raise NeverRan("the sandbox ended before it took its job")
             # Its time was over first. The job may still lie in the socket, and is not for the next sandbox to take.
@@ -496,7 +492,7 @@ class Run:
             return self._verdict
         if after.oom_kills > before.oom_kills:
             return Status.MEMORY_LIMIT, f"memory of {limits.memory} bytes"
-        if stage.endswith(_NOT_COMPILED):
+        if stage.endswith(wire.NOT_COMPILED):
             return Status.COMPILE_ERROR, "the source does not compile"
         if self._verdict is not None:
             return self._verdict
@@ -536,11 +532,6 @@ class Run:
             return True, values.loads(bytes(self._streams[2].data)), ""
         except values.ValueRefused as error:
             return False, None, f"the returned value was refused: {error}"
-
-
-def is_report(message: bytes) -> bool:
-    """Whether this is what the zygote says when everything of a run is dead and reaped."""
-    return len(message) == _REPORT.size and message.startswith(b"report")
 
 
 def _is_exiting(stat: bytes) -> bool:

@@ -24,10 +24,11 @@ from semi_instruct.engine.admission import Admission
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.determinism import Conditions
 from semi_instruct.engine.host_memory import Watchdog
+from semi_instruct.engine.inside import wire
 from semi_instruct.engine.limits import Limits
 from semi_instruct.engine.outcome import Outcome, Status
 from semi_instruct.engine.program import Program
-from semi_instruct.engine.run import READY_SECONDS, NeverRan, Run, Slot, Suspected, WorkerDied, is_report
+from semi_instruct.engine.run import READY_SECONDS, NeverRan, Run, Slot, Suspected, WorkerDied
 from semi_instruct.engine.runtime import Runtime
 
 __all__ = ["NeverRan", "Plan", "Suspected", "Worker", "WorkerDied", "plan"]
@@ -37,7 +38,6 @@ _END_SECONDS = 5.0
 _RECOVER_SECONDS = 60.0
 _PROGRESS_SECONDS = 0.5  # a teardown that uses no cpu time for so long does not go on
 _CHUNK = 1 << 16
-_SETUP = struct.Struct("<HH")
 _CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
 _FIXED = Conditions()
 
@@ -124,15 +124,15 @@ class Worker:
 
     def _introduce(self) -> None:
         """Learn the zygote's pid from the kernel, put it in the group, send it the filter, wait until it is warm."""
-        _, pid = self._receive(b"hello", _CREDENTIALS_SPACE)
+        _, pid = self._receive(wire.HELLO, _CREDENTIALS_SPACE)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         self._zygote = os.pidfd_open(pid)
         self._slot.zygote = pid
         if self._group is not None:
             self._group.add(pid)
         outer, inner, last = self._plan.filters
-        self._control.send(_SETUP.pack(len(outer), len(inner)) + outer + inner + last)
-        self._receive(b"born")
+        self._control.send(wire.SETUP.pack(len(outer), len(inner)) + outer + inner + last)
+        self._receive(wire.BORN)
         self._control.settimeout(READY_SECONDS)
 
     def _calibrate(self) -> None:
@@ -239,7 +239,7 @@ class Worker:
                     return
                 used = now_used
             self.unfinished = False
-            self.broken = self.broken or not is_report(self._control.recv(256))
+            self.broken = self.broken or not wire.is_report(self._control.recv(256))
         except OSError:  # the jail has ended meanwhile
             self.broken = True
 

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from semi_instruct.engine import EngineError as EngineError
     from semi_instruct.engine import InvalidPolicy as InvalidPolicy
     from semi_instruct.engine import InvalidProgram as InvalidProgram
+    from semi_instruct.engine import InvalidRequest as InvalidRequest
     from semi_instruct.engine import Limits as Limits
     from semi_instruct.engine import Opaque as Opaque
     from semi_instruct.engine import Outcome as Outcome
     from semi_instruct.engine import Program as Program
+    from semi_instruct.engine import ProgramFailed as ProgramFailed
+    from semi_instruct.engine import RunFuture as RunFuture
+    from semi_instruct.engine import RunRequest as RunRequest
     from semi_instruct.engine import RuntimeUnusable as RuntimeUnusable
     from semi_instruct.engine import SandboxUnavailable as SandboxUnavailable
     from semi_instruct.engine import Status as Status
@@ -51,10 +55,14 @@ _NAMES = {
         "EngineError",
         "InvalidPolicy",
         "InvalidProgram",
+        "InvalidRequest",
         "Limits",
         "Opaque",
         "Outcome",
         "Program",
+        "ProgramFailed",
+        "RunFuture",
+        "RunRequest",
         "RuntimeUnusable",
         "SandboxUnavailable",
         "Status",

@@ -16,6 +16,7 @@ import sys
 
 import values
 import virtual_clock
+import wire
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
@@ -82,7 +83,7 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
     try:
         code = compile(source, MAIN, "exec", dont_inherit=True)
     except BaseException as error:  # Python shows whatever a compiler raises, and ends with 1
-        os.write(stage_fd, b"C")
+        os.write(stage_fd, wire.NOT_COMPILED)
         sys.__excepthook__(type(error), error.with_traceback(None), None)
         _exit(1)
     os.close(stage_fd)

@@ -14,14 +14,11 @@ import sys
 
 import python_program
 import varied
+import wire
 
 PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
-SETUP = struct.Struct("<HH")  # bytes of the outer and of the inner filter
-JOB = struct.Struct("<8Q??d")  # five rlimits, three lengths, whether a function, whether varied, the clock
-_WORD_SIZE, _STATUS_SIZE, _USAGE_SIZE, _STAT_SIZE = 8, 8, 144, 96
-REPORT_SIZE = _WORD_SIZE + _STATUS_SIZE + _USAGE_SIZE + _STAT_SIZE
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8  # mount_setattr(2) has the same values
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
@@ -90,21 +87,21 @@ class Walls:
     """What is raised around every run, with its arguments made ready once.
 
     Args:
-        setup: the supervisor's first message: ``SETUP``, the outer, the inner and the last filter.
+        setup: the supervisor's first message: ``wire.SETUP``, the outer, the inner and the last filter.
     """
 
     def __init__(self, setup):
-        outer, inner = SETUP.unpack_from(setup)
-        filters = setup[SETUP.size :]
+        outer, inner = wire.SETUP.unpack_from(setup)
+        filters = setup[wire.SETUP.size :]
         self._outer_filter = _Filter(filters[:outer], 0)
         self._inner_filter = _Filter(filters[outer : outer + inner], _SECCOMP_FILTER_FLAG_NEW_LISTENER)
         self._last_filter = _Filter(filters[outer + inner :], 0)
         self._no_capabilities = ctypes.create_string_buffer(bytes(24))
         self._capability_header = ctypes.create_string_buffer(struct.pack("<Ii", _CAPABILITY_VERSION_3, 0))
-        self._report = (ctypes.c_ubyte * REPORT_SIZE)(*b"report  ")
+        self._report = (ctypes.c_ubyte * wire.REPORT.size)(*wire.REPORT_KIND)
         report = ctypes.addressof(self._report)
-        places = (report + _WORD_SIZE, report + _WORD_SIZE + _STATUS_SIZE, report + REPORT_SIZE - _STAT_SIZE)
-        self._report_status, self._usage, self._init_stat = map(ctypes.c_void_p, places)
+        fields = (report + wire.REPORT_STATUS, report + wire.REPORT_USAGE, report + wire.REPORT_STAT)
+        self._report_status, self._usage, self._init_stat = map(ctypes.c_void_p, fields)
         self._init_stat_path = ctypes.create_string_buffer(32)
         self._look_at(1)  # ctypes keeps what it has looked up once, here and not after some run
         self._no_signals = ctypes.create_string_buffer(128)  # sigset_t
@@ -152,12 +149,12 @@ class Walls:
         """
         _check(_libc.wait4(child, self._report_status, 0, self._usage), "wait4")
         # No object is made that stays, or the zygote's heap, and so the next run's, would remember how this one ended.
-        if self._report[_WORD_SIZE] == signal.SIGKILL:
+        if self._report[wire.REPORT_STATUS] == signal.SIGKILL:
             self._look_at(init)
         _libc.kill(init, signal.SIGKILL)
         while _check(_libc.waitpid(-1, None, 0), "waitpid") != init:
             pass
-        _check(_libc.write(control, self._report, REPORT_SIZE), "report")
+        _check(_libc.write(control, self._report, wire.REPORT.size), "report")
 
     def unblock_signals(self):
         """Signals are the program's own business again. (signal.pthread_sigmask would make an enum of each of them.)"""
@@ -166,7 +163,7 @@ class Walls:
     def _look_at(self, process):
         _libc.snprintf(self._init_stat_path, len(self._init_stat_path), b"/proc/%d/stat", process)
         stat = _check(_libc.open(self._init_stat_path, os.O_RDONLY), "open")
-        _check(_libc.read(stat, self._init_stat, _STAT_SIZE), "read")
+        _check(_libc.read(stat, self._init_stat, wire.STAT_SIZE), "read")
         _libc.close(stat)
 
     def be_the_first_to_be_killed(self):
@@ -235,18 +232,18 @@ def be_child(control, walls, cores, init):
         os.chdir("/box/work")
         stage, stage_end = os.pipe()
         listener = walls.load_filter()
-        socket.send_fds(control, [b"ready"], [init, listener, stage])
+        socket.send_fds(control, [wire.READY], [init, listener, stage])
         walls.seal()
-        message, descriptors, _, _ = socket.recv_fds(control, JOB.size, 5)
+        message, descriptors, _, _ = socket.recv_fds(control, wire.JOB.size, 5)
         if not message:
             os._exit(0)
-        os.write(stage_end, b"J")
+        os.write(stage_end, wire.HAS_JOB)
         program, stdin, stdout, stderr, value = descriptors
         os.dup2(stdin, 0)
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         _close_all_but(program, stage_end, value)
-        *limits, entry, arguments, source, is_function, is_varied, clock = JOB.unpack(message)
+        *limits, entry, arguments, source, is_function, is_varied, clock = wire.JOB.unpack(message)
         lengths = (entry, arguments, source)
         python_program.write_source(program, lengths)
         walls.limit(*limits)

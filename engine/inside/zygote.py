@@ -51,8 +51,8 @@ import fixed_random
 import python_program
 import sandbox
 import warmth
+import wire
 
-HELLO, BORN = b"hello", b"born"
 CONTROL_FD = 3
 
 
@@ -62,7 +62,7 @@ def main():
     # The shell that started nsjail left these ignored; programs are to find them as they always are.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    control.send(HELLO)
+    control.send(wire.HELLO)
     walls = sandbox.Walls(control.recv(1 << 16))
     os.unshare(os.CLONE_NEWCGROUP)
     sandbox.seal_mounts()
@@ -70,11 +70,11 @@ def main():
     warmth.preload()
     python_program.prepare_interpreter()
     fixed_random.fix()
-    warmth.rehearse(sandbox.JOB)
+    warmth.rehearse(wire.JOB)
     _leave_small_pids()
     own_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     cores = os.sched_getaffinity(0)
-    control.send(BORN)
+    control.send(wire.BORN)
     warmth.immortalise()
     while True:
         # A sandbox is made on one core: moving to an idle one at each fork would cost more than it gains.

@@ -43,7 +43,7 @@ def limits(
         processes: how many at one time.
 
     Raises:
-        InvalidProgram: out of range.
+        InvalidRequest: out of range.
     """
     asked: dict[str, Any] = {
         "cpu_time": cpu_time,
@@ -68,7 +68,7 @@ def request(
 
     Raises:
         BadRequest: a file that cannot be read, arguments that are no JSON list or have no function to go to.
-        InvalidProgram: an unknown language, or an entry that is no name.
+        InvalidRequest: an unknown language, or an entry that is no name.
     """
     if args is not None and entry is None:
         raise BadRequest("--args is for a function: name it with --entry")

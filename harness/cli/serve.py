@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from semi_instruct.engine import Engine, InvalidProgram, Limits
+from semi_instruct.engine import Engine, InvalidRequest, Limits
 from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.cli.exit_status import ExitStatus
 from semi_instruct.harness.errors import BadRequest
@@ -102,7 +102,7 @@ def _settings(options: Options, host: str, token: bytes | None) -> Settings:
             allow_degraded=options.allow_degraded,
         )
         settings.default_limits  # noqa: B018  asked for the exception
-    except InvalidProgram as error:
+    except InvalidRequest as error:
         raise BadRequest(f"these limits cannot be granted: {error}") from None
     return settings
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from semi_instruct.engine import InvalidProgram, Program
+from semi_instruct.engine import InvalidRequest, Program
 from semi_instruct.harness.compare.comparison import MEASURING_KINDS, OUTPUT_KINDS, VALUE_KINDS, WORD_KINDS, Comparison
 from semi_instruct.harness.errors import BadRequest
 
@@ -87,5 +87,5 @@ def _field_faults(stated: Comparison) -> Iterator[tuple[str, str]]:
     if stated.checker is not None:
         try:
             Program(stated.checker)
-        except InvalidProgram as error:
+        except InvalidRequest as error:
             yield "checker", str(error)

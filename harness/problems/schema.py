@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn, get_args
 
 import msgspec
 
-from semi_instruct.engine import InvalidProgram, Limits, Program, ValueRefused
+from semi_instruct.engine import InvalidRequest, Limits, Program, ValueRefused
 from semi_instruct.engine.inside.values import decode
 from semi_instruct.harness import strict_json
 from semi_instruct.harness.compare.comparison import Comparison, ComparisonKind, shows_decimals
@@ -209,7 +209,7 @@ def _faults(problem: Problem) -> Iterable[tuple[str, str]]:
 def _entry_faults(problem: Problem) -> Iterable[tuple[str, str]]:
     try:
         Program("", problem.language)
-    except InvalidProgram as error:
+    except InvalidRequest as error:
         yield "language", str(error)
     if problem.kind == "function" and problem.entry is None:
         yield "entry", "is required: the name of the function, since kind is `function`"
@@ -217,7 +217,7 @@ def _entry_faults(problem: Problem) -> Iterable[tuple[str, str]]:
         yield "entry", "only a problem of kind `function` has one"
     try:
         problem.program("")
-    except InvalidProgram as error:
+    except InvalidRequest as error:
         yield "entry", str(error)
 
 
@@ -226,11 +226,11 @@ def _limit_faults(problem: Problem) -> Iterable[tuple[str, str]]:
         yield "time_limit_s", "expected more than 0 seconds"
     try:
         Limits(cpu_time=problem.cpu_time_s)
-    except InvalidProgram as error:
+    except InvalidRequest as error:
         yield "time_limit_s", f"{error} (that is {TIME_LENIENCY} times the time limit plus {TIME_FLOOR_S} s)"
     try:
         Limits(memory=problem.memory_limit_mib * MIB)
-    except InvalidProgram as error:
+    except InvalidRequest as error:
         yield "memory_limit_mib", f"{error} bytes"
 
 

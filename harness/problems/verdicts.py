@@ -40,6 +40,8 @@ def failure_of(status: Status) -> Verdict:
     match status:
         case Status.NONZERO_EXIT | Status.SIGNALED | Status.PROCESS_LIMIT:
             return Verdict.RUNTIME_ERROR
+        case Status.CANCELLED:
+            return Verdict.SANDBOX_ERROR
         case Status.OK:
             raise ValueError("a run that ended ok has no failure")
         case _:

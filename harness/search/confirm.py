@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from math import inf
 
-from semi_instruct.engine import InvalidProgram, Limits, Outcome, Program, Status
+from semi_instruct.engine import InvalidRequest, Limits, Outcome, Program, Status
 from semi_instruct.harness.errors import HarnessError
 from semi_instruct.harness.inputs.calls.ordering import identity
 from semi_instruct.harness.inputs.source import TestInput
@@ -205,7 +205,7 @@ class Judge:
     def _start(self, program: Program, test_input: TestInput, if_refused: Status, limits: Limits) -> Future[Outcome]:
         try:
             return self._engine.submit(program, stdin=test_input.stdin, args=test_input.args or (), limits=limits)
-        except InvalidProgram as error:
+        except InvalidRequest as error:
             refused: Future[Outcome] = Future()
             refused.set_result(Outcome(if_refused, detail=f"the engine refused the run: {error}"))
             return refused

@@ -17,6 +17,9 @@ MOST_ENTRIES = 20_000
 MOST_VALUES = 250_000
 """Commas, brackets and braces outside of strings. C makes so many values in 40 ms, in which no other thread can run."""
 
+MAX_ESCAPES = 4_000_000
+"""Backslashes. C decodes so many escapes in 40 ms, in which no other thread can run."""
+
 _MAY_BE_A_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -26,10 +29,12 @@ def parse(body: bytes) -> Any:
     Raises:
         BadRequest: it is no JSON in UTF-8, is nested too deeply, an object has a key twice, a number is out of range,
             a string holds half of a surrogate pair (which cannot be sent on), or it has too many entries.
-        TooLarge: it has more than ``MOST_VALUES`` values.
+        TooLarge: it has more than ``MOST_VALUES`` values or ``MAX_ESCAPES`` backslashes.
     """
     if strict_json.has_more_marks(body, MOST_VALUES):
         raise TooLarge(f"the body has more than {MOST_VALUES} values")
+    if body.count(b"\\") > MAX_ESCAPES:
+        raise TooLarge(f"the body has more than {MAX_ESCAPES} backslashes: send large data as files in base64")
     try:
         text = body.decode("utf-8")
         data = strict_json.loads(text)

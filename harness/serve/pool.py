@@ -250,7 +250,7 @@ class Pool:
         except OSError as error:  # out of descriptors or memory
             outcome = Outcome(Status.SANDBOX_ERROR, detail=str(error))
         self._mean_s += _WEIGHT_OF_LATEST * (time.monotonic() - started - self._mean_s)
-        if ticket.given_up and outcome.status is Status.SANDBOX_ERROR:
+        if ticket.given_up and outcome.status in (Status.CANCELLED, Status.SANDBOX_ERROR):
             raise Unavailable("the run was ended before its time", 1)
         return replace(unpacked(outcome, ticket.luggage), queue_s=queue_s)
 

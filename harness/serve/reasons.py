@@ -7,7 +7,6 @@ from __future__ import annotations
 
 # The first whose words are in the reason counts; the engine and the kernel chose these words.
 _WORDS = {
-    "cancelled": ("cancelled",),
     "open files": ("too many open files", "emfile", "enfile", "open files"),
     "bpf": ("seccomp", "bpf"),
     "memory": ("cannot allocate memory", "enomem", "out of memory"),

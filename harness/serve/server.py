@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -32,6 +33,9 @@ from semi_instruct.harness.serve.work import Done, Work
 _KEEP_ALIVE_S = 30
 _PROBE_EVERY_S = 1.0
 _AFTER_DRAIN_S = 5
+# A full collection looks at every object and lets no other thread run meanwhile: with the values of one large request
+# it takes 50 ms. CPython's first threshold of 700 objects brings on several of them for one request.
+_COLLECTION_THRESHOLDS = (50_000, 20, 100)
 _VERSION = Program("import platform\nprint(platform.python_version(), end='')")
 
 
@@ -46,9 +50,14 @@ def serve(settings: Settings, listener: socket.socket, engine: Engine) -> None:
     """
     log = LogWriter(sys.stderr)
     logging.basicConfig(level=logging.WARNING, handlers=[_Remarks(log)], force=True)
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
     try:
         _serve(settings, listener, engine, log)
     finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
         log.close()
 
 

@@ -51,7 +51,7 @@ class Service:
 
         Raises:
             Refusal: it was not done, see ``waiting.finished``.
-            InvalidProgram: the engine does not take it.
+            InvalidRequest: the engine does not take it.
         """
         ticket = self.pool.submit(work, facts_of(request).client)
         done = await finished(ticket, request, self.settings.queue_time_s)

@@ -32,7 +32,7 @@ async def finished(ticket: Ticket, request: Request, queue_time_s: float) -> Don
         WaitedTooLong: no worker was free in time.
         NoSandboxes: no sandbox could be started in time.
         Refusal: what else the pool says.
-        InvalidProgram: the engine does not take it.
+        InvalidRequest: the engine does not take it.
     """
     future = asyncio.wrap_future(ticket.future)
     leaving = asyncio.ensure_future(gone(request))

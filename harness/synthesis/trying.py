@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from semi_instruct.engine import InvalidProgram, Limits, Outcome, Program
+from semi_instruct.engine import InvalidRequest, Limits, Outcome, Program
 from semi_instruct.generator.tasks import Invalid, Mutation
 from semi_instruct.harness.analysis.mutants import Mutant
 from semi_instruct.harness.analysis.mutants_of import limited_mutants
@@ -64,7 +64,7 @@ class Sandbox:
     def _start(self, program: Program, given: TestInput, limits: Limits) -> Future[Outcome] | str:
         try:
             return self._engine.submit(program, stdin=given.stdin, args=given.args or (), limits=limits)
-        except InvalidProgram as error:
+        except InvalidRequest as error:
             return str(error)
 
     def _wait(self, future: Future[Outcome] | str) -> Outcome | str:
@@ -72,7 +72,7 @@ class Sandbox:
             return future
         try:
             outcome = future.result()
-        except InvalidProgram as error:
+        except InvalidRequest as error:
             return str(error)
         self._meter.count_run(outcome)
         return outcome

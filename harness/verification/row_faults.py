@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semi_instruct.engine import EngineError, InvalidProgram
+from semi_instruct.engine import EngineError, InvalidRequest
 from semi_instruct.harness.errors import BadRow, HarnessError
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.strength import UNRATED
@@ -29,7 +29,7 @@ def fault_of_row(error: Exception) -> str:
         EngineError, HarnessError: the exception, where it says nothing of the row and is to end the work.
     """
     is_on_purpose = isinstance(error, EngineError | HarnessError)
-    if is_on_purpose and not isinstance(error, InvalidProgram | BadRow):
+    if is_on_purpose and not isinstance(error, InvalidRequest | BadRow):
         raise error
     return one_line(f"this row cannot be worked on: {type(error).__name__}: {error}", longest=300)
 

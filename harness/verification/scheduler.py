@@ -12,7 +12,7 @@ from math import inf
 from queue import SimpleQueue
 from typing import Any, Protocol, TypedDict, Unpack
 
-from semi_instruct.engine import Determinism, Engine, InvalidProgram, Limits, Outcome, Program
+from semi_instruct.engine import Determinism, Engine, InvalidRequest, Limits, Outcome, Program
 from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
 from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
 from semi_instruct.harness.judge.suite import nothing_kept
@@ -261,7 +261,7 @@ class _Scheduler:
         run = self._running.pop(future)
         try:
             outcome = future.result()
-        except InvalidProgram as error:
+        except InvalidRequest as error:
             outcome = _refused(run, error)
         run.done(outcome)
         return outcome
@@ -276,7 +276,7 @@ class _Scheduler:
             future = self._engine.submit(
                 run.program, stdin=run.stdin, args=run.args, limits=run.limits, determinism=run.determinism
             )
-        except InvalidProgram as error:
+        except InvalidRequest as error:
             future = Future()
             future.set_result(_refused(run, error))
         self._running[future] = run
@@ -292,6 +292,6 @@ class _Scheduler:
         return True
 
 
-def _refused(run: Run, error: InvalidProgram) -> Outcome:
+def _refused(run: Run, error: InvalidRequest) -> Outcome:
     """A run the engine would not make."""
     return Outcome(run.if_refused, detail=f"the engine refused the run: {error}")

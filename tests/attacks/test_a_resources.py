@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from semi_instruct.engine import Engine, InvalidProgram, Program, Status
+from semi_instruct.engine import Engine, InvalidRequest, Program, Status
 from semi_instruct.engine.limits import MIB
 from tests.anatomy import started_by_programs
 from tests.attacks import exhaustion
@@ -574,7 +574,7 @@ print(refused(hide), len(kept), os.listdir("/tmp"))
 
 
 def test_a35_a_source_that_is_too_large(arena: Arena) -> None:
-    with pytest.raises(InvalidProgram, match="source"):
+    with pytest.raises(InvalidRequest, match="source"):
         arena.attack(b"#" * (33 * MIB))
 
 

@@ -19,7 +19,7 @@ import pytest
 
 from semi_instruct.engine import (
     Engine,
-    InvalidProgram,
+    InvalidRequest,
     Limits,
     Program,
     Status,
@@ -308,7 +308,7 @@ def test_c08_puts_a_pipe_where_its_source_was(arena: Arena) -> None:
 @pytest.mark.parametrize("entry", ["../../x", "/etc/passwd", "a/b", "a\0b", "a\\b", "f.", "..", "", "f\n", "ﬀ/"])
 def test_c09_names_in_a_request(entry: str) -> None:
     """A request names no files; the one name in it is that of a function."""
-    with pytest.raises(InvalidProgram, match="is not the name of a function"):
+    with pytest.raises(InvalidRequest, match="is not the name of a function"):
         Program("def f(): pass", entry=entry)
 
 

@@ -79,11 +79,12 @@ _BODIES = {
         + "]}",
         {413},
     ),
-    "quotes": ("/v1/run", '{"source": "' + '\\"' * (12 * MIB) + '"}', {200}),
+    "quotes": ("/v1/run", '{"source": "' + '\\"' * (12 * MIB) + '"}', {413}),
+    "as many quotes as may be": ("/v1/run", '{"source": "' + '\\"' * 3_999_999 + '"}', {200}),
     "a text of marks": ("/v1/run", '{"source": "print(len(input()))", "stdin": "' + "1,[{" * (5 * MIB) + '"}', {200}),
     "a text of escapes": (
         "/run_code",
-        '{"code": "' + "\\\\" * (10 * MIB) + ",[{" * MIB + '", "language": "python"}',
+        '{"code": "' + "\\\\" * 1_999_999 + ",[{" * (4 * MIB) + '", "language": "python"}',
         {200},
     ),
 }

@@ -36,7 +36,7 @@ def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(sour
         ended_at = time.monotonic()
         canceller.join()
         assert 0 <= ended_at - cancelled_at[0] < patient(2)
-        assert (outcome.status, outcome.detail) == (Status.SANDBOX_ERROR, "cancelled")
+        assert outcome.status is Status.CANCELLED
         assert engine.run(Program("print(2)")).stdout == b"2\n"
         assert list(engine._alive) == [worker]
         assert engine.discarded_workers == 0
@@ -50,7 +50,7 @@ def test_a_run_that_was_cancelled_before_it_began_ends_at_once(engine: Engine) -
         cancellation.cancel()
         before = engine.discarded_workers
         outcome = engine.run(Program("while True: pass"), limits=LIMITS, cancellation=cancellation)
-    assert (outcome.status, outcome.detail, outcome.wall_time_s) == (Status.SANDBOX_ERROR, "cancelled", 0.0)
+    assert (outcome.status, outcome.wall_time_s) == (Status.CANCELLED, 0.0)
     assert cancellation.cancelled
     assert engine.discarded_workers == before
 

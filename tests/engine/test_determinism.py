@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from semi_instruct.engine import Engine, InvalidProgram, Limits, Program, Status
+from semi_instruct.engine import Engine, InvalidRequest, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 
@@ -189,11 +189,11 @@ def test_numpy_and_a_clock_get_on(engine: Engine) -> None:
 
 @pytest.mark.parametrize("clock", [-1, float("nan"), float("inf"), 1e12, "now", True])
 def test_a_senseless_clock_is_refused(engine: Engine, clock: object) -> None:
-    with pytest.raises(InvalidProgram, match="clock"):
+    with pytest.raises(InvalidRequest, match="clock"):
         engine.run(Program("pass"), clock=clock)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("determinism", ["Fixed", "", None, 1, []])
 def test_an_unknown_determinism_is_refused(engine: Engine, determinism: object) -> None:
-    with pytest.raises(InvalidProgram, match="'fixed' or 'varied'"):
+    with pytest.raises(InvalidRequest, match="'fixed' or 'varied'"):
         engine.submit(Program("pass"), determinism=determinism)  # type: ignore[arg-type]  # wrong on purpose

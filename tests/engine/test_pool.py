@@ -21,7 +21,7 @@ import pytest
 from semi_instruct.engine import (
     Engine,
     EngineClosed,
-    InvalidProgram,
+    InvalidRequest,
     Limits,
     Outcome,
     Program,
@@ -360,7 +360,7 @@ def test_without_descriptors_a_run_is_a_sandbox_error_and_nothing_leaks() -> Non
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True, "2"])
 def test_a_senseless_number_of_workers_is_refused(workers: object) -> None:
-    with pytest.raises(InvalidProgram, match="workers"):
+    with pytest.raises(InvalidRequest, match="workers"):
         Engine(workers=workers)  # type: ignore[arg-type]  # wrong on purpose
 
 

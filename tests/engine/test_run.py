@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from semi_instruct.engine import Engine, InvalidProgram, Limits, Opaque, Program, Status
+from semi_instruct.engine import Engine, InvalidRequest, Limits, Opaque, Program, Status
 from semi_instruct.engine.limits import MIB
 from tests.patience import patient
 
@@ -317,9 +317,9 @@ def test_an_outcome_is_json_in_the_promised_shape(engine: Engine) -> None:
     ids=lambda request_: "-".join(request_),
 )
 def test_a_bad_request_is_refused_before_anything_runs(engine: Engine, request_: dict[str, object]) -> None:
-    with pytest.raises(InvalidProgram):
+    with pytest.raises(InvalidRequest):
         engine.run(**request_)  # type: ignore[arg-type]  # wrong on purpose
-    with pytest.raises(InvalidProgram):
+    with pytest.raises(InvalidRequest):
         engine.submit(**request_)  # type: ignore[arg-type]  # wrong on purpose
 
 
@@ -338,11 +338,11 @@ def test_a_bad_request_is_refused_before_anything_runs(engine: Engine, request_:
     ],
 )
 def test_limits_out_of_range_are_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(InvalidProgram, match=next(iter(bad))):
+    with pytest.raises(InvalidRequest, match=next(iter(bad))):
         Limits(**bad)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("bad", [{"source": 1}, {"source": "", "language": "cobol"}, {"source": "", "entry": "a b"}])
 def test_programs_that_are_none_are_refused(bad: dict[str, object]) -> None:
-    with pytest.raises(InvalidProgram):
+    with pytest.raises(InvalidRequest):
         Program(**bad)  # type: ignore[arg-type]  # wrong on purpose

@@ -141,7 +141,7 @@ def test_a_run_that_waits_can_be_cancelled(machine: _Machine) -> None:
         threading.Timer(0.3, cancellation.cancel).start()
         started = time.monotonic()
         outcome = engine.run(ECHO, cancellation=cancellation)
-        assert (outcome.status, outcome.detail) == (Status.SANDBOX_ERROR, "cancelled")
+        assert outcome.status is Status.CANCELLED
         assert time.monotonic() - started < patient(5)
         assert engine.trouble is None, "no run waits any more, and none would ever end the trouble"
         machine.fault = None

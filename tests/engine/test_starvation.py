@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from semi_instruct.engine import Cancellation, Engine, InvalidProgram, Limits, Program, Status, cgroup
+from semi_instruct.engine import Cancellation, Engine, InvalidRequest, Limits, Program, Status, cgroup
 from tests.patience import patient, until
 
 _SLEEP = Program("import time\ntime.sleep(float(input()))\nprint('done')")
@@ -102,7 +102,7 @@ def test_a_worker_has_one_share_of_the_cores(engine: Engine) -> None:
 
 def test_a_deadline_that_is_no_number_is_refused() -> None:
     for bad in (0, -1, float("nan"), float("inf"), "5", True):
-        with pytest.raises(InvalidProgram, match="deadline"):
+        with pytest.raises(InvalidRequest, match="deadline"):
             Limits(deadline=bad)  # type: ignore[arg-type]  # what a caller may pass all the same
 
 

@@ -1,4 +1,4 @@
-"""Limits of whatever numbers: refused as InvalidProgram, or in force."""
+"""Limits of whatever numbers: refused as InvalidRequest, or in force."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semi_instruct.engine import Engine, InvalidProgram, Limits, Program, Status
+from semi_instruct.engine import Engine, InvalidRequest, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
 from tests.fuzz.effort import examples
 
@@ -42,7 +42,7 @@ _valid = st.builds(
 @examples(300)
 @given(wanted=st.dictionaries(st.sampled_from(_NAMES), _objects))
 def test_any_objects_make_limits_or_are_refused(wanted: dict[str, Any]) -> None:
-    with contextlib.suppress(InvalidProgram):  # refused, and by nothing else
+    with contextlib.suppress(InvalidRequest):  # refused, and by nothing else
         made = Limits(**wanted)
         assert 0 < made.wall_seconds <= 2 * 86_400 + 1
         for name in _NAMES:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from semi_instruct.engine import Engine, InvalidProgram, Outcome, Program, Status
+from semi_instruct.engine import Engine, InvalidRequest, Outcome, Program, Status
 from tests.fuzz.effort import examples
 
 _fragments = st.sampled_from(
@@ -116,7 +116,7 @@ def test_any_text_as_source_is_run_or_does_not_compile(engine: Engine, text: str
 @examples(40)
 @given(entry=_names, args=st.lists(_objects, max_size=3))
 def test_any_entry_is_called_or_refused(engine: Engine, entry: str, args: list[Any]) -> None:
-    with contextlib.suppress(InvalidProgram):  # refused, and by nothing else
+    with contextlib.suppress(InvalidRequest):  # refused, and by nothing else
         program = Program("def f(*args): return list(args)", entry=entry)
         outcome = engine.run(program, args=args)
         if entry == "f":
@@ -129,7 +129,7 @@ def test_any_entry_is_called_or_refused(engine: Engine, entry: str, args: list[A
 @examples(200)
 @given(source=_objects, language=_objects | st.just("python"), entry=_objects)
 def test_any_objects_make_a_program_or_are_refused(source: Any, language: Any, entry: Any) -> None:
-    with contextlib.suppress(InvalidProgram):  # refused, and by nothing else
+    with contextlib.suppress(InvalidRequest):  # refused, and by nothing else
         made = Program(source, language, entry)
         assert isinstance(made.source_bytes, bytes)
         assert made.language == "python"
@@ -148,5 +148,5 @@ def test_any_objects_make_a_request_or_are_refused(
     ):
         try:
             assert engine.run(**request).status is Status.OK
-        except InvalidProgram:
+        except InvalidRequest:
             continue

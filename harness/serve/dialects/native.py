@@ -253,7 +253,7 @@ def work_of(body: RunRequest, service: Service) -> Work:
 
     Raises:
         Unusable: more than can be had, files that cannot be, or arguments that cannot cross.
-        InvalidProgram: what the engine does not take.
+        InvalidRequest: what the engine does not take.
     """
     carries = bool(body.files or body.fetch_files)
     if body.entry is not None and carries:

@@ -156,7 +156,7 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
 
     Raises:
         Unusable: another language or version, more than can be had, or files that cannot be.
-        InvalidProgram: limits out of range.
+        InvalidRequest: limits out of range.
     """
     known = body.language in (LANGUAGE, *aliases(service.python_version))
     if not known or not satisfies(parse_version(service.python_version), body.version):

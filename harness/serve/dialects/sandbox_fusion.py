@@ -130,7 +130,7 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
 
     Raises:
         Unusable: more than can be had, or files that cannot be.
-        InvalidProgram: limits out of range.
+        InvalidRequest: limits out of range.
     """
     compile_s = service.granted_seconds("compile_timeout", body.compile_timeout)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from semi_instruct.engine import Cancellation, EngineClosed, InvalidProgram, Limits, Outcome, Program, Status
+from semi_instruct.engine import Cancellation, EngineClosed, InvalidRequest, Limits, Outcome, Program, Status
 from semi_instruct.harness.serve.pool import Pool, Ticket, within_patience
 from semi_instruct.harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
 from semi_instruct.harness.serve.work import Done, Work
@@ -32,9 +32,9 @@ class Told:
         self.order.append(source)
         while not self.go.acquire(timeout=0.005):
             if cancellation is not None and cancellation.cancelled:
-                return Outcome(Status.SANDBOX_ERROR, detail="cancelled")
+                return Outcome(Status.CANCELLED)
         if source == "refused":
-            raise InvalidProgram("no")
+            raise InvalidRequest("no")
         if source == "closed":
             raise EngineClosed("closed")
         if source == "broken":
@@ -158,7 +158,7 @@ def test_who_leaves_while_running_frees_the_worker(pool: Pool, told: Told) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("refused", InvalidProgram), ("closed", Unavailable), ("broken", RuntimeError)]
+    ("name", "error"), [("refused", InvalidRequest), ("closed", Unavailable), ("broken", RuntimeError)]
 )
 def test_an_engine_that_raises_tells_who_asked_and_goes_on(
     pool: Pool, told: Told, name: str, error: type[Exception]

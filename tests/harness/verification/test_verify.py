@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from semi_instruct.engine import InvalidProgram, Limits, Outcome, Program, SandboxUnavailable, Status
+from semi_instruct.engine import InvalidRequest, Limits, Outcome, Program, SandboxUnavailable, Status
 from semi_instruct.harness.inputs.sources import Sources
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow, failure_of
@@ -540,7 +540,7 @@ def test_problems_without_candidates_or_examples_are_no_hindrance() -> None:
 
 def test_an_engine_that_refuses_a_run_is_our_fault() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
-        raise InvalidProgram("arguments cannot cross")
+        raise InvalidRequest("arguments cannot cross")
 
     [row] = judge(stdin_row(), script=script)
     assert row.verdict is Verdict.SANDBOX_ERROR
@@ -550,7 +550,7 @@ def test_an_engine_that_refuses_a_run_is_our_fault() -> None:
 def test_a_candidate_that_the_engine_refuses_is_not_excused() -> None:
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         if program.source == "too large":
-            raise InvalidProgram("a source may have so many bytes")
+            raise InvalidRequest("a source may have so many bytes")
         return echo(program, stdin, args)
 
     refused, honest = judge(stdin_row(candidates=candidates("too large", "right")), script=script)

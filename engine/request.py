@@ -1,0 +1,79 @@
+"""One run that is asked for: checked and encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from semi_instruct.engine.determinism import Conditions, Determinism
+from semi_instruct.engine.errors import InvalidProgram, InvalidRequest
+from semi_instruct.engine.inside import values
+from semi_instruct.engine.limits import MIB, Limits
+from semi_instruct.engine.program import Program
+
+MAX_SOURCE_BYTES = 32 * MIB  # the source is a file in the tmpfs of its run, which holds twice that
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A run for :meth:`Engine.run_many` and :meth:`Engine.arun_many`.
+
+    Args:
+        program: what to run.
+        stdin: the bytes on its standard input.
+        args: the arguments of its entry function: plain data, see ``engine.inside.values``.
+        limits: what the run may use.
+        determinism: ``"fixed"`` or ``"varied"``, see :class:`Determinism`.
+        clock: seconds since the epoch at which the program's clock starts; it then advances with the program's CPU
+            time and with what it sleeps. None is the real clock (of a varied run, a random time).
+    """
+
+    program: Program
+    stdin: bytes = b""
+    args: Sequence[Any] = ()
+    limits: Limits = DEFAULT_LIMITS
+    determinism: str = Determinism.FIXED
+    clock: float | None = None
+
+    def encode(self) -> EncodedRequest:
+        """The request as the sandbox takes it.
+
+        Raises:
+            InvalidProgram: a source of more than 32 MiB; arguments that cannot cross, or that are given to a program
+                without an entry function.
+            InvalidRequest: a field of another type, an unknown determinism, a clock out of range.
+        """
+        if not isinstance(self.program, Program):
+            raise InvalidRequest(f"expected a Program, not {type(self.program).__name__}")
+        if not isinstance(self.limits, Limits):
+            raise InvalidRequest(f"limits must be Limits, not {type(self.limits).__name__}")
+        if not isinstance(self.stdin, bytes | bytearray | memoryview):
+            raise InvalidRequest(f"stdin must be bytes, not {type(self.stdin).__name__}")
+        source = self.program.source_bytes
+        if len(source) > MAX_SOURCE_BYTES:
+            raise InvalidProgram(f"a source may have {MAX_SOURCE_BYTES} bytes, not {len(source)}")
+        conditions = Conditions(self.determinism, self.clock)
+        return EncodedRequest(self.program, bytes(self.stdin), self._arguments(), self.limits, conditions)
+
+    def _arguments(self) -> bytes:
+        if self.program.entry is None:
+            if self.args:
+                raise InvalidProgram("args are for a program with an entry function: this one has none")
+            return b""
+        try:
+            return values.dumps(list(self.args))
+        except (values.ValueRefused, TypeError) as error:
+            raise InvalidProgram(f"the arguments cannot cross: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRequest:
+    """A request that was checked, with its arguments as the bytes that cross into the sandbox."""
+
+    program: Program
+    stdin: bytes
+    arguments: bytes
+    limits: Limits
+    conditions: Conditions
