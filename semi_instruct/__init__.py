@@ -7,7 +7,6 @@ not pay for the harness.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ __all__ = sorted([*_PACKAGE_OF, "__version__"])
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             value: Any = version("semi-instruct")
         except PackageNotFoundError:  # imported from a source tree that is not installed

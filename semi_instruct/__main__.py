@@ -1,10 +1,12 @@
 """``python -m semi_instruct``, and ``semi-instruct``: the command line."""
 
+from __future__ import annotations
+
 import sys
 
 
 def main() -> int:
-    """Run the command line, and be as brief about Ctrl-C while it is being loaded as it is later.
+    """Run the command line. Ctrl-C while it is being imported prints one line, as it does later.
 
     Returns:
         The exit status.

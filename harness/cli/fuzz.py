@@ -6,54 +6,115 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from semi_instruct.engine import Engine
 from semi_instruct.harness.cli import fuzz_report
 from semi_instruct.harness.cli.exit_status import ExitStatus
+from semi_instruct.harness.cli.options import (
+    JUDGING,
+    AsJson,
+    Common,
+    Out,
+    Runtime,
+    Seed,
+    Workers,
+    check_budget,
+    command_of,
+    read_from,
+    written_to,
+)
 from semi_instruct.harness.errors import BadRequest, Interrupted
 from semi_instruct.harness.inputs.stdin import Format, text_of
 from semi_instruct.harness.inputs.stdin.in_helper import limited_formats
 from semi_instruct.harness.output.progress import progress
 from semi_instruct.harness.output.rows import partial_path, row_output, where_rows_are
-from semi_instruct.harness.search.fuzz import Finding, Settings
+from semi_instruct.harness.search.fuzz import INPUTS, Finding, Settings
 from semi_instruct.harness.search.fuzz_on_cores import News, fuzz_on_cores
 from semi_instruct.harness.search.fuzz_request import Asked, Wanted, given_format, wanted
 from semi_instruct.harness.text import one_line
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line asks for.
-
-    Attributes:
-        inputs: to be tried, at most, for one problem.
-        budget: CPU seconds a problem, or None.
-        show_format: print the format of the inputs and search nothing.
-        output: a file for a row a candidate, or None.
-        as_json: the rows on stdout and nothing else.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Common):
+    """The options of ``fuzz``.
 
     Raises:
-        BadRequest: options that cannot be meant.
+        BadRequest: options that exclude each other, or a value out of range.
     """
 
-    asked: Asked
-    seed: int
-    inputs: int
-    budget: float | None
-    show_format: bool
-    output: Path | None
-    as_json: bool
+    problems: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PROBLEMS.jsonl]", help="One problem per line, as for verify; - is stdin."),
+    ] = None
+    problem: Annotated[str | None, typer.Option(metavar="ID", help="Search this problem only.")] = None
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID|FILE", help="A candidate: its id, or without PROBLEMS its file. Repeatable."),
+    ] = None
+    oracle: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A program known to be right. Repeatable.")
+    ] = None
+    example: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="An input; with --entry a JSON list of arguments. Repeatable."),
+    ] = None
+    entry: Annotated[str | None, typer.Option(metavar="NAME", help="The programs define this function.")] = None
+    inputs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Inputs to try per problem, at most.", rich_help_panel=JUDGING)
+    ] = INPUTS
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="CPU seconds per problem. Default: no limit.", rich_help_panel=JUDGING),
+    ] = None
+    seed: Seed = 0
+    show_format: Annotated[
+        bool, typer.Option("--show-format", help="Print the format of the inputs, and search nothing.")
+    ] = False
+    format_file: Annotated[
+        Path | None, typer.Option("--format", metavar="FILE", help="Draw inputs of this format.")
+    ] = None
+    out: Out = None
+    as_json: AsJson = False
+    runtime: Runtime = None
+    workers: Workers = None
+
+    @property
+    def asked(self) -> Asked:
+        """The problems and candidates that the options name."""
+        problems = read_from(self.problems) if self.problems is not None else None
+        return Asked(
+            problems,
+            self.problem,
+            self.candidate or (),
+            self.oracle or (),
+            self.example or (),
+            self.entry,
+            self.format_file,
+        )
+
+    @property
+    def output(self) -> Path | None:
+        """The file for a row per candidate, or None."""
+        return written_to(self.out)
+
+    @property
+    def rows_on_stdout(self) -> bool:
+        """Whether stdout is for the rows alone."""
+        return self.as_json or (self.out is not None and self.output is None)
 
     def __post_init__(self) -> None:
-        if self.budget is not None and not self.budget > 0:
-            raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
+        check_budget(self.budget)
+        asked = self.asked
         if self.output is not None:
-            read = [self.asked.problems, self.asked.format, *self.asked.oracles, *self.asked.examples]
-            read += [] if self.asked.problems else [Path(each) for each in self.asked.candidates]
+            read = [asked.problems, asked.format, *asked.oracles, *asked.examples]
+            read += [] if asked.problems else [Path(each) for each in asked.candidates]
             for written in (self.output, partial_path(self.output)):
                 if written.is_file() and any(each and each.exists() and written.samefile(each) for each in read):
                     raise BadRequest(f"-o {self.output}: would overwrite what is read")
@@ -116,8 +177,8 @@ def _search(options: Options, problems: Iterator[Wanted], settings: Settings, ta
     console = Console(markup=False, highlight=False, emoji=False)
     bar = sys.stderr.isatty() and not sys.stdout.isatty()
     with (
-        row_output(options.output, options.as_json) as write,
-        progress(tally.line, lambda: tally.candidates, 0, bar) as refresh,
+        row_output(options.output, options.rows_on_stdout) as write,
+        progress(tally.line, lambda: tally.candidates, 0, bar, quiet=options.quiet) as refresh,
     ):
 
         def on_news(news: News) -> None:
@@ -126,11 +187,13 @@ def _search(options: Options, problems: Iterator[Wanted], settings: Settings, ta
             refresh()
 
         # However the block is left, nothing of the work is left behind.
-        with closing(fuzz_on_cores(chain([first], problems), Engine, settings, on_news)) as findings:
+        open_engine = partial(Engine, runtime=options.runtime)
+        found = fuzz_on_cores(chain([first], problems), open_engine, settings, on_news, options.workers)
+        with closing(found) as findings:
             for finding in findings:
                 _count(tally, finding)
                 write(finding.to_json())
-                if not options.as_json:
+                if not options.rows_on_stdout:
                     fuzz_report.report(finding, console)
 
 
@@ -163,3 +226,19 @@ def _format_text(only: Wanted, formats: tuple[Format, ...] | None) -> str:
     if not known:
         raise BadRequest(f"{problem.id}: no format explains the examples; inputs are made by changing those")
     return text_of(known[0])
+
+
+command = command_of(
+    Options,
+    execute,
+    "fuzz",
+    """
+    Search for inputs on which a candidate differs from the oracles, and print the smallest found.
+
+    Name a problem file, or the programs by their files: semi-instruct fuzz --oracle right.py --candidate mine.py
+    --example input.txt. What is printed was run in fresh sandboxes, and all oracles agree on it.
+
+    Exit status 0 if no difference was found; 1 if one was, or too little was judged; 2 if the input cannot be used, or
+    the oracles agree on no input at all; 3 if a fault of the sandbox left something unsearched.
+    """,
+)

@@ -8,44 +8,72 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated
 
 import psutil
+import typer
 
 from semi_instruct.engine import Engine, InvalidRequest, Limits
 from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.cli.exit_status import ExitStatus
+from semi_instruct.harness.cli.options import RUNNING, Common, Runtime, Workers, command_of
 from semi_instruct.harness.errors import BadRequest
 from semi_instruct.harness.serve.listening import listen
 from semi_instruct.harness.serve.settings import Settings
 
 _NEEDED = ("fastapi", "httptools", "prometheus_client", "uvicorn")
 _SHORTEST_TOKEN = 16
+LIMITS = "Limits"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line asks for; None is what ``harness.serve.settings`` says.
+DEFAULTS = Settings()
 
-    Attributes:
-        token_file: holds the token that clients must show.
-        client_deadline: how long clients wait for an answer at most, seconds; None where that is not known.
-        max_time: the longest run, seconds.
-        max_memory: the most memory of a run, MiB; None for what the machine has, by workers.
-        max_body: the largest request, MiB.
-    """
 
-    host: str
-    port: int
-    token_file: Path | None
-    workers: int | None
-    queue: int
-    queue_time: float
-    client_deadline: float | None
-    max_time: float
-    max_memory: int | None
-    max_body: int
-    drain: float
-    allow_degraded: bool
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Common):
+    """The options of ``serve``."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on. Only loopback needs no token.")] = DEFAULTS.host
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")] = DEFAULTS.port
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Holds the token that every client must send.")
+    ] = None
+    queue: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Runs that may wait for a sandbox.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.queue
+    queue_time: Annotated[
+        float, typer.Option(metavar="S", min=0.1, help="Longest wait for a sandbox, seconds.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.queue_time_s
+    max_time: Annotated[
+        float, typer.Option(metavar="S", min=1, max=86_400, help="Longest run, seconds.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.time_s
+    max_memory: Annotated[
+        int | None,
+        typer.Option(
+            metavar="MIB", min=16, help="Most memory of a run. Default: a worker's share.", rich_help_panel=LIMITS
+        ),
+    ] = None
+    max_body: Annotated[int, typer.Option(metavar="MIB", min=1, help="Largest request.", rich_help_panel=LIMITS)] = (
+        DEFAULTS.body_bytes // MIB
+    )
+    client_deadline: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", min=0.1, help="How long clients wait; no run is extended past it.", rich_help_panel=LIMITS
+        ),
+    ] = None
+    drain: Annotated[
+        float,
+        typer.Option(metavar="S", min=0, help="Time that runs have to end on SIGTERM.", rich_help_panel=LIMITS),
+    ] = DEFAULTS.drain_s
+    runtime: Runtime = None
+    workers: Workers = None
+    allow_degraded: Annotated[
+        bool,
+        typer.Option(
+            "--allow-degraded", help="Serve without control groups if none can be had.", rich_help_panel=RUNNING
+        ),
+    ] = False
 
 
 def execute(options: Options) -> ExitStatus:
@@ -72,7 +100,7 @@ def execute(options: Options) -> ExitStatus:
         raise BadRequest(f"cannot listen on {host}, port {options.port}: {error}") from None
     with listener, ThreadPoolExecutor(max_workers=1) as starter:
         # Sandboxes start while this process reads its libraries.
-        starting = starter.submit(Engine, settings.workers, allow_degraded=settings.allow_degraded)
+        starting = starter.submit(Engine, settings.workers, options.runtime, allow_degraded=settings.allow_degraded)
         from semi_instruct.harness.serve.server import serve
 
         with starting.result() as engine:
@@ -125,3 +153,15 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         raise BadRequest(f"--host {host}: expected an address, such as 127.0.0.1, ::1 or 0.0.0.0") from None
+
+
+command = command_of(
+    Options,
+    execute,
+    "serve",
+    """
+    Run programs over HTTP: in the dialects of SandboxFusion and Piston, and in the native one.
+
+    The page at / shows what is going on; /docs lists the routes. Needs the extra [serve].
+    """,
+)

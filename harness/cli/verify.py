@@ -9,15 +9,36 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from semi_instruct.engine import Engine
 from semi_instruct.harness.cli.exit_status import ExitStatus
+from semi_instruct.harness.cli.options import (
+    JUDGING,
+    OUTPUT,
+    AsJson,
+    Budget,
+    Common,
+    Out,
+    PlannedInputs,
+    Problems,
+    Runtime,
+    Seed,
+    Workers,
+    check_budget,
+    command_of,
+    read_from,
+    written_to,
+)
 from semi_instruct.harness.cli.verify_pairs import is_pair_file, verify_pairs
 from semi_instruct.harness.compare.comparison import Comparison
+from semi_instruct.harness.compare.specification import read_option
 from semi_instruct.harness.dataset.judging import HowJudged
 from semi_instruct.harness.errors import BadFile, BadRequest, BadRow, HarnessError, Interrupted
+from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
 from semi_instruct.harness.judge.suite import nothing_kept
 from semi_instruct.harness.output.progress import progress
 from semi_instruct.harness.output.rows import RowOutput, partial_path, resumed_path, row_output
@@ -30,53 +51,70 @@ from semi_instruct.harness.verification.row_faults import unjudged_rows
 from semi_instruct.harness.verification.scheduler import Judged, judge
 from semi_instruct.harness.verification.tally import Tally
 
-# For a problem: programs that take seconds for an input would else take hours for all that are planned.
+# Per problem. Programs that take seconds for an input would else take hours for all inputs that are planned.
 BUDGET_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line asks for.
-
-    Attributes:
-        output: the file for the verdicts, or None for stdout.
-        budget: CPU seconds a problem.
-        planned: inputs to plan for a whole program beside its examples.
-        shrink: whether counterexamples are made minimal.
-        workers: sandboxes, or None for one a core.
-        compare: how problems whose rows do not say it are compared, or None for the usual way.
-        as_json: verdicts on stdout, whatever ``output`` is, and no summary.
-        suites: the file for the test cases that are kept, or None to keep none.
-        resume: the file of an earlier run's verdicts, which are kept where they decide; None to judge all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Common):
+    """The options of ``verify``.
 
     Raises:
-        BadRequest: options that cannot be meant.
+        BadRequest: options that exclude each other, or a value out of range.
     """
 
-    problems: Path
-    output: Path | None
-    budget: float
-    planned: int
-    seed: int
-    workers: int | None
-    as_json: bool
-    compare: Comparison | None = None
-    shrink: bool = True
-    suites: Path | None = None
-    resume: Path | None = None
+    problems: Problems
+    out: Out = None
+    suites: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep a few test cases of each problem here.", rich_help_panel=OUTPUT),
+    ] = None
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep the verdicts of this file; judge the rest.", rich_help_panel=OUTPUT),
+    ] = None
+    as_json: AsJson = False
+    budget: Budget = BUDGET_S
+    inputs: PlannedInputs = PLANNED_INPUTS
+    seed: Seed = 0
+    shrink: Annotated[bool, typer.Option(help="Make counterexamples minimal.", rich_help_panel=JUDGING)] = True
+    compare: Annotated[
+        str | None,
+        typer.Option(metavar="KIND|JSON", help="The comparison where a problem states none.", rich_help_panel=JUDGING),
+    ] = None
+    runtime: Runtime = None
+    workers: Workers = None
+
+    @property
+    def problem_file(self) -> Path:
+        """The file of the problems."""
+        return read_from(self.problems)
+
+    @property
+    def output(self) -> Path | None:
+        """The file for the verdicts; None for stdout."""
+        return written_to(self.out)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The comparison for problems that state none.
+
+        Raises:
+            BadRequest: it is none.
+        """
+        return read_option(self.compare) if self.compare is not None else None
 
     def __post_init__(self) -> None:
-        if not self.budget > 0:
-            raise BadRequest(f"--budget: expected more than 0 seconds, not {self.budget:g}")
+        check_budget(self.budget)
         for option, path in (("-o", self.output), ("--suites", self.suites)):
-            if path is not None and _would_overwrite(path, self.problems):
+            if path is not None and _would_overwrite(path, self.problem_file):
                 raise BadRequest(f"{option} {path}: would overwrite the problems")
         if self.output is not None and self.suites is not None and _share_a_file(self.output, self.suites):
             raise BadRequest(f"--suites {self.suites}: is where the verdicts go")
         if self.resume is not None:
             if self.suites is not None and _share_a_file(self.resume, self.suites):
                 raise BadRequest(f"--suites {self.suites}: is where the verdicts of --resume are")
-            if not self.problems.is_file():
+            if not self.problem_file.is_file():
                 raise BadRequest(f"--resume: {self.problems} is read twice, so it must be a regular file")
 
     @property
@@ -171,19 +209,19 @@ def execute(options: Options) -> ExitStatus:
         SandboxUnavailable: nothing is run without the walls.
         Interrupted: by Ctrl-C.
     """
-    if is_pair_file(options.problems):
+    if is_pair_file(options.problem_file):
         return _verify_pairs(options)
     tally = Tally()
     earlier = _earlier(options)
-    with ProblemFile(options.problems) as file, earlier or nullcontext():
-        problems = _GoodRows(file, options.compare)
+    with ProblemFile(options.problem_file) as file, earlier or nullcontext():
+        problems = _GoodRows(file, options.comparison)
         try:
             _judge(options, file, problems, earlier, tally)
         except KeyboardInterrupt:
             left = " and ".join(map(str, options.partial_files))
             rest = f": what was written so far is in {left}" if left else ""
             raise Interrupted(f"interrupted{rest}") from None
-    if not options.as_json:
+    if not options.as_json and not options.quiet:
         stream = sys.stderr if options.rows_on_stdout else sys.stdout
         tally.report(Console(file=stream, markup=False, highlight=False, emoji=False))
     if problems.bad:
@@ -197,12 +235,12 @@ def _earlier(options: Options) -> EarlierRows | None:
         return None
     with ExitStack() as stack:
         earlier = stack.enter_context(EarlierRows(options.earlier_verdicts, options.earlier_suites))
-        known, unread = _candidates(options.problems)
+        known, unread = _candidates(options.problem_file)
         if unread:
             # They are told when the problems are judged, or here if it does not come to that.
             earlier.set_aside(known)
         try:
-            earlier.ensure_all_belong(known, options.problems, len(unread))
+            earlier.ensure_all_belong(known, options.problem_file, len(unread))
         except BadRow:
             for error in unread:
                 print(error, file=sys.stderr, flush=True)
@@ -234,12 +272,21 @@ def _candidates(problems: Path) -> tuple[Mapping[str, frozenset[str]], list[Harn
 def _verify_pairs(options: Options) -> ExitStatus:
     for option, given in (("--suites", options.suites), ("--compare", options.compare)):
         if given is not None:
-            raise BadRequest(f"{option}: {options.problems} holds pairs without oracles, which have neither")
-    how = HowJudged(options.seed, options.budget, options.planned)
+            raise BadRequest(f"{option}: {options.problem_file} holds pairs without oracles, which have neither")
+    how = HowJudged(options.seed, options.budget, options.inputs)
     earlier = EarlierRows(options.earlier_verdicts) if options.resume is not None else None
     try:
         with earlier or nullcontext():
-            bad = verify_pairs(options.problems, options.output, how, options.workers, options.as_json, earlier)
+            bad = verify_pairs(
+                options.problem_file,
+                options.output,
+                how,
+                partial(Engine, runtime=options.runtime),
+                options.workers,
+                options.as_json,
+                earlier,
+                quiet=options.quiet,
+            )
     except KeyboardInterrupt:
         raise Interrupted("interrupted") from None
     return ExitStatus.BAD_INPUT if bad else ExitStatus.DONE
@@ -251,7 +298,7 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, earlier: Ea
     with (
         row_output(options.output, options.rows_on_stdout, earlier is not None) as write,
         row_output(options.suites, to_stdout=False, resumes=earlier is not None) as write_suite,
-        progress(tally.line, lambda: file.position, file.size, draw_bar) as refresh,
+        progress(tally.line, lambda: file.position, file.size, draw_bar, quiet=options.quiet) as refresh,
     ):
 
         def on_runs(more: int) -> None:
@@ -262,14 +309,17 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, earlier: Ea
             judge,
             seed=options.seed,
             budget=options.budget,
-            planned=options.planned,
+            planned=options.inputs,
             shrink=options.shrink,
             keeps_suites=options.suites is not None,
         )
-        how = HowVerified(options.seed, options.budget, options.planned, options.shrink)
+        how = HowVerified(options.seed, options.budget, options.inputs, options.shrink)
         work = Resuming(problems, how, earlier, options.suites is not None)
         rows = _Rows(write, write_suite, earlier, tally)
-        finished = verify_on_cores(work, Engine, judge_as_asked, lost=_lost, workers=options.workers, on_runs=on_runs)
+        open_engine = partial(Engine, runtime=options.runtime)
+        finished = verify_on_cores(
+            work, open_engine, judge_as_asked, lost=_lost, workers=options.workers, on_runs=on_runs
+        )
         # However the block is left, nothing of the work is left behind.
         with closing(finished):
             for judged in finished:
@@ -282,7 +332,7 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, earlier: Ea
             rows.keep_those_aside()
     if earlier is not None:
         judged_now = tally.verdicts.total() - rows.kept
-        print(earlier.about_kept(rows.kept, judged_now, options.problems), file=sys.stderr, flush=True)
+        print(earlier.about_kept(rows.kept, judged_now, options.problem_file), file=sys.stderr, flush=True)
 
 
 @dataclass(slots=True)
@@ -335,3 +385,21 @@ class _Rows:
 
 def _lost(problem: Problem, why: str) -> list[Judged]:
     return [Judged(unjudged_rows(problem, why), nothing_kept(problem))]
+
+
+command = command_of(
+    Options,
+    execute,
+    "verify",
+    """
+    Judge candidates against reference solutions.
+
+    Without -o the verdicts go to stdout. With --suites a few test cases of each problem are kept in a file that verify
+    reads. They kill, cover and reject what all test cases do. With --resume, candidates that are missing in a file of
+    verdicts, or whose verdict there is sandbox_error, are judged; all other rows stay as they are. A run that was cut
+    off goes on with --resume VERDICTS.jsonl -o VERDICTS.jsonl.
+
+    Exit status 0 when all is judged, whatever the verdicts; 1 if a row expects another verdict; 2 if there were bad
+    rows, when all the others are judged; 4 if the machine failed, for example with a full disk.
+    """,
+)

@@ -17,7 +17,6 @@ from typing import Any
 
 import msgspec
 
-from semi_instruct.engine import Engine
 from semi_instruct.harness.cli.pair_tally import PairTally
 from semi_instruct.harness.dataset.corpora import Corpus, pair_rows
 from semi_instruct.harness.dataset.corpora.rows import RowFile
@@ -30,6 +29,7 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.output.progress import progress
 from semi_instruct.harness.output.rows import row_output
+from semi_instruct.harness.parallel.cores import OpenEngine
 from semi_instruct.harness.parallel.processes import Tell
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.verification.earlier_rows import DIGEST, EarlierRows, digest_of
@@ -60,9 +60,12 @@ def verify_pairs(
     path: Path,
     output: Path | None,
     how: HowJudged,
+    open_engine: OpenEngine[Executor],
     workers: int | None,
     as_json: bool,
     earlier: EarlierRows | None = None,
+    *,
+    quiet: bool = False,
 ) -> int:
     """Judge all pairs, in the order of the file. Returns how many rows were bad; they are told on stderr.
 
@@ -90,9 +93,10 @@ def verify_pairs(
                 print(error, file=sys.stderr, flush=True)
             raise
     work = _Work(rows, how, earlier)
+    bar = sys.stderr.isatty() and not on_stdout
     with (
         row_output(output, on_stdout, resumes=earlier is not None) as write,
-        progress(tally.line, lambda: rows.position, rows.size, sys.stderr.isatty() and not on_stdout) as refresh,
+        progress(tally.line, lambda: rows.position, rows.size, bar, quiet=quiet) as refresh,
     ):
 
         def on_runs(more: int) -> None:
@@ -111,7 +115,7 @@ def verify_pairs(
                     write(_row(new[code], judged) | {DIGEST: due.digest})
                     tally.count(new[code].verdict, evidence_of(new[code]).value)
 
-        finished = on_cores(work, Engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
+        finished = on_cores(work, open_engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
         with closing(finished):
             for judged in finished:
                 for due in work.kept_before_next():
@@ -122,7 +126,7 @@ def verify_pairs(
                 put(due, None)
     if earlier is not None:
         print(earlier.about_kept(tally.kept, tally.pairs - tally.kept, path), file=sys.stderr, flush=True)
-    if not as_json:
+    if not as_json and not quiet:
         print("\n".join(tally.lines()), file=sys.stderr if on_stdout else sys.stdout)
     return len(rows.bad_rows)
 

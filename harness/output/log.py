@@ -19,12 +19,17 @@ class _OnStderr(logging.Handler):
 
 
 @contextmanager
-def log_on_stderr() -> Iterator[None]:
-    """Within the block, a line on stderr for each record from ``info`` on."""
+def log_on_stderr(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
+    """Within the block, print a line on stderr for each record that is logged.
+
+    Args:
+        quiet: warnings and errors only.
+        verbose: everything, debugging included.
+    """
     logger = logging.getLogger("semi_instruct")
     handler, level = _OnStderr(), logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO)
     try:
         yield
     finally:

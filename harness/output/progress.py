@@ -16,7 +16,9 @@ Refresh = Callable[[], None]
 
 
 @contextmanager
-def progress(describe: Callable[[], str], position: Callable[[], int], size: int, bar: bool) -> Iterator[Refresh]:
+def progress(
+    describe: Callable[[], str], position: Callable[[], int], size: int, bar: bool, *, quiet: bool = False
+) -> Iterator[Refresh]:
     """A function to call whenever something has happened; it shows it if it is time to.
 
     Args:
@@ -24,7 +26,11 @@ def progress(describe: Callable[[], str], position: Callable[[], int], size: int
         position: how much of ``size`` is behind us.
         size: of the whole, 0 if that is not known.
         bar: draw a bar; stderr must be a terminal.
+        quiet: show nothing.
     """
+    if quiet:
+        yield lambda: None
+        return
     if not bar:
         yield _plain(describe)
         return

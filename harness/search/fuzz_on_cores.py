@@ -40,7 +40,11 @@ OnNews = Callable[[News], None]
 
 
 def fuzz_on_cores(
-    problems: Iterable[Wanted], open_engine: OpenEngine[Submits], settings: Settings, on_news: OnNews
+    problems: Iterable[Wanted],
+    open_engine: OpenEngine[Submits],
+    settings: Settings,
+    on_news: OnNews,
+    workers: int | None = None,
 ) -> Generator[Finding]:
     """What the search says of every candidate, in their order, the same for any number of processes.
 
@@ -50,6 +54,7 @@ def fuzz_on_cores(
     Args:
         problems: taken lazily, a bounded number ahead.
         on_news: called now and then, on the caller's thread.
+        workers: sandboxes at one time, in all; None for one per core.
 
     Raises:
         HarnessError: as the problems do when they are read, after the findings of those before.
@@ -57,7 +62,7 @@ def fuzz_on_cores(
         SandboxUnavailable: from an engine, once.
     """
     readable = _Readable(problems)
-    shares = shared_out(readable, FEWEST_PROBLEMS_A_PROCESS)
+    shares = shared_out(readable, FEWEST_PROBLEMS_A_PROCESS, workers)
     search = partial(_search, settings)
     workplaces = [partial(with_engine, open_engine, share, search) for share in shares.sandboxes]
     with closing(_results(shares.items, workplaces, on_news)) as results:

@@ -27,7 +27,7 @@ def opened_model(
         GeneratorError: the model or the cache cannot be used.
     """
     if per_minute is not None and not per_minute > 0:
-        raise BadRequest(f"--per-minute: expected more than 0 requests, not {per_minute:g}")
+        raise BadRequest(f"--requests-per-minute: expected more than 0 requests, not {per_minute:g}")
     with ExitStack() as stack:
         model = stack.enter_context(closing(model_named(name, lanes, per_minute))) if name is not None else None
         if cache is None:

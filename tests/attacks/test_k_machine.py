@@ -76,7 +76,7 @@ from semi_instruct.harness.cli import verify
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 open_engine = verify.Engine
 
-def be_short(*, workers):
+def be_short(*, workers, runtime=None):
     lowest = os.open("/dev/null", os.O_RDONLY)
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 3, hard))
@@ -171,7 +171,7 @@ def test_k05_verify_goes_on_when_jails_cannot_start_for_a_while(number: int, tmp
 def test_k05_fuzz_goes_on_when_jails_cannot_start_for_a_while(tmp_path: Path) -> None:
     output = tmp_path / "f.jsonl"
     around = NO_JAILS.format(number=11, seconds=_SHORT_S)
-    with running(["fuzz", problems(tmp_path, 1), "-o", output, "--runs", "12"], around) as command:
+    with running(["fuzz", problems(tmp_path, 1), "-o", output, "--inputs", "12"], around) as command:
         assert command.wait() == 1, command.said
     assert [json.loads(line)["difference"] for line in output.read_text().splitlines()] == [False, True]
     assert waited_once(command.said), command.said

@@ -310,8 +310,17 @@ def test_l03_a_dataset_of_hostile_rows(tmp_path: Path, capsys: pytest.CaptureFix
     row["candidates"] = [{"id": _HOSTILE, "source": wrong, "expect": "accepted"}]
     corpus = tmp_path / "rows.jsonl"
     corpus.write_text(json.dumps(row | {"candidates": []}) + "\n" + _HOSTILE.replace("\n", "") + "\n")
-    build = ["build", str(corpus), "-o", str(tmp_path / "b"), "--licence", f"MIT\n{_HOSTILE}", "--least-killed", "0"]
-    assert app.main([*build, "--planned", "0", "--least-cases", "1", "--budget", "4", "--workers", "1"]) == 0
+    build = [
+        "build",
+        str(corpus),
+        "-o",
+        str(tmp_path / "b"),
+        "--licence",
+        f"MIT\n{_HOSTILE}",
+        "--min-mutants-killed",
+        "0",
+    ]
+    assert app.main([*build, "--inputs", "0", "--min-test-cases", "1", "--budget", "4", "--workers", "1"]) == 0
     said = capsys.readouterr()
 
     card = (tmp_path / "b" / "dataset" / "README.md").read_text("utf-8")
@@ -344,7 +353,7 @@ def test_l03_a_dataset_of_hostile_rows(tmp_path: Path, capsys: pytest.CaptureFix
 
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n{" + _HOSTILE.replace("\n", "") + "\n")
     assert app.main(["verify", str(tmp_path / "p.jsonl"), "-o", str(tmp_path / "v"), "--inputs", "0"]) == 2
-    fuzz = ["fuzz", str(tmp_path / "p.jsonl"), "--problem", _HOSTILE, "--runs", "4", "--budget", "2"]
+    fuzz = ["fuzz", str(tmp_path / "p.jsonl"), "--problem", _HOSTILE, "--inputs", "4", "--budget", "2"]
     assert app.main(fuzz) in (0, 1, 2)
     assert app.main(["verify", _HOSTILE.replace("\0", "")]) == 2
     answers = capsys.readouterr()

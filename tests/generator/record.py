@@ -1,6 +1,6 @@
 """Records what a real model wrote for two problems of the bundled corpus, for ``test_recorded.py``.
 
-    make demo-llm DEMO_LLM="--at-once 8 --cache demo.sqlite"
+    make demo-llm DEMO_LLM="--batch 8 --cache demo.sqlite"
     python -m tests.generator.record demo.sqlite > tests/harness/data/recorded.sql
 
 To be done again when a prompt or a schema changes: the requests are then others.

@@ -43,7 +43,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, outcome: Outcome) -> list[Limits]:
     """Let every run have this outcome; returns the limits that were asked for."""
     asked: list[Limits] = []
 
-    def start(workers: int) -> ScriptedEngine:
+    def start(workers: int, runtime: Path | None = None) -> ScriptedEngine:
         engine = ScriptedEngine(lambda *_: outcome, workers)
         engine.limits = asked
         return engine
@@ -69,10 +69,10 @@ def rows_of(text: str) -> list[dict[str, Any]]:
         (["run"], "Missing argument"),
         (["run", "--frobnicate"], "frobnicate"),
         (["run", "PROGRAM", "--cpu-time", "soon"], "--cpu-time"),
-        (["run", "PROGRAM", "--cpu-time", "-1"], "cpu_time"),
-        (["run", "PROGRAM", "--cpu-time", "nan"], "cpu_time"),
-        (["run", "PROGRAM", "--memory", "1"], "memory"),
-        (["run", "PROGRAM", "--processes", "0"], "processes"),
+        (["run", "PROGRAM", "--cpu-time", "-1"], "--cpu-time -1: expected 0.001 to 86400"),
+        (["run", "PROGRAM", "--cpu-time", "nan"], "--cpu-time"),
+        (["run", "PROGRAM", "--memory", "1"], "--memory 1: expected 16 to 67108864 MiB"),
+        (["run", "PROGRAM", "--processes", "0"], "--processes 0"),
         (["run", "PROGRAM", "--language", "cobol"], "cobol"),
         (["run", "PROGRAM", "--stdin", "absent"], "absent: No such file"),
         (["run", "PROGRAM", "--args", "[]"], "--entry"),
@@ -182,7 +182,7 @@ def test_run_hands_on_limits_in_their_units(program: Path, monkeypatch: pytest.M
 
 def test_run_hands_on_determinism_and_clock(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = ScriptedEngine(lambda *_: printed(""))
-    monkeypatch.setattr("semi_instruct.harness.cli.run.Engine", lambda workers: engine)
+    monkeypatch.setattr("semi_instruct.harness.cli.run.Engine", lambda workers, runtime=None: engine)
     assert app.main(["run", str(program), "--determinism", "varied", "--clock", "1e9"]) == 0
     assert engine.conditions == [("varied", 1e9)]
     assert app.main(["run", str(program), "--determinism", "vary"]) == 2
@@ -211,7 +211,7 @@ def test_run_prints_sets_in_a_fixed_order(
 def test_without_walls_nothing_runs(
     command: str, program: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(workers: int | None) -> Any:
+    def refuse(workers: int | None = None, runtime: object = None) -> Any:
         raise SandboxUnavailable("cgroup", "/sys/fs/cgroup is\nread-only", "remount it")
 
     monkeypatch.setattr(f"semi_instruct.harness.cli.{command}.Engine", refuse)
@@ -365,7 +365,9 @@ def test_verify_leaves_the_old_file_alone_when_cut_off(
             raise KeyboardInterrupt
         return printed(stdin.decode())
 
-    monkeypatch.setattr("semi_instruct.harness.cli.verify.Engine", lambda workers: ScriptedEngine(interrupt, 1))
+    monkeypatch.setattr(
+        "semi_instruct.harness.cli.verify.Engine", lambda workers, runtime=None: ScriptedEngine(interrupt, 1)
+    )
     output = tmp_path / "out.jsonl"
     output.write_text("old")
     path = judging(

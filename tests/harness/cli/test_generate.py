@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Path:
 
 
 def command(folder: Path, *options: str) -> list[str]:
-    usual = ["--samples", "2", "--inputs", "3", "--planned", "0", "--workers", "1"]
+    usual = ["--samples", "2", "--model-inputs", "3", "--inputs", "0", "--workers", "1"]
     return ["generate", str(folder / "problems.jsonl"), *usual, *options]
 
 
@@ -99,7 +99,7 @@ def test_what_a_model_writes_does_nothing_to_a_terminal(capsys: pytest.CaptureFi
 def test_rows_and_json_are_for_programs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "pairs.jsonl"
     cached = ["--cache", str(folder / "texts.sqlite")]
-    assert main(command(folder, *cached, "-o", str(output), "--json", "--limit", "1")) == ExitStatus.DONE
+    assert main(command(folder, *cached, "-o", str(output), "--json", "--max-problems", "1")) == ExitStatus.DONE
     told = json.loads(capsys.readouterr().out)
     assert (told["model"], told["funnel"]["with_pair"], told["funnel"]["code_faults"]) == ("known", 1, {"empty": 1})
     assert told["funnel"]["valid_after_feedback"] == [2, 3]  # the same invalid one again
@@ -119,7 +119,10 @@ def test_rows_and_json_are_for_programs(folder: Path, tmp_path: Path, capsys: py
         (["--cache", "{folder}/texts.sqlite", "--seed", "5"], "the cache has no text of known"),
         (["--cache", "{folder}/mistyped.sqlite"], "mistyped.sqlite: there is no such file"),
         (["--cache", "{folder}/texts.sqlite", "--prompts", "{folder}"], "code.md: [Errno 2]"),
-        (["--cache", "{folder}/texts.sqlite", "--per-minute", "0"], "--per-minute: expected more than 0"),
+        (
+            ["--cache", "{folder}/texts.sqlite", "--requests-per-minute", "0"],
+            "--requests-per-minute: expected more than 0",
+        ),
         (["--cache", "{folder}/problems.jsonl"], "problems.jsonl"),
     ],
 )

@@ -55,7 +55,7 @@ def test_the_code_of_messages_is_in_a_block(tmp_path: Path) -> None:
 def verdicts(
     tmp_path: Path, walls: Engine, monkeypatch: pytest.MonkeyPatch, *rows: dict[str, Any] | str
 ) -> tuple[int, dict[str, tuple[str, str]], list[dict[str, Any]]]:
-    monkeypatch.setattr("semi_instruct.harness.cli.verify_pairs.Engine", sharing(walls))
+    monkeypatch.setattr("semi_instruct.harness.cli.verify.Engine", sharing(walls))
     path = write_corpus(tmp_path / "pairs.jsonl", *rows)
     status = app.main(["verify", str(path), "-o", str(tmp_path / "v.jsonl"), "--budget", "2", "--workers", "1"])
     found = [json.loads(line) for line in (tmp_path / "v.jsonl").read_text().splitlines()]

@@ -325,7 +325,9 @@ def test_a_second_build_on_one_folder_is_refused(tmp_path: Path) -> None:
         State(tmp_path / "b", asked)
     with pytest.raises(BadRequest, match="another seed and near"):
         State(tmp_path / "b", Settings(**(fields(asked) | {"seed": 1, "near": 0.5})), resume=True)
-    options = build.Options(tmp_path / "c.jsonl", tmp_path / "b", mode="semi", model="gone.gguf", resume=True)
+    options = build.Options(
+        corpus=tmp_path / "c.jsonl", folder=tmp_path / "b", mode="semi", model="gone.gguf", resume=True
+    )
     with State(tmp_path / "b", asked, resume=True), pytest.raises(InUse):
         build.execute(options)  # it would take a while to load a model
     with pytest.raises(BadRequest, match="holds a build already"):
@@ -349,7 +351,7 @@ def run(*arguments: object) -> int:
 
 def test_build_and_verify_in_sandboxes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_corpus(tmp_path / "c.jsonl", doubtful(2, 3, DOUBLE, ADD, SHIFT), function_task())
-    assert run("build", path, "-o", tmp_path / "b", "--least-killed", 0, "--workers", 1) == 0
+    assert run("build", path, "-o", tmp_path / "b", "--min-mutants-killed", 0, "--workers", 1) == 0
     said = capsys.readouterr()
     assert "retain" in said.out
     assert "(dropped: 1 wrong_answer)" in said.out

@@ -307,7 +307,7 @@ def test_a_build_that_lost_its_model_goes_on_with_what_was_written(
     models = [Known(pairs=[pair(RIGHT)], fails_after=3), Known(pairs=[pair(RIGHT)]), Known(pairs=[pair(RIGHT)])]
     coming = iter(models)
     monkeypatch.setattr("semi_instruct.harness.synthesis.opening.model_named", lambda *_: next(coming))
-    usual = ["--mode", "semi", "--planned", 0, "--workers", 1, "--least-killed", 0]
+    usual = ["--mode", "semi", "--inputs", 0, "--workers", 1, "--min-mutants-killed", 0]
     command = ["build", path, "-o", tmp_path / "b", "--model", "known", *usual]
     assert run(*command) == 2
     heard = capsys.readouterr().err.splitlines()[-1]

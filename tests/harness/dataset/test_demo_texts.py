@@ -35,12 +35,14 @@ def test_a_missing_text_is_noticed(tmp_path: Path) -> None:
 
 def test_the_demo_asks_for_these_texts() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert f"DEMO_SEMI := --mode semi --cache examples/{TEXTS.name} --samples {SAMPLES} --codes-a-task 1\n" in makefile
+    assert (
+        f"DEMO_SEMI := --mode semi --cache examples/{TEXTS.name} --samples {SAMPLES} --codes-per-task 1\n" in makefile
+    )
     builds = [line for line in makefile.splitlines() if "$(DEMO_SEMI)" in line]
     assert len(builds) == 2
     for line in builds:
         assert set(re.findall(r"--[a-z-]+", line)) <= {
             "--budget",
-            "--planned",
+            "--inputs",
             "--resume",
         }  # no prompt depends on these

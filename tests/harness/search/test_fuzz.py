@@ -181,7 +181,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) ->
     """A folder of files, and commands that use the engine of all tests."""
 
     class Shared:
-        def __init__(self, workers: int) -> None:
+        def __init__(self, workers: int, runtime: object = None) -> None:
             pass
 
         def __enter__(self) -> Engine:
@@ -223,7 +223,7 @@ FILES = ("--oracle", "right.py", "--candidate", "wrong.py")
 
 @pytest.mark.usefixtures("programs")
 def test_two_files_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fuzz(*FILES, "--example", "in.txt", "--runs", "80") == 1
+    assert fuzz(*FILES, "--example", "in.txt", "--inputs", "80") == 1
     shown = capsys.readouterr().out
     assert "wrong.py: wrong_answer" in shown
     for word in ("input", "expected", "candidate", "-0 0", "+0"):
@@ -232,7 +232,7 @@ def test_two_files_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_no_difference(capsys: pytest.CaptureFixture[str]) -> None:
-    assert fuzz("--oracle", "right.py", "--candidate", "right.py", "--example", "in.txt", "--runs", "40") == 0
+    assert fuzz("--oracle", "right.py", "--candidate", "right.py", "--example", "in.txt", "--inputs", "40") == 0
     assert "no difference found (40 inputs tried, 40 of them test cases)" in capsys.readouterr().out
 
 
@@ -264,7 +264,7 @@ def test_a_function_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("programs")
 def test_rows_of_a_problem_file_go_to_a_file_too(capsys: pytest.CaptureFixture[str], programs: Path) -> None:
-    words = ("two.jsonl", "--problem", "p1", "--candidate", "c1", "--json", "-o", "rows.jsonl", "--runs", "80")
+    words = ("two.jsonl", "--problem", "p1", "--candidate", "c1", "--json", "-o", "rows.jsonl", "--inputs", "80")
     assert fuzz(*words) == 1
     rows = capsys.readouterr().out
     assert (programs / "rows.jsonl").read_text() == rows
@@ -336,7 +336,7 @@ def test_ctrl_c_leaves_the_rows_so_far(
 @pytest.mark.usefixtures("programs")
 def test_what_a_program_prints_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str], programs: Path) -> None:
     (programs / "wrong.py").write_text("print('\\x1b[2J[red]x')")
-    assert fuzz(*FILES, "--example", "in.txt", "--runs", "20") == 1
+    assert fuzz(*FILES, "--example", "in.txt", "--inputs", "20") == 1
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\\x1b[2J[red]x" in shown

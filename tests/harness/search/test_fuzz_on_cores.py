@@ -133,7 +133,7 @@ def test_few_problems_stay_in_one_process() -> None:
 class Quick(ScriptedEngine):
     """An engine without programs: all that is right prints 1. A marked program kills its process, or fails to run."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, runtime: object = None) -> None:
         super().__init__(answer, workers)
 
 
@@ -166,7 +166,7 @@ def test_a_problem_that_kills_processes_is_not_searched_and_a_fault_of_ours(
 ) -> None:
     monkeypatch.setattr("semi_instruct.harness.cli.fuzz.Engine", Quick)
     file = write_rows(tmp_path / "problems.jsonl", *quick_rows(DEADLY))
-    assert app.main(["fuzz", str(file), "--json", "--seed", "3", "--runs", "14"]) == 3
+    assert app.main(["fuzz", str(file), "--json", "--seed", "3", "--inputs", "14"]) == 3
     said = capsys.readouterr()
     rows = [json.loads(line) for line in said.out.splitlines()]
     why = "3 processes of ours were ended by signal 9 (Killed) while they worked on it"

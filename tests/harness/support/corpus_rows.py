@@ -138,7 +138,7 @@ def sharing(engine: Engine) -> OpenEngine[Any]:
     """What opens an engine that is open already: to start one costs more than these small builds."""
 
     @contextmanager
-    def opened(*, workers: int) -> Iterator[Engine]:
+    def opened(*, workers: int, runtime: object = None) -> Iterator[Engine]:
         yield engine
 
     return opened

@@ -115,14 +115,14 @@ class ScriptedEngine:
 class SubprocessEngine(ScriptedEngine):
     """Runs programs as plain child processes, with no wall at all."""
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, runtime: object = None) -> None:
         super().__init__(_run_child, workers or 2)
 
 
 class SlowEngine(ScriptedEngine):
     """Takes its time, and every program prints 1."""
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, runtime: object = None) -> None:
         super().__init__(_print_one, workers or 2)
 
 

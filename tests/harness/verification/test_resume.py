@@ -52,7 +52,7 @@ class Verify:
         self.answer: Callable[[Program, bytes, tuple[Any, ...]], Outcome] = answer
         self.problems = write_rows(folder / "problems.jsonl", *rows())
 
-        def open_engine(workers: int) -> ScriptedEngine:
+        def open_engine(workers: int, runtime: object = None) -> ScriptedEngine:
             self.engines.append(ScriptedEngine(lambda *run: self.answer(*run), workers))
             return self.engines[-1]
 
@@ -389,11 +389,11 @@ PAIRS = [
 def test_pairs(verify: Verify, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     engines: list[ScriptedEngine] = []
 
-    def open_engine(workers: int) -> ScriptedEngine:
+    def open_engine(workers: int, runtime: object = None) -> ScriptedEngine:
         engines.append(SubprocessEngine(workers))
         return engines[-1]
 
-    monkeypatch.setattr("semi_instruct.harness.cli.verify_pairs.Engine", open_engine)
+    monkeypatch.setattr("semi_instruct.harness.cli.verify.Engine", open_engine)
     write_rows(verify.problems, *PAIRS)
     assert verify("--budget", "0.1") == 0
     whole = verify.lines()
@@ -423,10 +423,10 @@ def test_pairs(verify: Verify, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 def test_a_program_whose_run_the_sandbox_did_not_make_is_no_failing_pair(
     verify: Verify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(workers: int) -> ScriptedEngine:
+    def failing(workers: int, runtime: object = None) -> ScriptedEngine:
         return ScriptedEngine(lambda *_: ended(Status.SANDBOX_ERROR, detail="no memory"), workers)
 
-    monkeypatch.setattr("semi_instruct.harness.cli.verify_pairs.Engine", failing)
+    monkeypatch.setattr("semi_instruct.harness.cli.verify.Engine", failing)
     write_rows(verify.problems, *PAIRS)
     assert verify() == 0
     found = [json.loads(line) for line in verify.lines()]
@@ -444,7 +444,7 @@ def answer(program, stdin, args):
     time.sleep(0.01)
     return printed("?" if program.source == "wrong" else stdin.decode())
 
-verify.Engine = lambda workers: ScriptedEngine(answer, 1)
+verify.Engine = lambda workers, runtime=None: ScriptedEngine(answer, 1)
 sys.exit(app.main({arguments!r}))
 """
 
