@@ -19,7 +19,6 @@ class Facts:
     Attributes:
         client: whose turn it is in the queue.
         number: of the request, since the service started.
-        dialect: whose words it is in, for whoever answers without knowing them.
         statuses: how the runs ended, in their order; of many only the first few.
         runs: how many there were.
         queue_s: seconds they waited, summed up.

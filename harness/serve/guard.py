@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from semi_instruct.harness.serve.answers import refusal_answer
+from semi_instruct.harness.serve.dialect import Dialects
 from semi_instruct.harness.serve.facts import is_loopback
 from semi_instruct.harness.serve.refusals import ClientGone, Overloaded, Refusal
 from semi_instruct.harness.serve.settings import Settings
@@ -63,11 +64,13 @@ class Guard:
     Args:
         app: what is behind.
         settings: how large, how slow, and with which token.
+        dialects: in which refusals are worded.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, dialects: Dialects) -> None:
         self._app = app
         self._settings = settings
+        self._dialects = dialects
         self._open_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +96,7 @@ class Guard:
                 return
             except Refusal as refusal:
                 scope["state"]["facts"].why = type(refusal).__name__
-                answer = refusal_answer(refusal, scope["path"])
+                answer = refusal_answer(refusal, self._dialects.of(scope["path"]))
                 answer.headers["connection"] = "close"  # what is left of the body is not read
                 await answer(scope, receive, send)
                 return

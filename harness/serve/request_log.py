@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from semi_instruct.harness.serve.dialect import Dialects
 from semi_instruct.harness.serve.facts import Facts, client_of
 from semi_instruct.harness.serve.metrics import Metrics
 
@@ -23,10 +24,12 @@ class LogWriter:
 
     Args:
         stream: text, one line each.
+        plain: write lines for a person, not JSON.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], *, plain: bool = False) -> None:
         self._stream = stream
+        self._plain = plain
         self._lines: queue.Queue[str | None] = queue.Queue(_MOST_LINES)
         self._lost = 0
         self._thread = threading.Thread(target=self._write, name="semi-instruct-log", daemon=True)
@@ -38,7 +41,8 @@ class LogWriter:
         if self._lost:
             line["lines_lost"] = self._lost
         try:
-            text = json.dumps({name: _bounded(value) for name, value in line.items()})
+            bounded = {name: _bounded(value) for name, value in line.items()}
+            text = _plain(bounded) if self._plain else json.dumps(bounded)
             self._lines.put_nowait(text.replace("\x7f", "\\u007f"))  # the one control character that JSON lets pass
             self._lost = 0
         except queue.Full:
@@ -64,7 +68,8 @@ class LogWriter:
 class RequestLog:
     """The outermost layer: numbers requests, and reports each when it has been answered."""
 
-    def __init__(self, app: ASGIApp, log: LogWriter, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, log: LogWriter, metrics: Metrics, dialects: Dialects) -> None:
+        self._dialects = dialects
         self._app = app
         self._log = log
         self._metrics = metrics
@@ -105,6 +110,7 @@ class RequestLog:
             client=facts.client,
             method=scope["method"],
             path=scope["path"],
+            dialect=self._dialects.of(scope["path"]).name,
             status=status,
             bytes_out=sent,
             seconds=round(seconds, 6),
@@ -114,6 +120,12 @@ class RequestLog:
             **({"reasons": "; ".join(facts.reasons)} if facts.reasons else {}),
             **({"why": facts.why} if facts.why else {}),
         )
+
+
+def _plain(line: dict[str, Any]) -> str:
+    """A line for a person: the time, the event, and what is known of it. Text is escaped as in JSON."""
+    facts = " ".join(f"{name}={json.dumps(value)}" for name, value in line.items() if name not in ("at", "event"))
+    return f"{line['at'][11:19]} {line['event']} {facts}"
 
 
 def _bounded(value: Any) -> Any:

@@ -48,7 +48,7 @@ def serve(settings: Settings, listener: socket.socket, engine: Engine) -> None:
     Raises:
         SandboxUnavailable: the sandbox does not run a small program.
     """
-    log = LogWriter(sys.stderr)
+    log = LogWriter(sys.stderr, plain=sys.stderr.isatty())
     logging.basicConfig(level=logging.WARNING, handlers=[_Remarks(log)], force=True)
     thresholds = gc.get_threshold()
     gc.freeze()
@@ -83,6 +83,9 @@ def _serve(settings: Settings, listener: socket.socket, engine: Engine, log: Log
     try:
         host, port = listener.getsockname()[:2]
         log.write("ready", host=host, port=port, workers=engine.workers, walls=" ".join(engine.isolation))
+        if sys.stderr.isatty():
+            name = f"[{host}]" if ":" in host else host
+            print(f"Serving on http://{name}:{port}/ (Ctrl-C ends the service)", file=sys.stderr, flush=True)
         _Server(_configuration(application(service, verifier, log)), service, log).serve_on(listener)
     finally:
         pool.stop()

@@ -1,4 +1,4 @@
-"""Our own words: ``/v1/run``, ``/v1/runs``. What ``semi-instruct run --json`` prints, and what waiting cost."""
+"""The native dialect: ``/v1/run`` and ``/v1/runs`` answer with what ``semi-instruct run --json`` prints."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from semi_instruct.engine import Determinism, EngineError, Limits, Outcome, Program, Status, ValueRefused
 from semi_instruct.engine.inside.values import decode
 from semi_instruct.harness.serve.answers import QUEUE_HEADER, plain_answer
+from semi_instruct.harness.serve.dialect import Dialect
 from semi_instruct.harness.serve.dialects.sandbox_fusion import Base64, decoded_files
 from semi_instruct.harness.serve.files import pack
 from semi_instruct.harness.serve.off_loop import with_request, with_value
@@ -295,3 +296,6 @@ def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
     data["files_refused"] = dict(done.refused)
     return data | ({"id": name} if name is not None else {})
+
+
+DIALECT = Dialect("native", ("/v1/",), router)

@@ -1,11 +1,11 @@
-"""Piston's words: ``POST /api/v2/execute`` and ``GET /api/v2/runtimes``. There is no route that installs packages."""
+"""The dialect of Piston: ``POST /api/v2/execute`` and ``GET /api/v2/runtimes``, without its routes for packages."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import signal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.harness.serve.answers import answer, plain_answer
+from semi_instruct.harness.serve.dialect import Dialect, Faults
 from semi_instruct.harness.serve.dialects.semver import parse_version, satisfies
 from semi_instruct.harness.serve.files import pack
 from semi_instruct.harness.serve.off_loop import with_request
@@ -229,3 +230,16 @@ def _end(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None
     if outcome.signal is not None:
         return "SG", None, signal.Signals(outcome.signal).name if outcome.signal < 32 else str(outcome.signal)
     return "RE", outcome.exit_code or 1, None
+
+
+def _message(text: str) -> dict[str, Any]:
+    return {"message": text}
+
+
+def _first_fault(faults: Faults) -> dict[str, Any]:
+    where = ".".join(str(part) for part in faults[0]["loc"][1:]) or "the body"
+    return _message(f"{where}: {faults[0]['msg']}")
+
+
+# Piston answers 400 to everything that is wrong with a request.
+DIALECT = Dialect("piston", ("/api/v2/",), router, _message, _first_fault, {422: 400})

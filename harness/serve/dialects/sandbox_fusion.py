@@ -1,4 +1,4 @@
-"""SandboxFusion's words: ``POST /run_code``, as its server, its client and verl's reward function know it."""
+"""The dialect of SandboxFusion: ``POST /run_code``, as its server, its client and verl's reward function have it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.serve.answers import answer
+from semi_instruct.harness.serve.dialect import Dialect
 from semi_instruct.harness.serve.files import pack, shown
 from semi_instruct.harness.serve.off_loop import with_request
 from semi_instruct.harness.serve.openapi import GUARDED, failures
@@ -199,3 +200,7 @@ def return_code(outcome: Outcome) -> int:
     if outcome.signal is not None:
         return -outcome.signal
     return outcome.exit_code or _FAILED
+
+
+# Its clients, verl's reward function for one, try again on 504 alone.
+DIALECT = Dialect("sandbox_fusion", ("/run_code",), router, statuses={503: 504})
