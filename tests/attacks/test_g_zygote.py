@@ -176,7 +176,9 @@ def test_g05_nothing_of_the_zygote_is_replayed(arena: Arena) -> None:
 
 
 def test_g05_what_a_zygote_left_in_its_buffer_would_be_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    talkative = inside(("    control.send(wire.BORN)\n", "    sys.stdout.write('left over')\n    control.send(wire.BORN)\n"))
+    talkative = inside(
+        ("    control.send(wire.BORN)\n", "    sys.stdout.write('left over')\n    control.send(wire.BORN)\n")
+    )
     assert _run_without(talkative, monkeypatch, tmp_path, "pass").stdout == b"left over"
 
 
