@@ -1,6 +1,6 @@
-"""Runs in the sandbox, in front of a program: says on stderr, in the last line, which branches the program took.
+"""Runs a program in the sandbox and reports, on the last line of stderr, which branches it took.
 
-``harness.analysis.coverage`` puts the text of this file in front of the program, so it needs nothing but Python.
+``harness.analysis.coverage`` prepends the text of this file to the program, so it may import only the standard library.
 """
 
 from __future__ import annotations

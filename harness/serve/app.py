@@ -1,6 +1,8 @@
-"""The application: all routes, the layers around them, and how what goes wrong is told."""
+"""The application: all routes, the layers around them, and how exceptions become responses."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -11,69 +13,77 @@ from starlette.types import ASGIApp
 
 from semi_instruct.engine import EngineError
 from semi_instruct.harness.serve import status_routes, verification
-from semi_instruct.harness.serve.answers import plain_answer, problem, refusal_answer
-from semi_instruct.harness.serve.dialects import native, piston, sandbox_fusion
+from semi_instruct.harness.serve.dialect import NO_DIALECT, Dialect, Fault
+from semi_instruct.harness.serve.dialects import DIALECTS
+from semi_instruct.harness.serve.errors import ClientDisconnected, ServiceError, Unprocessable
 from semi_instruct.harness.serve.guard import Guard
-from semi_instruct.harness.serve.refusals import ClientGone, Refusal, Unusable
-from semi_instruct.harness.serve.request_log import LogWriter, RequestLog
-from semi_instruct.harness.serve.service import Service, facts_of
+from semi_instruct.harness.serve.request_log import LogWriter, RequestLog, record_of
+from semi_instruct.harness.serve.responses import error_response, json_response
+from semi_instruct.harness.serve.service import Service
 
 _ABOUT = (
     "Runs programs nobody trusts, each in a sandbox of its own. Three dialects over one engine: SandboxFusion's, "
     "Piston's, and our own. What a program does wrong is an outcome and answered with 200; 5xx are ours."
 )
-_PISTON = "/api/v2/"
-_MOST_FAULTS = 20
+_MAX_FAULTS = 20
+_MAX_KEY = 80
 
 
-def application(service: Service, verifier: verification.Verifier, log: LogWriter) -> ASGIApp:
-    """Everything a request passes, from the log inwards."""
+def application(
+    service: Service, verifier: verification.Verifier, log: LogWriter, dialects: Sequence[Dialect] = DIALECTS
+) -> ASGIApp:
+    """The whole ASGI application, the request log outermost.
+
+    Args:
+        dialects: those to serve.
+    """
     app = FastAPI(title="Semi-Instruct", version="0.1.0", description=_ABOUT, docs_url=None, redoc_url=None)
-    app.include_router(sandbox_fusion.router(service))
-    app.include_router(piston.router(service))
-    app.include_router(native.router(service))
+    for dialect in dialects:
+        app.include_router(dialect.router(service), tags=[dialect.title])
     app.include_router(verification.router(service, verifier))
-    app.include_router(status_routes.router(service))
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(EngineError, _not_taken)
-    app.add_exception_handler(RequestValidationError, _misshapen)
-    app.add_exception_handler(HTTPException, _http_error)
-    return RequestLog(Guard(app, service.settings), log, service.metrics)
+    app.include_router(status_routes.router(service), tags=[NO_DIALECT.title])
+    app.add_exception_handler(ServiceError, _on_service_error)
+    app.add_exception_handler(EngineError, _on_engine_error)
+    app.add_exception_handler(RequestValidationError, _on_schema_mismatch)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    return RequestLog(Guard(app, service.settings), log, service.metrics, dialects)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    facts_of(request).why = type(error).__name__
-    if isinstance(error, ClientGone):
+async def _on_service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    record = record_of(request)
+    record.why = type(error).__name__
+    if isinstance(error, ClientDisconnected):
         return Response(status_code=error.status)
-    return refusal_answer(error, request.url.path)
+    return error_response(error, record.dialect)
 
 
-async def _not_taken(request: Request, error: Exception) -> Response:
-    """The engine does not take what is asked for."""
-    return await _refused(request, Unusable(str(error)))
+async def _on_engine_error(request: Request, error: Exception) -> Response:
+    """The engine refuses the program or its limits."""
+    return await _on_service_error(request, Unprocessable(str(error)))
 
 
-async def _misshapen(request: Request, error: Exception) -> Response:
-    """What does not fit the schema; without the values, which are the client's own."""
+async def _on_schema_mismatch(request: Request, error: Exception) -> Response:
+    """The body does not fit the schema. The response does not repeat any values of the request."""
     assert isinstance(error, RequestValidationError)
-    facts_of(request).why = "Misshapen"
+    record = record_of(request)
+    record.why = "SchemaMismatch"
     faults = [
-        {"loc": [_cut(part) for part in each["loc"]], "msg": each["msg"], "type": each["type"]}
-        for each in error.errors()[:_MOST_FAULTS]
+        Fault.model_construct(loc=[_cut(part) for part in each["loc"]], msg=each["msg"], type=each["type"])
+        for each in error.errors()[:_MAX_FAULTS]
     ]
-    if request.url.path.startswith(_PISTON):
-        first = faults[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "the body"
-        return plain_answer({"message": f"{where}: {first['msg']}"}, 400)
-    return plain_answer({"detail": faults}, 422)
+    where = ".".join(str(part) for part in faults[0].loc[1:]) or "the body"
+    body = record.dialect.error_body(f"{where}: {faults[0].msg}", faults)
+    return json_response(body, record.dialect.status(422))
 
 
 def _cut(part: str | int) -> str | int:
-    """A part of a path through the body; where it is a key, the client chose it."""
-    return part[:80] if isinstance(part, str) else part
+    """A part of the path to a fault. It may be a key that the client chose."""
+    return part[:_MAX_KEY] if isinstance(part, str) else part
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """No such route or method, or a body that ``bodies.parse`` refuses."""
     assert isinstance(error, HTTPException)
-    return plain_answer(problem(str(error.detail), request.url.path), error.status_code, error.headers)
+    dialect = record_of(request).dialect
+    return json_response(dialect.error_body(str(error.detail), ()), dialect.status(error.status_code), error.headers)

@@ -1,4 +1,4 @@
-"""How the service is: for people, for Prometheus, and for whoever decides whether to send it work."""
+"""The condition of the service: two pages for people, metrics for Prometheus, health checks for load balancers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from semi_instruct.harness.serve.answers import plain_answer
-from semi_instruct.harness.serve.openapi import Detail, failures
-from semi_instruct.harness.serve.reasons import reason_class
+from semi_instruct.harness.serve.dialect import NO_DIALECT, Detail
+from semi_instruct.harness.serve.metrics import reason_class
+from semi_instruct.harness.serve.responses import json_response
 from semi_instruct.harness.serve.service import Service
 
 _HTML = "text/html; charset=utf-8"
@@ -53,9 +53,9 @@ class AliveResponse(BaseModel):
 
 
 def router(service: Service) -> APIRouter:
-    """The routes that tell."""
-    routes = APIRouter(tags=["Status"])
-    guarded = failures(401, 403, 408, 413, 429)
+    """The routes of health checks, metrics and pages."""
+    routes = APIRouter()
+    guarded = NO_DIALECT.error_responses(401, 403, 408, 413, 429)
     unwell = {"description": "no runs can be done here now"}
 
     @routes.get(
@@ -79,7 +79,7 @@ def router(service: Service) -> APIRouter:
                 "runs": service.metrics.runs_by_status(),
             },
         }
-        return plain_answer(body, 200 if condition.serves else 503)
+        return json_response(body, 200 if condition.can_serve else 503)
 
     @routes.get(
         "/healthz",
@@ -89,8 +89,8 @@ def router(service: Service) -> APIRouter:
     async def alive() -> Response:
         """Whether runs can be done, and the class of the reason why not. Needs no token, and tells nothing else."""
         condition = service.condition
-        told = {"status": condition.status} | ({"reason": reason_class(condition.reason)} if condition.reason else {})
-        return plain_answer(told, 200 if condition.serves else 503)
+        body = {"status": condition.status} | ({"reason": reason_class(condition.reason)} if condition.reason else {})
+        return json_response(body, 200 if condition.can_serve else 503)
 
     text = {"description": "figures", "content": {"text/plain": {"schema": {"type": "string"}}}}
 

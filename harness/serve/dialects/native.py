@@ -1,4 +1,8 @@
-"""Our own words: ``/v1/run``, ``/v1/runs``. What ``semi-instruct run --json`` prints, and what waiting cost."""
+"""The native dialect: ``POST /v1/run`` and ``POST /v1/runs``.
+
+Outcomes are as ``semi-instruct run --json`` prints them, with the queue time. ``POST /v1/verify`` is in
+``harness.serve.verification``.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +19,18 @@ from starlette.responses import Response, StreamingResponse
 
 from semi_instruct.engine import Determinism, EngineError, Limits, Outcome, Program, Status, ValueRefused
 from semi_instruct.engine.inside.values import decode
-from semi_instruct.harness.serve.answers import QUEUE_HEADER, plain_answer
-from semi_instruct.harness.serve.dialects.sandbox_fusion import Base64, decoded_files
-from semi_instruct.harness.serve.files import pack
-from semi_instruct.harness.serve.off_loop import with_request, with_value
-from semi_instruct.harness.serve.openapi import GUARDED, failures
+from semi_instruct.harness.serve.bodies import StrictRoute, with_request, with_value
+from semi_instruct.harness.serve.dialect import GUARDED, Dialect
+from semi_instruct.harness.serve.errors import Overloaded, ServiceError, Unprocessable
+from semi_instruct.harness.serve.files import Base64, decoded_files, plan_files
 from semi_instruct.harness.serve.pool import Ticket
-from semi_instruct.harness.serve.refusals import Overloaded, Refusal, Unusable
-from semi_instruct.harness.serve.service import Service, facts_of, is_ours, note
-from semi_instruct.harness.serve.strict_route import StrictRoute
-from semi_instruct.harness.serve.waiting import gone
+from semi_instruct.harness.serve.request_log import record_of
+from semi_instruct.harness.serve.responses import QUEUE_HEADER, json_response
+from semi_instruct.harness.serve.service import Service, wait_for_disconnect
 from semi_instruct.harness.serve.work import Done, Work
 
-MOST_RUNS = 1000
-MOST_BATCHES = 64
+MAX_RUNS = 1000
+MAX_BATCHES = 64
 _EXAMPLE: dict[str, Any] = {
     "source": "import sys\nprint(sum(map(int, sys.stdin.read().split())))",
     "stdin": "20 22",
@@ -88,7 +90,7 @@ class BatchRequest(BaseModel):
         strict=True, extra="forbid", json_schema_extra={"examples": [{"runs": [{"id": "a", **_EXAMPLE}, _FUNCTION]}]}
     )
 
-    runs: Annotated[list[RunRequest], Field(min_length=1, max_length=MOST_RUNS)]
+    runs: Annotated[list[RunRequest], Field(min_length=1, max_length=MAX_RUNS)]
 
 
 class OutcomeResponse(BaseModel):
@@ -119,12 +121,15 @@ class OutcomeResponse(BaseModel):
 
 def router(service: Service) -> APIRouter:
     """The routes that run programs."""
-    routes = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["Semi-Instruct"])
+    routes = APIRouter(route_class=StrictRoute, prefix="/v1")
     open_batches: set[Request] = set()
-    refused = failures(*GUARDED, 422, 429, 503, 504)
-    one = {**refused, 503: {**refused[503], "model": refused[503]["model"] | OutcomeResponse}}
+    statuses = (*GUARDED, 422, 429, 503, 504)
+    one = NATIVE.error_responses(*statuses, _503=OutcomeResponse)
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
-    many = {**refused, 200: {"description": "a line for each run, as it finishes", "content": lines}}
+    many = {
+        **NATIVE.error_responses(*statuses),
+        200: {"description": "a line for each run, as it finishes", "content": lines},
+    }
 
     @routes.post("/run", response_model=OutcomeResponse, responses=one, summary="Run a program")
     async def run(body: RunRequest, request: Request) -> Response:
@@ -134,10 +139,10 @@ def router(service: Service) -> APIRouter:
         """
         done = await service.perform(await with_request(request, work_of, body, service), request)
         headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"}
-        if is_ours(done):
+        if done.sandbox_failed:
             headers["Retry-After"] = "1"
-        status = 503 if is_ours(done) else 200
-        return await with_value(done.outcome.value, _run_answer, done, body.id, status, headers)
+        status = 503 if done.sandbox_failed else 200
+        return await with_value(done.outcome.value, _run_response, done, body.id, status, headers)
 
     @routes.post("/runs", response_class=Response, responses=many, summary="Run many programs")
     async def runs(body: BatchRequest, request: Request) -> Response:
@@ -147,9 +152,9 @@ def router(service: Service) -> APIRouter:
         ``error`` instead of a status stands for a run that was not done.
         """
         works = await with_request(request, lambda: [work_of(each, service) for each in body.runs])
-        if len(open_batches) >= MOST_BATCHES:
+        if len(open_batches) >= MAX_BATCHES:
             raise Overloaded("as many batches as may be are open", service.pool.retry_after_s)
-        first = service.pool.submit(works[0], facts_of(request).client)
+        first = service.pool.submit(works[0], record_of(request).client)
         open_batches.add(request)
         batch = _Batch(service, request, body.runs, works, first)
         return StreamingResponse(_released(batch, open_batches), media_type="application/x-ndjson")
@@ -167,7 +172,7 @@ async def _released(batch: _Batch, open_batches: set[Request]) -> AsyncIterator[
 
 
 class _Batch:
-    """Many runs for one request, a few at a time."""
+    """The runs of one request, of which a few are submitted at a time."""
 
     def __init__(
         self, service: Service, request: Request, asked: list[RunRequest], works: list[Work], first: Ticket
@@ -180,29 +185,29 @@ class _Batch:
         self._open: dict[asyncio.Future[Any], tuple[int, Ticket | None]] = {
             asyncio.wrap_future(first.future): (0, first)
         }
-        self._leaving = asyncio.ensure_future(gone(request))
+        self._disconnect = asyncio.ensure_future(wait_for_disconnect(request))
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """The outcomes as they come; ends early when the client has gone away."""
+        """One line per run, in the order in which the runs end. Stops when the client has disconnected."""
         while self._open:
             self._fill()
-            awaited: set[asyncio.Future[Any]] = {*self._open, self._leaving}
+            awaited: set[asyncio.Future[Any]] = {*self._open, self._disconnect}
             finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            if self._leaving in finished:
-                facts_of(self.request).why = "the client has gone away"
+            if self._disconnect in finished:
+                record_of(self.request).why = "the client has gone away"
                 return
             for future in finished & self._open.keys():
                 index, _ = self._open.pop(future)
                 line = await self._line(index, future)
-                if line is None:  # a client with less waiting took its place: it has a right to another
+                if line is None:  # evicted by a client with fewer runs in the queue
                     self._submit(index)
                 else:
                     yield line
             self._fill()
 
     async def close(self) -> None:
-        """Let go of what nobody waits for."""
-        self._leaving.cancel()
+        """End the runs that have not ended."""
+        self._disconnect.cancel()
         for _, ticket in self._open.values():
             if ticket is not None:
                 ticket.cancel()
@@ -216,32 +221,32 @@ class _Batch:
         future: asyncio.Future[Done]
         ticket = None
         try:
-            ticket = self._service.pool.submit(self._works[index], facts_of(self.request).client, bounded=False)
-        except Refusal as refusal:
+            ticket = self._service.pool.submit(self._works[index], record_of(self.request).client, bounded=False)
+        except ServiceError as error:
             future = asyncio.get_running_loop().create_future()
-            future.set_exception(refusal)
+            future.set_exception(error)
         else:
             future = asyncio.wrap_future(ticket.future)
         self._open[future] = (index, ticket)
 
     async def _line(self, index: int, future: asyncio.Future[Any]) -> bytes | None:
-        """The line of a run; None if it has to be asked for again."""
+        """The line of a run; None if the run must be submitted again."""
         about = {"index": index}
         try:
             done = future.result()
         except Overloaded:
             return None
-        except Refusal as refusal:
-            done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(refusal)))
+        except ServiceError as error:
+            done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
         except EngineError as error:
             return _as_line({**about, "id": self._asked[index].id, "error": str(error)})
-        note(facts_of(self.request), done)
+        record_of(self.request).add(done)
         name = self._asked[index].id
         return await with_value(done.outcome.value, lambda: _as_line({**about, **outcome_json(done, name)}))
 
 
-def _run_answer(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
-    return plain_answer(outcome_json(done, name), status, headers)
+def _run_response(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
+    return json_response(outcome_json(done, name), status, headers)
 
 
 def _as_line(data: dict[str, Any]) -> bytes:
@@ -249,21 +254,21 @@ def _as_line(data: dict[str, Any]) -> bytes:
 
 
 def work_of(body: RunRequest, service: Service) -> Work:
-    """The run that is asked for.
+    """The run that a request asks for.
 
     Raises:
-        Unusable: more than can be had, files that cannot be, or arguments that cannot cross.
-        InvalidProgram: what the engine does not take.
+        Unprocessable: it asks for more than is granted, its files are not allowed, or its arguments are malformed.
+        InvalidProgram: the engine refuses the program or its limits.
     """
-    carries = bool(body.files or body.fetch_files)
-    if body.entry is not None and carries:
-        raise Unusable("files: only whole programs have them; leave out entry, or the files")
+    has_files = bool(body.files or body.fetch_files)
+    if body.entry is not None and has_files:
+        raise Unprocessable("files: only whole programs have them; leave out entry, or the files")
     if body.entry is None and body.args:
-        raise Unusable("args: are for the function that entry names")
+        raise Unprocessable("args: are for the function that entry names")
     try:
         args = decode(body.args)
     except ValueRefused as error:
-        raise Unusable(f"args: {error}") from None
+        raise Unprocessable(f"args: {error}") from None
     return Work(
         program=Program(body.source, body.language, body.entry),
         limits=_limits(body.limits, service),
@@ -271,8 +276,8 @@ def work_of(body: RunRequest, service: Service) -> Work:
         args=tuple(args),
         determinism=Determinism(body.determinism),
         clock=body.clock,
-        luggage=pack(decoded_files(dict(body.files)), body.fetch_files),
-        patience_s=service.patience(body.deadline_s),
+        files=plan_files(decoded_files(dict(body.files)), body.fetch_files),
+        client_timeout_s=service.client_timeout_s(body.deadline_s),
     )
 
 
@@ -289,9 +294,12 @@ def _limits(asked: AskedLimits, service: Service) -> Limits:
 
 
 def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
-    """What came of a run, as JSON data."""
+    """The outcome of a run as JSON data."""
     data = done.outcome.to_json()
     data["queue_time_s"] = round(done.queue_s, 6)
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
     data["files_refused"] = dict(done.refused)
     return data | ({"id": name} if name is not None else {})
+
+
+NATIVE = Dialect(name="native", title="Semi-Instruct", prefixes=("/v1/",), router=router)

@@ -1,10 +1,11 @@
-"""Piston's words: ``POST /api/v2/execute`` and ``GET /api/v2/runtimes``. There is no route that installs packages."""
+"""Piston's dialect: ``POST /api/v2/execute`` and ``GET /api/v2/runtimes``. No route installs packages."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import signal
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -13,18 +14,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from semi_instruct.engine import Limits, Outcome, Program, Status
-from semi_instruct.harness.serve.answers import answer, plain_answer
-from semi_instruct.harness.serve.dialects.semver import parse_version, satisfies
-from semi_instruct.harness.serve.files import pack
-from semi_instruct.harness.serve.off_loop import with_request
-from semi_instruct.harness.serve.openapi import GUARDED, Message, failures
-from semi_instruct.harness.serve.refusals import Unavailable, Unusable
-from semi_instruct.harness.serve.service import LANGUAGE, Service, cpu_seconds, is_ours
-from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.bodies import StrictRoute, with_request
+from semi_instruct.harness.serve.dialect import GUARDED, Dialect, Fault
+from semi_instruct.harness.serve.errors import Unavailable, Unprocessable
+from semi_instruct.harness.serve.files import plan_files
+from semi_instruct.harness.serve.responses import json_response, model_response
+from semi_instruct.harness.serve.semver import parse_version, satisfies
+from semi_instruct.harness.serve.service import LANGUAGE, Service, cpu_seconds
 from semi_instruct.harness.serve.work import Work
 
-_RUN_MS = 3_000
-_COMPILE_MS = 10_000
+_DEFAULT_RUN_MS = 3_000
+_DEFAULT_COMPILE_MS = 10_000
 _KILL = "SIGKILL"
 
 type Milliseconds = Annotated[int | float, Field(ge=1, le=86_400_000)]
@@ -69,10 +69,10 @@ class ExecuteRequest(BaseModel):
     stdin: str | None = None
     args: list[str] | None = None
     compile_timeout: Milliseconds = Field(
-        default=_COMPILE_MS, description="milliseconds; Python has no stage of compilation"
+        default=_DEFAULT_COMPILE_MS, description="milliseconds; Python has no stage of compilation"
     )
-    run_timeout: Milliseconds = Field(default=_RUN_MS, description="milliseconds of wall time")
-    compile_cpu_time: Milliseconds = Field(default=_COMPILE_MS, description="milliseconds; not used")
+    run_timeout: Milliseconds = Field(default=_DEFAULT_RUN_MS, description="milliseconds of wall time")
+    compile_cpu_time: Milliseconds = Field(default=_DEFAULT_COMPILE_MS, description="milliseconds; not used")
     run_cpu_time: Milliseconds | None = Field(default=None, description="milliseconds of the whole process tree")
     compile_memory_limit: Bytes = -1
     run_memory_limit: Bytes = -1
@@ -97,6 +97,12 @@ class Stage(BaseModel):
     memory: int = Field(description="bytes")
 
 
+class Message(BaseModel):
+    """What is wrong, as Piston says it."""
+
+    message: str
+
+
 class ExecuteResponse(BaseModel):
     """What became of the program."""
 
@@ -115,52 +121,53 @@ class Runtime(BaseModel):
 
 def router(service: Service) -> APIRouter:
     """The routes of this dialect."""
-    routes = APIRouter(route_class=StrictRoute, prefix="/api/v2", tags=["Piston"])
-    described = failures(*GUARDED, 429, 503, 504, form=Message)
+    routes = APIRouter(route_class=StrictRoute, prefix="/api/v2")
+    errors = PISTON.error_responses(*GUARDED, 422, 429, 503, 504)
 
     @routes.get(
         "/runtimes",
         response_model=list[Runtime],
-        responses=failures(401, 403, 408, 413, 429, form=Message),
+        responses=PISTON.error_responses(401, 403, 408, 413, 429),
         summary="Languages",
     )
     @routes.get("/runtimes/", include_in_schema=False)
     async def runtimes() -> Response:
         """The languages that can be run."""
-        return plain_answer(
+        return json_response(
             [{"language": LANGUAGE, "version": service.python_version, "aliases": aliases(service.python_version)}]
         )
 
-    @routes.post("/execute", response_model=ExecuteResponse, responses=described, summary="Run a program")
+    @routes.post("/execute", response_model=ExecuteResponse, responses=errors, summary="Run a program")
     @routes.post("/execute/", include_in_schema=False)
     async def execute(body: ExecuteRequest, request: Request) -> Response:
         """Run a program in a sandbox of its own. A program's own faults are answered with 200."""
         done = await service.perform(await with_request(request, work_of, body, service), request)
-        if is_ours(done):
+        if done.sandbox_failed:
             raise Unavailable(f"the sandbox failed: {done.outcome.detail}", 1)
-        return answer(
-            ExecuteResponse(language=LANGUAGE, version=service.python_version, run=stage_of(done.outcome)), done
-        )
+        run = stage_of(done.outcome)
+        return model_response(ExecuteResponse(language=LANGUAGE, version=service.python_version, run=run), done)
 
     return routes
 
 
 def aliases(version: str) -> list[str]:
-    """Other names of the language, in this version of it."""
+    """Other names of the language in this version."""
     major, minor, _ = parse_version(version)
     return ["py", f"py{major}", f"python{major}", f"python{major}.{minor}"]
 
 
 def work_of(body: ExecuteRequest, service: Service) -> Work:
-    """The run that is asked for.
+    """The run that a request asks for.
 
     Raises:
-        Unusable: another language or version, more than can be had, or files that cannot be.
-        InvalidProgram: limits out of range.
+        Unprocessable: language or version are not available, it asks for more than is granted, or its files are not
+            allowed.
+        InvalidProgram: limits are out of range.
     """
     known = body.language in (LANGUAGE, *aliases(service.python_version))
     if not known or not satisfies(parse_version(service.python_version), body.version):
-        raise Unusable(f"{body.language}-{body.version} is not run here: there is {LANGUAGE}-{service.python_version}")
+        available = f"{LANGUAGE}-{service.python_version}"
+        raise Unprocessable(f"{body.language}-{body.version} is not run here: there is {available}")
     compile_s = service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
     service.granted_seconds("compile_cpu_time", body.compile_cpu_time / 1000)
     service.granted_bytes("compile_memory_limit", body.compile_memory_limit)
@@ -173,14 +180,14 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
     main, *others = (file.name or "" for file in body.files)
     files = dict(zip(others, contents[1:], strict=True))
     if len(files) < len(others) or main in files:
-        raise Unusable("files: expected a name of its own for each")
+        raise Unprocessable("files: expected a name of its own for each")
     return Work(
         program=Program(contents[0]),
         limits=Limits(cpu_time=cpu_s, wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
-        luggage=pack(files, (), body.args or (), main or None),
-        # Its clients tell no more: Piston's own server may take as long as both stages may.
-        patience_s=service.patience(compile_s + wall_s),
+        files=plan_files(files, (), body.args or (), main or None),
+        # Piston's own server takes as long as its two stages may, so clients wait for that long at least.
+        client_timeout_s=service.client_timeout_s(compile_s + wall_s),
     )
 
 
@@ -194,13 +201,13 @@ def _content(number: int, file: File) -> bytes:
             case _:
                 return file.content.encode()
     except (binascii.Error, ValueError):
-        raise Unusable(f"files[{number}].content: is no {file.encoding}") from None
+        raise Unprocessable(f"files[{number}].content: is no {file.encoding}") from None
 
 
 def stage_of(outcome: Outcome) -> Stage:
-    """How it ended, in these words."""
+    """The stage for an outcome."""
     stdout, stderr = outcome.stdout.decode("utf-8", "replace"), outcome.stderr.decode("utf-8", "replace")
-    status, code, signal_name = _end(outcome)
+    status, code, signal_name = _status(outcome)
     return Stage(
         stdout=stdout,
         stderr=stderr,
@@ -215,8 +222,8 @@ def stage_of(outcome: Outcome) -> Stage:
     )
 
 
-def _end(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None, int | None, str | None]:
-    """Status, code and signal. Whoever looks at the code alone sees no 0 where a program did not succeed."""
+def _status(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None, int | None, str | None]:
+    """Status, code and signal. The code is 0 only for a program that succeeded."""
     match outcome.status:
         case Status.OK:
             return None, 0, None
@@ -229,3 +236,19 @@ def _end(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None
     if outcome.signal is not None:
         return "SG", None, signal.Signals(outcome.signal).name if outcome.signal < 32 else str(outcome.signal)
     return "RE", outcome.exit_code or 1, None
+
+
+def error_body(message: str, _: Sequence[Fault]) -> dict[str, str]:
+    """The body of an error (``Message``)."""
+    return {"message": message}
+
+
+PISTON = Dialect(
+    name="piston",
+    title="Piston",
+    prefixes=("/api/v2/",),
+    router=router,
+    error_body=error_body,
+    error_model=Message,
+    statuses={422: 400},
+)

@@ -1,9 +1,8 @@
-"""SandboxFusion's words: ``POST /run_code``, as its server, its client and verl's reward function know it."""
+"""SandboxFusion's dialect: ``POST /run_code``, compatible with its server, its client and verl's reward function."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -14,23 +13,20 @@ from starlette.responses import Response
 
 from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.engine.limits import MIB
-from semi_instruct.harness.serve.answers import answer
-from semi_instruct.harness.serve.files import pack, shown
-from semi_instruct.harness.serve.off_loop import with_request
-from semi_instruct.harness.serve.openapi import GUARDED, failures
-from semi_instruct.harness.serve.refusals import Unusable
-from semi_instruct.harness.serve.service import Service, cpu_seconds, is_ours
-from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.bodies import StrictRoute, with_request
+from semi_instruct.harness.serve.dialect import GUARDED, Dialect
+from semi_instruct.harness.serve.files import Base64, decoded_files, plan_files, quoted
+from semi_instruct.harness.serve.responses import model_response
+from semi_instruct.harness.serve.service import Service, cpu_seconds
 from semi_instruct.harness.serve.work import Done, Work
 
-_KILLED = -9  # as subprocess says it
+_KILLED = -9  # as ``subprocess`` reports SIGKILL
 _FAILED = 1
-_SHORTEST_S = 0.001
-# verl's reward waits compile_timeout + run_timeout + 10 s for an answer; a second is for its way.
-_WAITED_FOR_S = 9.0
+_MIN_S = 0.001
+# verl's reward function waits compile_timeout + run_timeout + 10 s; one second is left for the response to arrive.
+_CLIENT_WAITS_S = 9.0
 
-type Seconds = Annotated[float, Field(ge=_SHORTEST_S, le=86_400)]
-type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
+type Seconds = Annotated[float, Field(ge=_MIN_S, le=86_400)]
 
 
 class RunStatus(StrEnum):
@@ -111,26 +107,25 @@ class RunCodeResponse(BaseModel):
 
 def router(service: Service) -> APIRouter:
     """The route of this dialect."""
-    routes = APIRouter(route_class=StrictRoute, tags=["SandboxFusion"])
-    described = failures(*GUARDED, 422, 429, 504)
-    described[504]["model"] = described[504]["model"] | RunCodeResponse
+    routes = APIRouter(route_class=StrictRoute)
+    errors = SANDBOX_FUSION.error_responses(*GUARDED, 422, 429, 503, 504, _504=RunCodeResponse)
 
-    @routes.post("/run_code", response_model=RunCodeResponse, responses=described, summary="Run a program")
+    @routes.post("/run_code", response_model=RunCodeResponse, responses=errors, summary="Run a program")
     @routes.post("/run_code/", include_in_schema=False)
     async def run_code(body: RunCodeRequest, request: Request) -> Response:
         """Run a program in a sandbox of its own. A program's own faults are answered with 200 and ``Failed``."""
         done = await service.perform(await with_request(request, work_of, body, service), request)
-        return answer(response_of(done), done, status=504 if is_ours(done) else 200)
+        return model_response(response_of(done), done, 504 if done.sandbox_failed else 200)
 
     return routes
 
 
 def work_of(body: RunCodeRequest, service: Service) -> Work:
-    """The run that is asked for.
+    """The run that a request asks for.
 
     Raises:
-        Unusable: more than can be had, or files that cannot be.
-        InvalidProgram: limits out of range.
+        Unprocessable: it asks for more than is granted, or its files are not allowed.
+        InvalidProgram: limits are out of range.
     """
     compile_s = service.granted_seconds("compile_timeout", body.compile_timeout)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout)
@@ -139,37 +134,20 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
         program=Program(body.code),
         limits=Limits(cpu_time=cpu_seconds(wall_s), wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
-        luggage=pack(decoded_files(body.files), body.fetch_files),
-        patience_s=service.patience(compile_s + wall_s + _WAITED_FOR_S),
+        files=plan_files(decoded_files(body.files), body.fetch_files),
+        client_timeout_s=service.client_timeout_s(compile_s + wall_s + _CLIENT_WAITS_S),
     )
 
 
-def decoded_files(files: dict[str, str | None]) -> dict[str, bytes]:
-    """Contents by path; those that are null are no files.
-
-    Raises:
-        Unusable: something is no base64.
-    """
-    decoded = {}
-    for path, content in files.items():
-        if content is None:
-            continue
-        try:
-            decoded[path] = base64.b64decode(content, validate=True)
-        except (binascii.Error, ValueError):
-            raise Unusable(f"files: the content of {shown(path)} is no base64") from None
-    return decoded
-
-
 def response_of(done: Done) -> RunCodeResponse:
-    """What became of it, in these words."""
+    """The response for a run."""
     outcome = done.outcome
-    if is_ours(done):
+    if done.sandbox_failed:
         return RunCodeResponse(status=RunStatus.SANDBOX_ERROR, message=outcome.detail)
     succeeded = outcome.status is Status.OK
     return RunCodeResponse(
         status=RunStatus.SUCCESS if succeeded else RunStatus.FAILED,
-        message="; ".join(f"not fetched: {shown(path)}: {reason}" for path, reason in done.refused.items()),
+        message="; ".join(f"not fetched: {quoted(path)}: {reason}" for path, reason in done.refused.items()),
         run_result=_stage(outcome),
         files={path: base64.b64encode(data).decode("ascii") for path, data in done.files.items()},
     )
@@ -191,7 +169,7 @@ def _stage(outcome: Outcome) -> StageResult:
 
 
 def return_code(outcome: Outcome) -> int:
-    """The code, as subprocess tells it; never 0 for a program that did not succeed, whatever it exited with."""
+    """The return code as ``subprocess`` reports it. Never 0 for a program that did not succeed."""
     if outcome.status is Status.OK:
         return 0
     if outcome.status in (Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT, Status.FORBIDDEN_SYSCALL):
@@ -199,3 +177,12 @@ def return_code(outcome: Outcome) -> int:
     if outcome.signal is not None:
         return -outcome.signal
     return outcome.exit_code or _FAILED
+
+
+SANDBOX_FUSION = Dialect(
+    name="sandbox_fusion",
+    title="SandboxFusion",
+    prefixes=("/run_code",),
+    router=router,
+    statuses={503: 504},  # verl tries again on 504 only
+)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from semi_instruct.harness.serve.bodies import parse
-from semi_instruct.harness.serve.refusals import BadRequest
+from semi_instruct.harness.serve.errors import BadRequest
 
 
 @pytest.mark.parametrize(

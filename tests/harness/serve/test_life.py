@@ -131,6 +131,6 @@ def test_the_log_does_not_hold_up_the_service_when_nobody_reads_it() -> None:
         assert log._lost > 0
         reader = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1 << 16), b"")])
         reader.start()
-        log.close(patience_s=10)
+        log.close(timeout_s=10)
     reader.join()
     os.close(reading)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from semi_instruct.engine import Cancellation, EngineClosed, InvalidProgram, Limits, Outcome, Program, Status
-from semi_instruct.harness.serve.pool import Pool, Ticket, within_patience
-from semi_instruct.harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
+from semi_instruct.harness.serve.errors import NoSandboxes, Overloaded, Unavailable
+from semi_instruct.harness.serve.pool import Pool, Ticket, with_deadline
 from semi_instruct.harness.serve.work import Done, Work
 from tests.patience import until
 
@@ -79,7 +79,7 @@ def test_in_trouble_nothing_new_is_taken_but_what_has_a_place_goes_on(pool: Pool
 
 
 @pytest.mark.parametrize(
-    ("wall_time", "asked", "patience_s", "waited_s", "deadline"),
+    ("wall_time", "asked", "timeout_s", "waited_s", "deadline"),
     [
         (10.0, None, None, 0.0, 50.0),
         (10.0, 20.0, None, 0.0, 20.0),
@@ -93,11 +93,15 @@ def test_in_trouble_nothing_new_is_taken_but_what_has_a_place_goes_on(pool: Pool
         (None, None, None, 0.0, 15.0),
     ],
 )
-def test_no_run_outlasts_the_patience_of_its_client(
-    wall_time: float | None, asked: float | None, patience_s: float | None, waited_s: float, deadline: float | None
+def test_no_run_outlasts_the_timeout_of_its_client(
+    wall_time: float | None,
+    asked: float | None,
+    timeout_s: float | None,
+    waited_s: float,
+    deadline: float | None,
 ) -> None:
     limits = Limits(cpu_time=1.0, wall_time=wall_time, deadline=asked)
-    assert within_patience(Work(Program(""), limits, patience_s=patience_s), waited_s) == replace(
+    assert with_deadline(Work(Program(""), limits, client_timeout_s=timeout_s), waited_s) == replace(
         limits, deadline=deadline
     )
 

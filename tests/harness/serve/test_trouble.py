@@ -15,13 +15,13 @@ from starlette.testclient import TestClient
 from semi_instruct.engine import Cancellation, Limits, Outcome, Program, Status
 from semi_instruct.harness.serve.app import application
 from semi_instruct.harness.serve.health import WALLS, Health
-from semi_instruct.harness.serve.metrics import Metrics
-from semi_instruct.harness.serve.pool import Pool
-from semi_instruct.harness.serve.reasons import CLASSES, OTHER, reason_class
+from semi_instruct.harness.serve.metrics import CLASSES, OTHER, Metrics, reason_class
+from semi_instruct.harness.serve.pool import Pool, Ticket
 from semi_instruct.harness.serve.request_log import LogWriter
 from semi_instruct.harness.serve.service import Service
 from semi_instruct.harness.serve.settings import Settings
 from semi_instruct.harness.serve.verification import Verifier
+from semi_instruct.harness.serve.work import Done
 from tests.harness.serve.running import code, until
 from tests.patience import patient
 
@@ -73,7 +73,12 @@ class Running:
     def __init__(self, **settings: Any) -> None:
         self.engine, self.log = Engine(), io.StringIO()
         health, metrics = Health(WALLS), Metrics()
-        self.pool = Pool(self.engine, 8, lambda ticket, done: (health.see(done.outcome), metrics.run(done, "python")))
+
+        def on_done(_: Ticket, done: Done) -> None:
+            health.observe(done.outcome)
+            metrics.run(done, "python")
+
+        self.pool = Pool(self.engine, 8, on_done)
         self.service = Service(Settings(**settings), self.pool, health, metrics, "3.12.4")
         self.verifier = Verifier(self.service)
         self.writer = LogWriter(self.log)
