@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from semi_instruct.engine import Cancellation, Limits, Outcome, Program, Status
-from semi_instruct.harness.serve.app import application
-from semi_instruct.harness.serve.health import WALLS, Health
-from semi_instruct.harness.serve.metrics import CLASSES, OTHER, Metrics, reason_class
-from semi_instruct.harness.serve.pool import Pool, Ticket
-from semi_instruct.harness.serve.request_log import LogWriter
-from semi_instruct.harness.serve.service import Service
-from semi_instruct.harness.serve.settings import Settings
-from semi_instruct.harness.serve.verification import Verifier
-from semi_instruct.harness.serve.work import Done
+from semi_instruct.engine import Outcome, Status
+from semi_instruct.harness.serve.metrics import CLASSES, OTHER, reason_class
+from tests.harness.serve.in_process import Running
 from tests.harness.serve.running import code, until
 from tests.patience import patient
 
@@ -34,61 +24,6 @@ _PROBLEM = {
     "examples": [{"input": ""}],
     "candidates": [{"id": "c", "source": "3"}],
 }
-
-
-class Engine:
-    """Runs end at once; while there is trouble they wait, as those of the real engine do, until they are cancelled."""
-
-    workers = 1
-
-    def __init__(self) -> None:
-        self.trouble: str | None = None
-        self.limits: list[Limits] = []
-        self.outcome = Outcome(Status.OK)
-        self.waiting = threading.Event()
-
-    def run(
-        self,
-        program: Program,
-        stdin: bytes = b"",
-        args: Any = (),
-        limits: Limits = Limits(),  # noqa: B008  frozen
-        *,
-        determinism: str = "",
-        clock: float | None = None,
-        cancellation: Cancellation | None = None,
-    ) -> Outcome:
-        self.limits.append(limits)
-        while program.source == "wait":
-            self.waiting.set()
-            if cancellation is not None and cancellation.cancelled:
-                return Outcome(Status.SANDBOX_ERROR, detail="cancelled")
-            time.sleep(0.005)
-        return self.outcome
-
-
-class Running:
-    """A service in this process."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.engine, self.log = Engine(), io.StringIO()
-        health, metrics = Health(WALLS), Metrics()
-
-        def on_done(_: Ticket, done: Done) -> None:
-            health.observe(done.outcome)
-            metrics.run(done, "python")
-
-        self.pool = Pool(self.engine, 8, on_done)
-        self.service = Service(Settings(**settings), self.pool, health, metrics, "3.12.4")
-        self.verifier = Verifier(self.service)
-        self.writer = LogWriter(self.log)
-        app = application(self.service, self.verifier, self.writer)
-        self.http = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
-
-    def close(self) -> None:
-        self.verifier.close()
-        self.pool.close()
-        self.writer.close()
 
 
 @pytest.fixture
