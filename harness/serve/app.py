@@ -22,8 +22,8 @@ from semi_instruct.harness.serve.responses import error_response, json_response
 from semi_instruct.harness.serve.service import Service
 
 _ABOUT = (
-    "Runs programs nobody trusts, each in a sandbox of its own. Three dialects over one engine: SandboxFusion's, "
-    "Piston's, and our own. What a program does wrong is an outcome and answered with 200; 5xx are ours."
+    "Runs untrusted programs, each in a sandbox of its own. Speaks the dialects of SandboxFusion and Piston, and its "
+    "own. A failure of a program is an outcome, with status 200. Server errors (5xx) say nothing about the program."
 )
 _MAX_FAULTS = 20
 _MAX_KEY = 80

@@ -54,13 +54,15 @@ def parse(body: bytes) -> Any:
     except RecursionError:
         raise BadRequest("the body is nested too deeply") from None
     except UnicodeEncodeError:
-        raise BadRequest("the body holds half of a surrogate pair, which is no text") from None
+        raise BadRequest("the body contains a lone surrogate, which is not valid text") from None
     except UnicodeDecodeError:
         raise BadRequest("the body is not UTF-8") from None
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
     if (found := _entries(data, _SCHEMA_DEPTH)) > MAX_ENTRIES:
-        raise BadRequest(f"the body has {found} entries: expected at most {MAX_ENTRIES}, not counting what is in args")
+        raise BadRequest(
+            f"the body has {found} entries: expected at most {MAX_ENTRIES}, not counting those inside args"
+        )
     return data
 
 

@@ -19,17 +19,17 @@ GUARDED = (400, 401, 403, 408, 413, 415)
 """Statuses with which ``harness.serve.guard`` and ``harness.serve.bodies`` may answer any request with a body."""
 
 _MEANINGS = {
-    400: "the body is not JSON, or not JSON that means one thing only",
-    401: "a token is needed, or this is a wrong one",
-    403: "a page of another site asks, or by a name that is not this machine's",
-    408: "the body did not come in time",
+    400: "the body is not JSON, or is ambiguous (duplicate keys, for example)",
+    401: "the token is missing or wrong",
+    403: "the request comes from a page of another site, or to a host name that is not this machine's",
+    408: "the body did not arrive in time",
     413: "the body is too large",
     415: "the body is not declared as JSON, or is compressed",
-    422: "the request does not fit the schema, or asks for what is not to be had",
-    429: "as many wait as may; the header Retry-After says when to ask again",
-    503: "ours: no sandbox can be started now, the sandbox failed twice, or the service is ending",
-    504: "ours, and worth another try: no sandbox can be started now, the sandbox failed, the service is ending, or no "
-    "worker was free in time",
+    422: "the request does not fit the schema, or asks for something that is not available",
+    429: "the queue is full; the header Retry-After says when to try again",
+    503: "server error: no sandbox can be started, the sandbox failed twice, or the service is shutting down",
+    504: "server error; try again: no worker became free in time; for some dialects also: no sandbox can be started, "
+    "the sandbox failed twice, or the service is shutting down",
 }
 _RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
 
@@ -37,13 +37,13 @@ _RETRY_AFTER = {"Retry-After": {"description": "seconds", "schema": {"type": "in
 class Fault(BaseModel):
     """One thing that is wrong with a request."""
 
-    loc: list[str | int] = Field(description="where")
-    msg: str = Field(description="what was expected there")
+    loc: list[str | int] = Field(description="path to the value")
+    msg: str = Field(description="what was expected")
     type: str
 
 
 class Detail(BaseModel):
-    """What is wrong, as FastAPI and SandboxFusion say it."""
+    """What is wrong, in the form of FastAPI and SandboxFusion."""
 
     detail: str | list[Fault]
 

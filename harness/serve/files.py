@@ -45,7 +45,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _URL_OR_DRIVE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _REASONS = {
     -1: "it is not a regular file",
-    -2: "it is larger than what is left of the limit of output",
+    -2: "it is larger than what is left of the output limit",
     2: "there is no such file",
     20: "a part of the path is not a folder; links are not followed",
     40: "it is a link; links are not followed",
@@ -92,7 +92,9 @@ def _resolve(path: str) -> str:
     for folder, name in _FOLDERS.items():
         if len(parts) > len(folder) and tuple(parts[: len(folder)]) == folder:
             return "/".join((name, *parts[len(folder) :]))
-    raise ValueError("expected a path relative to the run's folder, not led out of it by '..', or in /tmp or /mnt/data")
+    raise ValueError(
+        "expected a path relative to the run's folder that does not leave it by '..', or one in /tmp or /mnt/data"
+    )
 
 
 def quoted(path: str) -> str:
@@ -113,7 +115,7 @@ def decoded_files(files: Mapping[str, str | None]) -> dict[str, bytes]:
         try:
             decoded[path] = base64.b64decode(content, validate=True)
         except (binascii.Error, ValueError):
-            raise Unprocessable(f"files: the content of {quoted(path)} is no base64") from None
+            raise Unprocessable(f"files: the content of {quoted(path)} is not base64") from None
     return decoded
 
 
@@ -143,19 +145,19 @@ def plan_files(
     copy_in: dict[str, bytes] = {}
     for path, data in files.items():
         if (resolved := sandbox_path(path)) in copy_in:
-            raise Unprocessable(f"path {quoted(path)}: another of the files lies there")
+            raise Unprocessable(f"path {quoted(path)}: another file has the same path")
         copy_in[resolved] = data
     if name is None:
         free = (f"work/{each}" for each in _OTHER_NAMES)
         program = next((each for each in free if each not in copy_in and not _is_folder(each, copy_in)), "")
         if not program:
-            raise Unprocessable(f"files: one of {', '.join(_OTHER_NAMES)} must be left for the program itself")
+            raise Unprocessable(f"files: one of {', '.join(_OTHER_NAMES)} must be free for the program itself")
     elif (program := sandbox_path(name)) in copy_in:
-        raise Unprocessable(f"path {quoted(name)}: another of the files lies there")
+        raise Unprocessable(f"path {quoted(name)}: another file has the same path")
     everything = (*copy_in, program)
     for path in everything:
         if _is_folder(path, everything):
-            raise Unprocessable(f"path {quoted(path.partition('/')[2])}: is a file and a folder at once")
+            raise Unprocessable(f"path {quoted(path.partition('/')[2])}: is both a file and a folder")
     if len(everything) + len(_folders_of(everything)) > _MAX_INODES:
         raise Unprocessable(f"files: expected at most {_MAX_INODES} files and folders")
     copy_out, refused = _copy_out(fetch)

@@ -60,7 +60,7 @@ class Guard:
         def reserve(more: int) -> None:
             nonlocal reserved
             if self._open_bytes + more > self._settings.open_bodies_bytes:
-                raise Overloaded("the requests that are open are as large as they may be together", _RETRY_S)
+                raise Overloaded("the bodies of all open requests together are too large", _RETRY_S)
             self._open_bytes += more
             reserved += more
 
@@ -90,14 +90,14 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._settings.token is None and not is_loopback(_without_port(host).lower()):
-            raise Forbidden(f"this service answers on loopback only, not as {host[:80]!r}")
+            raise Forbidden(f"this service answers only to loopback host names, not to {host[:80]!r}")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            raise Forbidden("pages of other sites may not ask")
+            raise Forbidden("requests from pages of other sites are not allowed")
         if self._settings.token is not None and scope["path"] not in OPEN_PATHS:
             token = _token(headers.get("authorization", ""))
             if not hmac.compare_digest(token, self._settings.token):
-                raise Unauthorized("a token is needed: send the header 'Authorization: Bearer TOKEN'")
+                raise Unauthorized("a token is required: send the header 'Authorization: Bearer TOKEN'")
         if scope["method"] == "POST":
             kind, _, parameters = headers.get("content-type", "").partition(";")
             charset = parameters.strip().lower()
@@ -125,7 +125,7 @@ class Guard:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise ClientDisconnected("the client has gone away")
+                        raise ClientDisconnected("the client has disconnected")
                     chunk = message.get("body", b"")
                     _check_size(len(body) + len(chunk), limit)
                     reserve(len(chunk))
@@ -133,12 +133,12 @@ class Guard:
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
-            raise BodyTimeout(f"the body did not come within {self._settings.body_time_s:g} s") from None
+            raise BodyTimeout(f"the body did not arrive within {self._settings.body_time_s:g} s") from None
 
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        raise BodyTooLarge(f"a request of this kind may have {limit} bytes")
+        raise BodyTooLarge(f"the body is too large: expected at most {limit} bytes")
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:

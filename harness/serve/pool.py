@@ -155,7 +155,7 @@ class Pool:
         ticket = Ticket(self, work, client)
         with self._changed:
             if self._draining:
-                raise Unavailable("the service is ending: ask again, or another one", 1)
+                raise Unavailable("the service is shutting down: try again, or use another one", 1)
             if bounded and (trouble := self._engine.trouble) is not None:
                 raise NoSandboxes(trouble)
             try:
@@ -198,7 +198,7 @@ class Pool:
                 if ticket.cancellation is not None:
                     ticket.cancellation.cancel()
         for ticket in refused:
-            _resolve(ticket.future, Unavailable("the service has ended; nothing was run", 1))
+            _resolve(ticket.future, Unavailable("the service is shutting down; nothing was run", 1))
 
     def close(self) -> None:
         """``stop``, and wait until all runs have ended."""
@@ -246,12 +246,12 @@ class Pool:
                 with self._changed:
                     ticket.cancellation = None
         except EngineClosed:
-            raise Unavailable("the service is ending: ask again, or another one", 1) from None
+            raise Unavailable("the service is shutting down: try again, or use another one", 1) from None
         except OSError as error:  # no descriptors or memory are left
             outcome = Outcome(Status.SANDBOX_ERROR, detail=str(error))
         self._mean_s += _WEIGHT_OF_LATEST * (time.monotonic() - started - self._mean_s)
         if ticket.abandoned and outcome.status is Status.SANDBOX_ERROR:
-            raise Unavailable("the run was ended before its time", 1)
+            raise Unavailable("the run was ended early", 1)
         return replace(with_copied_files(outcome, ticket.files), queue_s=queue_s)
 
     def _run(self, run: Work, cancellation: Cancellation) -> Outcome:
@@ -267,7 +267,7 @@ class Pool:
 
     def _overloaded(self) -> Overloaded:
         wait = self.retry_after_s
-        return Overloaded(f"{len(self._queue)} runs wait, as many as may: ask again in {wait} s", wait)
+        return Overloaded(f"the queue is full ({len(self._queue)} runs wait): try again in {wait} s", wait)
 
 
 def with_deadline(run: Work, waited_s: float) -> Limits:

@@ -123,7 +123,7 @@ async def wait_for(ticket: Ticket, request: Request, queue_time_s: float) -> Don
                 break
             wait_s = _check_late(ticket, queue_time_s)
         if not future.done():
-            raise ClientDisconnected("the client has gone away")
+            raise ClientDisconnected("the client has disconnected")
         return future.result()
     finally:
         disconnect.cancel()

@@ -68,18 +68,20 @@ class VerifyRequest(BaseModel):
         },
     )
 
-    problem: dict[str, Any] = Field(description="see examples/README.md")
-    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="for whatever is chosen at random")
-    budget_s: float = Field(default=20.0, gt=0, le=86_400, description="CPU seconds, about")
-    inputs: int = Field(default=PLANNED_INPUTS, ge=0, le=_MAX_INPUTS, description="inputs to plan beside the examples")
-    shrink: bool = Field(default=False, description="whether counterexamples are made minimal")
+    problem: dict[str, Any] = Field(description="a problem, as in a line of a problem file")
+    seed: int = Field(default=0, ge=0, le=2**63 - 1, description="seed of all random choices")
+    budget_s: float = Field(default=20.0, gt=0, le=86_400, description="CPU time to spend, seconds, approximately")
+    inputs: int = Field(
+        default=PLANNED_INPUTS, ge=0, le=_MAX_INPUTS, description="number of inputs to generate besides the examples"
+    )
+    shrink: bool = Field(default=False, description="whether to minimize counterexamples")
 
 
 class VerifyResponse(BaseModel):
-    """A verdict a candidate, in their order."""
+    """One verdict per candidate, in the order of the candidates."""
 
     verdicts: list[dict[str, Any]]
-    runs: int = Field(description="how many it took")
+    runs: int = Field(description="number of runs")
 
 
 class _Stopped(Exception):
@@ -167,11 +169,11 @@ class Verifier:
             Unavailable: the service is shutting down, or no sandbox can be started.
         """
         if self._service.pool.draining:
-            raise Unavailable("the service is ending: ask again, or another one", 1)
+            raise Unavailable("the service is shutting down: try again, or use another one", 1)
         if (trouble := self._service.pool.trouble) is not None:
             raise NoSandboxes(trouble)
         if len(self._engines) >= self._max_open:
-            raise Overloaded("as many problems wait to be judged as may", self._service.pool.retry_after_s)
+            raise Overloaded("too many problems wait to be judged", self._service.pool.retry_after_s)
         engine = _PooledEngine(self._service.pool, record_of(request))
         self._engines.add(engine)
         rows = asyncio.wrap_future(self._threads.submit(_rows, engine, problem, body))
@@ -180,10 +182,10 @@ class Verifier:
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not rows.done():
-                raise ClientDisconnected("the client has gone away")
+                raise ClientDisconnected("the client has disconnected")
             return rows.result()
         except _Stopped:
-            raise Unavailable("the service is ending; nothing was judged", 1) from None
+            raise Unavailable("the service is shutting down; nothing was judged", 1) from None
         finally:
             disconnect.cancel()
             rows.cancel()

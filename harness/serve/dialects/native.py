@@ -40,7 +40,7 @@ _FUNCTION: dict[str, Any] = {"source": "def double(x):\n    return 2 * x", "entr
 
 
 class AskedLimits(BaseModel):
-    """Limits of a run, as ``engine.Limits``; those that are left out are the service's own."""
+    """Limits of a run. The service has a default for each."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -63,28 +63,30 @@ class RunRequest(BaseModel):
     source: str = Field(description="the program")
     language: str = "python"
     stdin: str = ""
-    entry: str | None = Field(default=None, description="call this function, and hand back what it returns")
-    args: list[Any] = Field(default_factory=list, description="its arguments: JSON, tagged where JSON has no word")
+    entry: str | None = Field(default=None, description="name of a function to call; its value is returned")
+    args: list[Any] = Field(
+        default_factory=list, description="arguments of the function: JSON, with tags for values that JSON lacks"
+    )
     limits: AskedLimits = Field(default_factory=AskedLimits)
     determinism: str = Field(default="fixed", pattern="^(fixed|varied)$")
     clock: float | None = Field(
-        default=None, ge=0, le=253402300799, description="seconds since 1970 at which its clock starts"
+        default=None, ge=0, le=253402300799, description="start of the program's clock, seconds since 1970"
     )
     files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by path")
     fetch_files: list[str] = Field(
-        default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
+        default_factory=list, description="paths of files to return, in the run's folder, /tmp or /mnt/data"
     )
     deadline_s: float | None = Field(
         default=None,
         gt=0,
         le=86_400,
-        description="seconds you wait for the outcome; no wall limit is extended beyond that on a busy machine",
+        description="seconds that the client waits; on a busy machine no wall limit is extended beyond them",
     )
-    id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
+    id: str | None = Field(default=None, max_length=200, description="returned with the outcome; for batches")
 
 
 class BatchRequest(BaseModel):
-    """Many runs. Their outcomes come as they finish, a line each."""
+    """Many runs. The outcomes are returned as the runs end, one line each."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", json_schema_extra={"examples": [{"runs": [{"id": "a", **_EXAMPLE}, _FUNCTION]}]}
@@ -94,7 +96,7 @@ class BatchRequest(BaseModel):
 
 
 class OutcomeResponse(BaseModel):
-    """What happened in a run. Bytes that are no UTF-8 are in ``stdout_base64``, and ``stdout`` is null; stderr too."""
+    """The outcome of a run. If stdout is not UTF-8, ``stdout`` is null and ``stdout_base64`` has it. So with stderr."""
 
     status: Status
     exit_code: int | None
@@ -105,17 +107,19 @@ class OutcomeResponse(BaseModel):
     stderr_base64: str | None = None
     stdout_truncated: bool
     stderr_truncated: bool
-    returned: bool = Field(description="whether the entry function came back")
-    value: Any = Field(description="what it returned, as args are given")
+    returned: bool = Field(description="whether the function returned")
+    value: Any = Field(description="what the function returned, in the form of args")
     cpu_time_s: float
     wall_time_s: float
-    wall_extension_s: float = Field(description="by how much the wall limit was extended: the machine was too busy")
+    wall_extension_s: float = Field(
+        description="seconds by which the wall limit was extended because the machine was busy"
+    )
     peak_memory_bytes: int
     detail: str
-    isolation: list[str] = Field(description="the walls that stood around the run")
-    queue_time_s: float = Field(description="seconds of waiting for a worker, no part of the other times")
-    files: dict[str, str] = Field(default_factory=dict, description="in base64")
-    files_refused: dict[str, str] = Field(default_factory=dict, description="why a file is not handed back")
+    isolation: list[str] = Field(description="the active isolation layers")
+    queue_time_s: float = Field(description="seconds that the run waited for a worker; not part of the other times")
+    files: dict[str, str] = Field(default_factory=dict, description="contents in base64, by path")
+    files_refused: dict[str, str] = Field(default_factory=dict, description="why a file is not returned, by path")
     id: str | None = None
 
 
@@ -128,14 +132,14 @@ def router(service: Service) -> APIRouter:
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
     many = {
         **NATIVE.error_responses(*statuses),
-        200: {"description": "a line for each run, as it finishes", "content": lines},
+        200: {"description": "one line per run, as the runs end", "content": lines},
     }
 
     @routes.post("/run", response_model=OutcomeResponse, responses=one, summary="Run a program")
     async def run(body: RunRequest, request: Request) -> Response:
         """Run a program, or call a function of it, in a sandbox of its own.
 
-        What the program does wrong is in the outcome, and the answer is 200. A fault of the sandbox is 503.
+        A failure of the program is an outcome, with status 200. A failure of the sandbox is 503.
         """
         done = await service.perform(await with_request(request, work_of, body, service), request)
         headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"}
@@ -146,14 +150,14 @@ def router(service: Service) -> APIRouter:
 
     @routes.post("/runs", response_class=Response, responses=many, summary="Run many programs")
     async def runs(body: BatchRequest, request: Request) -> Response:
-        """Run many programs and hand back each outcome as soon as it is there: a line of JSON with its ``index``.
+        """Run many programs, and return each outcome as soon as its run ends: a line of JSON with its ``index``.
 
-        A batch has one place in the queue at a time for each worker, so that others have their turns. A line with
+        A batch has at most one run per worker in the queue, so that other clients get their turns. A line with
         ``error`` instead of a status stands for a run that was not done.
         """
         works = await with_request(request, lambda: [work_of(each, service) for each in body.runs])
         if len(open_batches) >= MAX_BATCHES:
-            raise Overloaded("as many batches as may be are open", service.pool.retry_after_s)
+            raise Overloaded("too many batches are open", service.pool.retry_after_s)
         first = service.pool.submit(works[0], record_of(request).client)
         open_batches.add(request)
         batch = _Batch(service, request, body.runs, works, first)
@@ -194,7 +198,7 @@ class _Batch:
             awaited: set[asyncio.Future[Any]] = {*self._open, self._disconnect}
             finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if self._disconnect in finished:
-                record_of(self.request).why = "the client has gone away"
+                record_of(self.request).why = "the client has disconnected"
                 return
             for future in finished & self._open.keys():
                 index, _ = self._open.pop(future)
@@ -262,9 +266,9 @@ def work_of(body: RunRequest, service: Service) -> Work:
     """
     has_files = bool(body.files or body.fetch_files)
     if body.entry is not None and has_files:
-        raise Unprocessable("files: only whole programs have them; leave out entry, or the files")
+        raise Unprocessable("files: only whole programs can have files; leave out entry or the files")
     if body.entry is None and body.args:
-        raise Unprocessable("args: are for the function that entry names")
+        raise Unprocessable("args: expected only together with entry")
     try:
         args = decode(body.args)
     except ValueRefused as error:

@@ -28,7 +28,7 @@ _DEFAULT_COMPILE_MS = 10_000
 _KILL = "SIGKILL"
 
 type Milliseconds = Annotated[int | float, Field(ge=1, le=86_400_000)]
-type Bytes = Annotated[int, Field(ge=-1, description="-1 for what the operator grants")]
+type Bytes = Annotated[int, Field(ge=-1, description="-1 for the default")]
 
 
 class File(BaseModel):
@@ -69,7 +69,7 @@ class ExecuteRequest(BaseModel):
     stdin: str | None = None
     args: list[str] | None = None
     compile_timeout: Milliseconds = Field(
-        default=_DEFAULT_COMPILE_MS, description="milliseconds; Python has no stage of compilation"
+        default=_DEFAULT_COMPILE_MS, description="milliseconds; Python programs have no compile stage"
     )
     run_timeout: Milliseconds = Field(default=_DEFAULT_RUN_MS, description="milliseconds of wall time")
     compile_cpu_time: Milliseconds = Field(default=_DEFAULT_COMPILE_MS, description="milliseconds; not used")
@@ -81,7 +81,7 @@ class ExecuteRequest(BaseModel):
 class Stage(BaseModel):
     """How the program ended, and what it wrote.
 
-    ``status``: null, RE (a code that is not 0), SG (a signal, that of memory's end included), TO (time), OL and EL (too
+    ``status``: null, RE (a code other than 0), SG (a signal, or the memory limit), TO (a time limit), OL and EL (too
     much on stdout or stderr).
     """
 
@@ -93,18 +93,18 @@ class Stage(BaseModel):
     message: str | None
     status: Literal["RE", "SG", "TO", "OL", "EL", "XX"] | None
     cpu_time: int = Field(description="milliseconds")
-    wall_time: int = Field(description="milliseconds, without waiting for a worker")
+    wall_time: int = Field(description="milliseconds, without the time in the queue")
     memory: int = Field(description="bytes")
 
 
 class Message(BaseModel):
-    """What is wrong, as Piston says it."""
+    """What is wrong, in the form of Piston."""
 
     message: str
 
 
 class ExecuteResponse(BaseModel):
-    """What became of the program."""
+    """How the program ended."""
 
     language: str
     version: str
@@ -140,7 +140,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/execute", response_model=ExecuteResponse, responses=errors, summary="Run a program")
     @routes.post("/execute/", include_in_schema=False)
     async def execute(body: ExecuteRequest, request: Request) -> Response:
-        """Run a program in a sandbox of its own. A program's own faults are answered with 200."""
+        """Run a program in a sandbox of its own. A failure of the program is returned with status 200."""
         done = await service.perform(await with_request(request, work_of, body, service), request)
         if done.sandbox_failed:
             raise Unavailable(f"the sandbox failed: {done.outcome.detail}", 1)
@@ -167,7 +167,7 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
     known = body.language in (LANGUAGE, *aliases(service.python_version))
     if not known or not satisfies(parse_version(service.python_version), body.version):
         available = f"{LANGUAGE}-{service.python_version}"
-        raise Unprocessable(f"{body.language}-{body.version} is not run here: there is {available}")
+        raise Unprocessable(f"{body.language}-{body.version} is not available: expected {available}")
     compile_s = service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
     service.granted_seconds("compile_cpu_time", body.compile_cpu_time / 1000)
     service.granted_bytes("compile_memory_limit", body.compile_memory_limit)
@@ -180,7 +180,7 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
     main, *others = (file.name or "" for file in body.files)
     files = dict(zip(others, contents[1:], strict=True))
     if len(files) < len(others) or main in files:
-        raise Unprocessable("files: expected a name of its own for each")
+        raise Unprocessable("files: expected a different name for each")
     return Work(
         program=Program(contents[0]),
         limits=Limits(cpu_time=cpu_s, wall_time=wall_s, memory=memory),
@@ -201,7 +201,7 @@ def _content(number: int, file: File) -> bytes:
             case _:
                 return file.content.encode()
     except (binascii.Error, ValueError):
-        raise Unprocessable(f"files[{number}].content: is no {file.encoding}") from None
+        raise Unprocessable(f"files[{number}].content: is not {file.encoding}") from None
 
 
 def stage_of(outcome: Outcome) -> Stage:

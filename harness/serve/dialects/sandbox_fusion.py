@@ -30,7 +30,7 @@ type Seconds = Annotated[float, Field(ge=_MIN_S, le=86_400)]
 
 
 class RunStatus(StrEnum):
-    """``Success``: every stage ended with code 0. ``Failed``: by the program's doing. ``SandboxError``: by ours."""
+    """``Success``: all stages ended with code 0. ``Failed``: the program failed. ``SandboxError``: the sandbox did."""
 
     SUCCESS = "Success"
     FAILED = "Failed"
@@ -38,7 +38,7 @@ class RunStatus(StrEnum):
 
 
 class StageStatus(StrEnum):
-    """How one stage ended. A program killed for memory or output is ``Finished``, with a code that is not 0."""
+    """How one stage ended. A program killed for memory or output is ``Finished``, with a code other than 0."""
 
     FINISHED = "Finished"
     ERROR = "Error"
@@ -67,42 +67,40 @@ class RunCodeRequest(BaseModel):
     )
 
     code: str = Field(description="the program")
-    language: Literal["python"] = Field(description="the only one that is run here")
-    compile_timeout: Seconds = Field(default=10, description="seconds; Python programs have no stage of compilation")
+    language: Literal["python"] = Field(description="the only language")
+    compile_timeout: Seconds = Field(default=10, description="seconds; Python programs have no compile stage")
     run_timeout: Seconds = Field(default=10, description="seconds of wall time")
-    memory_limit_MB: int = Field(
-        default=-1, ge=-1, description="-1 for what the operator grants; 16 at least otherwise"
-    )
+    memory_limit_MB: int = Field(default=-1, ge=-1, description="-1 for the default; otherwise at least 16")
     stdin: str | None = None
     files: dict[str, Base64 | None] = Field(
         default_factory=dict,
-        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; null is no file",
+        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; entries with null are ignored",
     )
     fetch_files: list[str] = Field(
         default_factory=list,
-        description="paths of files that are handed back; what cannot be is left out and named in message",
+        description="paths of files to return; those that cannot be returned are named in message",
     )
 
 
 class StageResult(BaseModel):
-    """How one stage ended, and what it wrote. Bytes that are no UTF-8 appear as U+FFFD."""
+    """How one stage ended, and what it wrote. Bytes that are not UTF-8 appear as U+FFFD."""
 
     status: StageStatus
-    execution_time: float | None = Field(description="seconds of wall time, without waiting for a worker")
-    return_code: int | None = Field(description="-N where signal N ended it; null where time was up")
+    execution_time: float | None = Field(description="seconds of wall time, without the time in the queue")
+    return_code: int | None = Field(description="-N if signal N ended it; null after a time limit")
     stdout: str | None
     stderr: str | None
 
 
 class RunCodeResponse(BaseModel):
-    """What became of the program."""
+    """How the program ended."""
 
     status: RunStatus
     message: str
     compile_result: StageResult | None = None
     run_result: StageResult | None = None
     executor_pod_name: str | None = None
-    files: dict[str, str] = Field(default_factory=dict, description="in base64")
+    files: dict[str, str] = Field(default_factory=dict, description="contents in base64, by path")
 
 
 def router(service: Service) -> APIRouter:
@@ -113,7 +111,7 @@ def router(service: Service) -> APIRouter:
     @routes.post("/run_code", response_model=RunCodeResponse, responses=errors, summary="Run a program")
     @routes.post("/run_code/", include_in_schema=False)
     async def run_code(body: RunCodeRequest, request: Request) -> Response:
-        """Run a program in a sandbox of its own. A program's own faults are answered with 200 and ``Failed``."""
+        """Run a program in a sandbox of its own. A failure of the program is returned with status 200."""
         done = await service.perform(await with_request(request, work_of, body, service), request)
         return model_response(response_of(done), done, 504 if done.sandbox_failed else 200)
 
