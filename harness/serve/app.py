@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from semi_instruct import __version__
 from semi_instruct.engine import EngineError
 from semi_instruct.harness.serve import status_routes, verification
 from semi_instruct.harness.serve.dialect import NO_DIALECT, Dialect, Fault
@@ -37,7 +38,7 @@ def application(
     Args:
         dialects: those to serve.
     """
-    app = FastAPI(title="Semi-Instruct", version="0.1.0", description=_ABOUT, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Semi-Instruct", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
     for dialect in dialects:
         app.include_router(dialect.router(service), tags=[dialect.title])
     app.include_router(verification.router(service, verifier))
