@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from semi_instruct.harness import strict_json
-from semi_instruct.harness.serve.errors import BadRequest, BodyTooLarge
+from semi_instruct.harness.serve.errors import BodyTooLarge, MalformedBody
 
 MAX_ENTRIES = 20_000
 """Entries of the request's own lists and objects, together: they are checked on the event loop."""
@@ -40,8 +40,8 @@ def parse(body: bytes) -> Any:
     """The data in a body.
 
     Raises:
-        BadRequest: the body is not JSON in UTF-8, is nested too deeply, has a duplicate key, a number out of range, a
-            lone surrogate (which cannot be sent on), or more than ``MAX_ENTRIES`` entries.
+        MalformedBody: the body is not JSON in UTF-8, is nested too deeply, has a duplicate key, a number out of range,
+            a lone surrogate (which cannot be sent on), or more than ``MAX_ENTRIES`` entries.
         BodyTooLarge: the body has more than ``MAX_VALUES`` values.
     """
     if strict_json.has_more_marks(body, MAX_VALUES):
@@ -52,15 +52,15 @@ def parse(body: bytes) -> Any:
         if _MAY_BE_A_SURROGATE.search(body):
             json.dumps(data, ensure_ascii=False).encode("utf-8")
     except RecursionError:
-        raise BadRequest("the body is nested too deeply") from None
+        raise MalformedBody("the body is nested too deeply") from None
     except UnicodeEncodeError:
-        raise BadRequest("the body contains a lone surrogate, which is not valid text") from None
+        raise MalformedBody("the body contains a lone surrogate, which is not valid text") from None
     except UnicodeDecodeError:
-        raise BadRequest("the body is not UTF-8") from None
+        raise MalformedBody("the body is not UTF-8") from None
     except ValueError as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
+        raise MalformedBody(f"the body is not JSON: {error}") from None
     if (found := _entries(data, _SCHEMA_DEPTH)) > MAX_ENTRIES:
-        raise BadRequest(
+        raise MalformedBody(
             f"the body has {found} entries: expected at most {MAX_ENTRIES}, not counting those inside args"
         )
     return data
@@ -94,7 +94,7 @@ class _StrictRequest(Request):
         self.scope.setdefault("state", {})[_IS_LARGE] = len(body) > LARGE_BODY
         try:
             return await with_request(self, parse, body)
-        except (BadRequest, BodyTooLarge) as error:
+        except (MalformedBody, BodyTooLarge) as error:
             # FastAPI replaces all other exceptions by one of its own.
             raise HTTPException(error.status, str(error)) from None
 

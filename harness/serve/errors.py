@@ -21,7 +21,7 @@ class ServiceError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class BadRequest(ServiceError):
+class MalformedBody(ServiceError):
     """The body cannot be parsed."""
 
     status = 400

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from semi_instruct.harness.serve.bodies import parse
-from semi_instruct.harness.serve.errors import BadRequest
+from semi_instruct.harness.serve.errors import MalformedBody
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ from semi_instruct.harness.serve.errors import BadRequest
     ],
 )
 def test_refused_bodies(body: bytes, words: str) -> None:
-    with pytest.raises(BadRequest, match=words):
+    with pytest.raises(MalformedBody, match=words):
         parse(body)
 
 
