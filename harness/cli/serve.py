@@ -18,8 +18,7 @@ from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.cli.exit_status import ExitStatus
 from semi_instruct.harness.cli.options import RUNNING, Common, Runtime, Workers, command_of
 from semi_instruct.harness.errors import BadRequest
-from semi_instruct.harness.serve.listening import listen
-from semi_instruct.harness.serve.settings import Settings
+from semi_instruct.harness.serve.settings import Settings, listen
 
 _NEEDED = ("fastapi", "httptools", "prometheus_client", "uvicorn")
 _SHORTEST_TOKEN = 16

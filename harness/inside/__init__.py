@@ -1,1 +1,1 @@
-"""Programs of ours that run in the jail, in front of the program that is asked for."""
+"""Source text that runs in the sandbox, before or in place of the requested program."""

@@ -1,6 +1,6 @@
-"""Runs in the sandbox, in front of a program: says on stderr, in the last line, which branches the program took.
+"""Runs a program in the sandbox and reports, on the last line of stderr, which branches it took.
 
-``harness.analysis.coverage`` puts the text of this file in front of the program, so it needs nothing but Python.
+``harness.analysis.coverage`` prepends the text of this file to the program, so it may import only the standard library.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ BRANCHING = {"FOR_ITER", "POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_N
 
 
 def run_and_report(source: bytes, namespace: dict[str, Any], marker: str) -> None:
-    """Run a program in a namespace, watched by ``sys.monitoring``.
+    """Run a program in a namespace, and report its branches when it exits.
 
     Args:
-        marker: the beginning of the line with the report; a JSON object follows, ``sites`` (number of the code object,
-            offset and line of every instruction that branches) and ``taken`` (code object, offset, destination).
+        source: the program.
+        namespace: its globals.
+        marker: start of the line with the report. A JSON object follows it: ``sites`` (number of the code object,
+            offset and line of every branch instruction) and ``taken`` (code object, offset, destination).
     """
     program = compile(source, namespace.get("__file__", "main.py"), "exec", dont_inherit=True)
     codes = all_codes(program)
@@ -31,12 +33,12 @@ def run_and_report(source: bytes, namespace: dict[str, Any], marker: str) -> Non
     def on_branch(code: CodeType, offset: int, destination: int) -> object:
         seen = taken.setdefault((numbers[id(code)], offset), set())
         seen.add(destination)
-        # Disabling is for both ways, so not before both are known.
+        # An event is disabled for both destinations, so not before both have been taken.
         return sys.monitoring.DISABLE if len(seen) > 1 else None
 
     def report() -> None:
         sys.monitoring.register_callback(tool, branches, None)
-        ways = sorted((*place, destination) for place, seen in taken.items() for destination in seen)
+        ways = sorted((*site, destination) for site, seen in taken.items() for destination in seen)
         sites = [site for number, code in enumerate(codes) for site in all_sites(number, code)]
         sys.stderr.flush()
         os.write(2, f"\n{marker}{json.dumps({'sites': sites, 'taken': ways})}\n".encode())
@@ -46,13 +48,13 @@ def run_and_report(source: bytes, namespace: dict[str, Any], marker: str) -> Non
     sys.monitoring.register_callback(tool, branches, on_branch)
     for code in codes:
         sys.monitoring.set_local_events(tool, code, branches)
-    # First registered, last run: after the program's own exit handlers.
+    # Registered first, so called last: after the program's own exit handlers.
     atexit.register(report)
     exec(program, namespace)  # noqa: S102  running programs is the point, and this is the sandbox
 
 
 def all_codes(program: CodeType) -> list[CodeType]:
-    """The code of a module and of all functions, classes and comprehensions in it."""
+    """The code objects of a module and of all functions, classes and comprehensions in it."""
     codes = [program]
     for code in codes:
         codes.extend(constant for constant in code.co_consts if isinstance(constant, CodeType))
@@ -60,7 +62,7 @@ def all_codes(program: CodeType) -> list[CodeType]:
 
 
 def all_sites(number: int, code: CodeType) -> list[tuple[int, int, int]]:
-    """The number, the offset and the line of each instruction that branches."""
+    """Number, offset and line of each branch instruction."""
     return [
         (number, instruction.offset, (instruction.positions and instruction.positions.lineno) or code.co_firstlineno)
         for instruction in dis.get_instructions(code)

@@ -1,5 +1,5 @@
-"""The HTTP service: SandboxFusion's, Piston's and our own words for running programs nobody trusts.
+"""The HTTP service: SandboxFusion's and Piston's HTTP APIs and our own, over one sandbox pool.
 
-Three layers, each knowing only the one below it: transport (``app``, ``guard``, a file a dialect), pool (``pool``,
-``fair_queue``: who runs next, and who is told to come back later), engine. Needs the extra ``[serve]``.
+Three layers, each of which knows only those below it: transport (``app``, ``guard``, ``dialects``), pool (``pool``,
+``fair_queue``: which run is next, and which request is refused), engine. Needs the extra ``[serve]``.
 """

@@ -1,6 +1,8 @@
-"""The application: all routes, the layers around them, and the answers to errors."""
+"""The application: all routes, the layers around them, and how exceptions become responses."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,66 +14,77 @@ from starlette.types import ASGIApp
 from semi_instruct import __version__
 from semi_instruct.engine import EngineError
 from semi_instruct.harness.serve import status_routes, verification
-from semi_instruct.harness.serve.answers import plain_answer, refusal_answer
-from semi_instruct.harness.serve.dialect import Dialects
+from semi_instruct.harness.serve.dialect import NO_DIALECT, Dialect, Fault
 from semi_instruct.harness.serve.dialects import DIALECTS
+from semi_instruct.harness.serve.errors import ClientDisconnected, ServiceError, Unprocessable
 from semi_instruct.harness.serve.guard import Guard
-from semi_instruct.harness.serve.refusals import ClientGone, Refusal, Unusable
-from semi_instruct.harness.serve.request_log import LogWriter, RequestLog
-from semi_instruct.harness.serve.service import Service, facts_of
+from semi_instruct.harness.serve.request_log import LogWriter, RequestLog, record_of
+from semi_instruct.harness.serve.responses import error_response, json_response
+from semi_instruct.harness.serve.service import Service
 
 _ABOUT = (
-    "Runs untrusted programs, each in a sandbox of its own, in the dialects of SandboxFusion and Piston and in a "
-    "native one. What a program does wrong is an outcome and answered with 200; a status of 5xx is a fault of the "
-    "service."
+    "Runs untrusted programs, each in a sandbox of its own. Speaks the dialects of SandboxFusion and Piston, and its "
+    "own. A failure of a program is an outcome, with status 200. Server errors (5xx) say nothing about the program."
 )
 _MAX_FAULTS = 20
+_MAX_KEY = 80
 
 
 def application(
-    service: Service, verifier: verification.Verifier, log: LogWriter, dialects: Dialects = DIALECTS
+    service: Service, verifier: verification.Verifier, log: LogWriter, dialects: Sequence[Dialect] = DIALECTS
 ) -> ASGIApp:
-    """Everything that a request passes, from the log inwards."""
+    """The whole ASGI application, the request log outermost.
+
+    Args:
+        dialects: those to serve.
+    """
     app = FastAPI(title="Semi-Instruct", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None)
-    for dialect in dialects.all:
-        app.include_router(dialect.router(service))
+    for dialect in dialects:
+        app.include_router(dialect.router(service), tags=[dialect.title])
     app.include_router(verification.router(service, verifier))
-    app.include_router(status_routes.router(service))
+    app.include_router(status_routes.router(service), tags=[NO_DIALECT.title])
+    app.add_exception_handler(ServiceError, _on_service_error)
+    app.add_exception_handler(EngineError, _on_engine_error)
+    app.add_exception_handler(RequestValidationError, _on_schema_mismatch)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    return RequestLog(Guard(app, service.settings), log, service.metrics, dialects)
 
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)
-        facts_of(request).why = type(error).__name__
-        if isinstance(error, ClientGone):
-            return Response(status_code=error.status)
-        return refusal_answer(error, dialects.of(request.url.path))
 
-    async def not_taken(request: Request, error: Exception) -> Response:
-        """The engine does not take what is asked for."""
-        return await refused(request, Unusable(str(error)))
+async def _on_service_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    record = record_of(request)
+    record.why = type(error).__name__
+    if isinstance(error, ClientDisconnected):
+        return Response(status_code=error.status)
+    return error_response(error, record.dialect)
 
-    async def invalid(request: Request, error: Exception) -> Response:
-        """The body does not fit the schema. The answer leaves out its values, which are the client's own."""
-        assert isinstance(error, RequestValidationError)
-        facts_of(request).why = "Misshapen"
-        faults = [
-            {"loc": [_cut(part) for part in each["loc"]], "msg": each["msg"], "type": each["type"]}
-            for each in error.errors()[:_MAX_FAULTS]
-        ]
-        dialect = dialects.of(request.url.path)
-        return plain_answer(dialect.invalid(faults), dialect.status(Unusable.status))
 
-    async def http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        body = dialects.of(request.url.path).error(str(error.detail))
-        return plain_answer(body, error.status_code, error.headers)
+async def _on_engine_error(request: Request, error: Exception) -> Response:
+    """The engine refuses the program or its limits."""
+    return await _on_service_error(request, Unprocessable(str(error)))
 
-    app.add_exception_handler(Refusal, refused)
-    app.add_exception_handler(EngineError, not_taken)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http_error)
-    return RequestLog(Guard(app, service.settings, dialects), log, service.metrics, dialects)
+
+async def _on_schema_mismatch(request: Request, error: Exception) -> Response:
+    """The body does not fit the schema. The response does not repeat any values of the request."""
+    assert isinstance(error, RequestValidationError)
+    record = record_of(request)
+    record.why = "SchemaMismatch"
+    faults = [
+        Fault.model_construct(loc=[_cut(part) for part in each["loc"]], msg=each["msg"], type=each["type"])
+        for each in error.errors()[:_MAX_FAULTS]
+    ]
+    where = ".".join(str(part) for part in faults[0].loc[1:]) or "the body"
+    body = record.dialect.error_body(f"{where}: {faults[0].msg}", faults)
+    return json_response(body, record.dialect.status(422))
 
 
 def _cut(part: str | int) -> str | int:
-    """A part of a path through the body; where it is a key, the client chose it."""
-    return part[:80] if isinstance(part, str) else part
+    """A part of the path to a fault. It may be a key that the client chose."""
+    return part[:_MAX_KEY] if isinstance(part, str) else part
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """No such route or method, or a body that ``bodies.parse`` refuses."""
+    assert isinstance(error, HTTPException)
+    dialect = record_of(request).dialect
+    return json_response(dialect.error_body(str(error.detail), ()), dialect.status(error.status_code), error.headers)

@@ -1,4 +1,4 @@
-"""Who is next when many wait: each client in its turn, however much one of them asks for."""
+"""A bounded queue in which clients take turns, however many items one of them has."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Hashable
 
 
 class Full(Exception):
-    """As many wait as may, and nobody has more waiting than who asks."""
+    """The queue is full, and no other client has more items waiting than this one."""
 
 
 class FairQueue[Item: Hashable]:
-    """Items of several clients, taken one client after the other, oldest first of each. Not thread-safe.
+    """Items of several clients, taken round-robin by client, the oldest item of each first. Not thread-safe.
 
-    When it is full, whoever has fewer items waiting than another takes the place of that other's newest one: nobody can
-    lock others out by coming first with a lot.
+    When the queue is full, a client with fewer items than another takes the position of that other client's newest
+    item, so that one client with many items cannot lock out the others.
 
     Args:
-        bound: how many items may wait.
+        bound: the number of items that may wait.
     """
 
     def __init__(self, bound: int) -> None:
@@ -28,21 +28,21 @@ class FairQueue[Item: Hashable]:
         return self._size
 
     def put(self, client: str, item: Item, *, bounded: bool = True) -> Item | None:
-        """Let an item wait. Returns the one that had to give up its place for it, if one had to.
+        """Add an item. Returns the item that was evicted for it, or None.
 
         Args:
-            bounded: whether the bound holds for it.
+            bounded: whether the bound applies to the item.
 
         Raises:
-            Full: no place, and none that is more another's than this client's.
+            Full: the queue is full, and no other client has more items than this one.
         """
-        ousted = self._make_room(client) if bounded and self._size >= self._bound else None
+        evicted = self._make_room(client) if bounded and self._size >= self._bound else None
         self._waiting.setdefault(client, {})[item] = None
         self._size += 1
-        return ousted
+        return evicted
 
     def take(self) -> Item | None:
-        """The next item, or None when none waits."""
+        """Remove and return the next item; None if the queue is empty."""
         if not self._waiting:
             return None
         client = next(iter(self._waiting))
@@ -50,12 +50,12 @@ class FairQueue[Item: Hashable]:
         item = next(iter(items))
         del items[item]
         if items:
-            self._waiting[client] = items  # behind all others
+            self._waiting[client] = items  # to the end of the order
         self._size -= 1
         return item
 
     def remove(self, client: str, item: Item) -> bool:
-        """Take an item out of its turn; whether it was still waiting."""
+        """Remove an item. Returns whether it was waiting."""
         items = self._waiting.get(client, {})
         if item not in items:
             return False
@@ -66,9 +66,9 @@ class FairQueue[Item: Hashable]:
         return True
 
     def _make_room(self, client: str) -> Item:
-        greediest = max(self._waiting, key=lambda each: len(self._waiting[each]), default=client)
-        if len(self._waiting.get(greediest, ())) <= len(self._waiting.get(client, ())) + 1:
+        largest = max(self._waiting, key=lambda each: len(self._waiting[each]), default=client)
+        if len(self._waiting.get(largest, ())) <= len(self._waiting.get(client, ())) + 1:
             raise Full
-        newest = next(reversed(self._waiting[greediest]))
-        self.remove(greediest, newest)
+        newest = next(reversed(self._waiting[largest]))
+        self.remove(largest, newest)
         return newest

@@ -1,30 +1,36 @@
-"""Files that go into a sandbox and come out of it: their paths checked, their sizes bounded, nothing touched here.
+"""Files that a run gets and returns: paths and sizes are checked here, the files are copied inside the sandbox.
 
-No path of a client ever reaches this machine's file system. Files cross as arguments of ``carrier.carry``, which runs
-in the sandbox in place of the program, and come back as its value.
+No path of a client reaches the file system of this machine. Contents are passed as arguments of ``copy_and_run``
+(``harness/inside/copy_files.py``), which runs in the sandbox in place of the program, and are returned as its value.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.engine.limits import MIB
-from semi_instruct.harness.serve.refusals import Unusable
-from semi_instruct.harness.serve.work import Done, Luggage, Work
+from semi_instruct.harness.serve.errors import Unprocessable
+from semi_instruct.harness.serve.work import Done, Files, Work
 
-MOST_FILES = 256
-MOST_BYTES = 16 * MIB
-LONGEST_PATH = 512
-_LONGEST_NAME = 255  # bytes, tmpfs has no longer ones
-_DEEPEST = 16
-_MOST_INODES = 2048  # half of those that a run has
-# Where clients' files may lie, by the names that programs have for these folders, and as the carrier has them.
+type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
+
+MAX_FILES = 256
+MAX_BYTES = 16 * MIB
+MAX_PATH = 512
+_MAX_NAME = 255  # bytes, the limit of tmpfs
+_MAX_DEPTH = 16
+_MAX_INODES = 2048  # half of those that a run has
+# The folders in which clients' files may lie: paths as programs see them, names as ``copy_and_run`` takes them.
 _FOLDERS = {
     ("box", "work"): "work",
     ("mnt", "data"): "work",
@@ -34,40 +40,44 @@ _FOLDERS = {
 }
 _RUN_FOLDER = ("box", "work")
 _OTHER_NAMES = ("main.py", "program.py", "code.py", "solution.py", "semi_instruct_main.py")
-_ENVELOPE = 8192  # bytes of a reply beside the files in it
+_REPLY_OVERHEAD = 8192  # bytes of a reply without the files in it
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
-_WHY_NOT = {
+_URL_OR_DRIVE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_REASONS = {
     -1: "it is not a regular file",
-    -2: "it is larger than what is left of the limit of output",
+    -2: "it is larger than what is left of the output limit",
     2: "there is no such file",
     20: "a part of the path is not a folder; links are not followed",
     40: "it is a link; links are not followed",
 }
-_NOT_TOLD = "the run ended before its files were read"
+_NOT_READ = "the run ended before its files were read"
 
 
-def locate(path: str) -> str:
-    """Where a client's path leads, as the carrier says it: ``tmp/x`` for ``/tmp/./x``. Nothing is looked up.
+def sandbox_path(path: str) -> str:
+    """The sandbox path of a client's path: ``tmp/x`` for ``/tmp/./x``. No file system is consulted.
 
     Raises:
-        Unusable: it leads out of the run's folder, ``/tmp`` and ``/mnt/data``, or no file can have it.
+        Unprocessable: the path leads out of the run's folder, ``/tmp`` and ``/mnt/data``, or cannot be that of a file.
     """
     try:
-        return _place(path)
+        return _resolve(path)
     except ValueError as error:
-        raise Unusable(f"path {shown(path)}: {error}") from None
+        raise Unprocessable(f"path {quoted(path)}: {error}") from None
 
 
-def _place(path: str) -> str:
-    """Raises: ValueError: why there is no such place."""
+def _resolve(path: str) -> str:
+    """``sandbox_path``, without the path in the message.
+
+    Raises:
+        ValueError: the path is not allowed; the message says why.
+    """
     try:
         longest = max(len(part.encode()) for part in path.split("/"))
     except UnicodeEncodeError:
         raise ValueError("expected Unicode text") from None
     if _CONTROL.search(path):
         raise ValueError("expected no control characters")
-    if _ELSEWHERE.match(path):
+    if _URL_OR_DRIVE.match(path):
         raise ValueError("expected a path in the sandbox, not a URL or a drive")
     if path.rpartition("/")[2] in ("", ".", ".."):
         raise ValueError("expected the path of a file, not of a folder")
@@ -77,129 +87,158 @@ def _place(path: str) -> str:
             del parts[-1:]
         elif part not in ("", "."):
             parts.append(part)
-    if longest > _LONGEST_NAME or len(path) > LONGEST_PATH or len(parts) > _DEEPEST + len(_RUN_FOLDER):
+    if longest > _MAX_NAME or len(path) > MAX_PATH or len(parts) > _MAX_DEPTH + len(_RUN_FOLDER):
         raise ValueError("is too long or too deep")
     for folder, name in _FOLDERS.items():
         if len(parts) > len(folder) and tuple(parts[: len(folder)]) == folder:
             return "/".join((name, *parts[len(folder) :]))
-    raise ValueError("expected a path relative to the run's folder, not led out of it by '..', or in /tmp or /mnt/data")
+    raise ValueError(
+        "expected a path relative to the run's folder that does not leave it by '..', or one in /tmp or /mnt/data"
+    )
 
 
-def shown(path: str) -> str:
-    """A client's path in a message: on one line, cut where long."""
+def quoted(path: str) -> str:
+    """A client's path for a message: on one line, cut if it is long."""
     return repr(path[:80])
 
 
-def pack(
-    files: Mapping[str, bytes], fetch: Sequence[str], arguments: Sequence[str] = (), name: str | None = None
-) -> Luggage | None:
-    """Luggage, checked; None where there is none. Paths of ``fetch`` that lead elsewhere are put among the refused.
+def decoded_files(files: Mapping[str, str | None]) -> dict[str, bytes]:
+    """Decode contents by path. Entries with null contents are left out.
 
     Raises:
-        Unusable: a file that would lie elsewhere, two of one place, one that is a file and a folder, too many files, or
-            too many bytes.
+        Unprocessable: a content is not base64.
+    """
+    decoded = {}
+    for path, content in files.items():
+        if content is None:
+            continue
+        try:
+            decoded[path] = base64.b64decode(content, validate=True)
+        except (binascii.Error, ValueError):
+            raise Unprocessable(f"files: the content of {quoted(path)} is not base64") from None
+    return decoded
+
+
+def plan_files(
+    files: Mapping[str, bytes], fetch: Sequence[str], arguments: Sequence[str] = (), name: str | None = None
+) -> Files | None:
+    """Check the files of a run. Returns None if it has none.
+
+    Args:
+        files: contents by the client's path.
+        fetch: the client's paths of files to return. Paths that are not allowed become ``Files.refused``.
+        arguments: ``sys.argv`` after the program's name.
+        name: the client's path of the program itself; None for ``main.py``, or a similar name that is free.
+
+    Raises:
+        Unprocessable: a path is not allowed, two files have one path, a path is a file and a folder, or there are too
+            many files or bytes.
     """
     if not files and not fetch and not arguments and name in (None, "main.py"):
         return None
-    if len(files) > MOST_FILES or len(fetch) > MOST_FILES:
-        raise Unusable(f"expected at most {MOST_FILES} files, found {max(len(files), len(fetch))}")
-    if (total := sum(map(len, files.values()))) > MOST_BYTES:
-        raise Unusable(f"expected at most {MOST_BYTES} bytes of files, found {total}")
+    if len(files) > MAX_FILES or len(fetch) > MAX_FILES:
+        raise Unprocessable(f"expected at most {MAX_FILES} files, found {max(len(files), len(fetch))}")
+    if (total := sum(map(len, files.values()))) > MAX_BYTES:
+        raise Unprocessable(f"expected at most {MAX_BYTES} bytes of files, found {total}")
     if any("\0" in each for each in arguments):
-        raise Unusable("args: expected no NUL characters")
-    located: dict[str, bytes] = {}
+        raise Unprocessable("args: expected no NUL characters")
+    copy_in: dict[str, bytes] = {}
     for path, data in files.items():
-        if (place := locate(path)) in located:
-            raise Unusable(f"path {shown(path)}: another of the files lies there")
-        located[place] = data
+        if (resolved := sandbox_path(path)) in copy_in:
+            raise Unprocessable(f"path {quoted(path)}: another file has the same path")
+        copy_in[resolved] = data
     if name is None:
         free = (f"work/{each}" for each in _OTHER_NAMES)
-        own = next((each for each in free if each not in located and not _is_folder(each, located)), "")
-        if not own:
-            raise Unusable(f"files: one of {', '.join(_OTHER_NAMES)} must be left for the program itself")
-    elif (own := locate(name)) in located:
-        raise Unusable(f"path {shown(name)}: another of the files lies there")
-    everything = (*located, own)
-    for place in everything:
-        if _is_folder(place, everything):
-            raise Unusable(f"path {shown(place.partition('/')[2])}: is a file and a folder at once")
-    if len(everything) + len(_folders_of(everything)) > _MOST_INODES:
-        raise Unusable(f"files: expected at most {_MOST_INODES} files and folders")
-    wanted, refused = _wanted(fetch)
-    return Luggage(located, wanted, tuple(arguments), own, refused)
+        program = next((each for each in free if each not in copy_in and not _is_folder(each, copy_in)), "")
+        if not program:
+            raise Unprocessable(f"files: one of {', '.join(_OTHER_NAMES)} must be free for the program itself")
+    elif (program := sandbox_path(name)) in copy_in:
+        raise Unprocessable(f"path {quoted(name)}: another file has the same path")
+    everything = (*copy_in, program)
+    for path in everything:
+        if _is_folder(path, everything):
+            raise Unprocessable(f"path {quoted(path.partition('/')[2])}: is both a file and a folder")
+    if len(everything) + len(_folders_of(everything)) > _MAX_INODES:
+        raise Unprocessable(f"files: expected at most {_MAX_INODES} files and folders")
+    copy_out, refused = _copy_out(fetch)
+    return Files(copy_in, copy_out, tuple(arguments), program, refused)
 
 
-def _wanted(fetch: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Paths that can be fetched, with their places; and those that cannot, with the reason."""
-    wanted, refused = {}, {}
+def _copy_out(fetch: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Sandbox paths of files to return, and reasons for paths that are not allowed, both by the client's path."""
+    copy_out, refused = {}, {}
     for path in fetch:
         try:
-            wanted[path] = _place(path)
+            copy_out[path] = _resolve(path)
         except ValueError as error:
             refused[path] = str(error)
-    return wanted, refused
+    return copy_out, refused
 
 
-def _is_folder(place: str, places: Mapping[str, bytes] | Sequence[str]) -> bool:
-    return any(each.startswith(f"{place}/") for each in places)
+def _is_folder(path: str, paths: Mapping[str, bytes] | Sequence[str]) -> bool:
+    return any(each.startswith(f"{path}/") for each in paths)
 
 
-def _folders_of(places: Sequence[str]) -> set[str]:
-    return {place[:end] for place in places for end, letter in enumerate(place) if letter == "/"}
+def _folders_of(paths: Sequence[str]) -> set[str]:
+    return {path[:end] for path in paths for end, letter in enumerate(path) if letter == "/"}
 
 
-def carried(work: Work) -> Work:
-    """The run that does this one with its luggage: of the carrier, which is handed program and files.
+def with_copy_program(work: Work) -> Work:
+    """The run that does this one with its files: it runs ``copy_and_run``, with program and files as arguments.
 
     Raises:
-        Unusable: a file is larger than the run may write.
+        Unprocessable: a file is larger than the run may write.
     """
-    luggage = work.luggage
-    if luggage is None:
+    files = work.files
+    if files is None:
         return work
-    largest = max(map(len, luggage.files.values()), default=0)
+    largest = max(map(len, files.copy_in.values()), default=0)
     if largest > work.limits.file_size:
-        raise Unusable(f"files: one has {largest} bytes and the limit file_size is {work.limits.file_size}")
+        raise Unprocessable(f"files: one has {largest} bytes and the limit file_size is {work.limits.file_size}")
     source = work.program.source_bytes
     limits = replace(
         work.limits,
         processes=work.limits.processes + 1,
-        file_size=max(work.limits.file_size, len(source)),  # the carrier lowers it for the program
+        file_size=max(work.limits.file_size, len(source)),  # lowered for the program by ``copy_and_run``
     )
-    numbers = [room_in(limits), limits.output, max(work.limits.file_size, 1)]
-    args = (luggage.name, source, dict(luggage.files), list(luggage.fetch.values()), list(luggage.arguments), numbers)
-    carrier = Program(
-        resources.files("semi_instruct.harness.inside").joinpath("copy_files.py").read_bytes(), entry="carry"
-    )
-    return replace(work, program=carrier, args=args, limits=limits, luggage=None)
+    numbers = [max_copy_out_bytes(limits), limits.output, max(work.limits.file_size, 1)]
+    args = (files.name, source, dict(files.copy_in), list(files.copy_out.values()), list(files.arguments), numbers)
+    text = resources.files("semi_instruct.harness.inside").joinpath("copy_files.py").read_bytes()
+    return replace(work, program=Program(text, entry="copy_and_run"), args=args, limits=limits, files=None)
 
 
-def room_in(limits: Limits) -> int:
-    """Bytes that fetched files may have: they come as base64 through a stream with the limit of output."""
-    return max((limits.output - _ENVELOPE) * 3 // 4, 0)
+def max_copy_out_bytes(limits: Limits) -> int:
+    """The largest total of returned files: they are sent as base64, within the limit on output."""
+    return max((limits.output - _REPLY_OVERHEAD) * 3 // 4, 0)
 
 
-def unpacked(outcome: Outcome, luggage: Luggage | None) -> Done:
-    """An outcome, and the files that came with it if it is a carrier's. What they hold is the program's word."""
-    if luggage is None:
+def with_copied_files(outcome: Outcome, files: Files | None) -> Done:
+    """The outcome of a run together with the files in the value of ``copy_and_run``.
+
+    The value is untrusted. Of it only contents for the positions that were asked for are used.
+
+    Args:
+        files: of the run; None if it ran without ``copy_and_run``.
+    """
+    if files is None:
         return Done(outcome)
-    brought = outcome.value if outcome.returned and isinstance(outcome.value, dict) else {}
+    reply = outcome.value if outcome.returned and isinstance(outcome.value, dict) else {}
     outcome = replace(outcome, returned=False, value=None)
-    if outcome.status is Status.NONZERO_EXIT and brought.get("compiled") is False:
+    if outcome.status is Status.NONZERO_EXIT and reply.get("compiled") is False:
         outcome = replace(outcome, status=Status.COMPILE_ERROR, detail="the source does not compile")
-    contents, reasons = _by_position(brought.get("files"), bytes), _by_position(brought.get("refused"), int)
-    files, refused = {}, dict(luggage.refused)
-    for position, path in enumerate(luggage.fetch):
+    contents, reasons = _by_position(reply.get("files"), bytes), _by_position(reply.get("refused"), int)
+    found, refused = {}, dict(files.refused)
+    for position, path in enumerate(files.copy_out):
         if position in contents:
-            files[path] = contents[position]
+            found[path] = contents[position]
         else:
             number = reasons.get(position, 0)
-            refused[path] = _WHY_NOT.get(number, os.strerror(number)) if number else _NOT_TOLD
-    return Done(outcome, files=files, refused=refused)
+            refused[path] = _REASONS.get(number, os.strerror(number)) if number else _NOT_READ
+    return Done(outcome, files=found, refused=refused)
 
 
 def _by_position[T](pairs: Any, kind: type[T]) -> dict[int, T]:
-    """Pairs of a position and something of this kind, by position; whatever else there is, is nothing."""
+    """Pairs of a position and a value of exactly this type, by position. Everything else is ignored."""
     if not isinstance(pairs, list):
         return {}
     return {

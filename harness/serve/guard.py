@@ -1,7 +1,7 @@
-"""What every request has to pass before anything is done for it: who asks, in which form, and how much of it.
+"""What every request must pass before it is processed: token, origin, media type, and the size and time of its body.
 
-A pure ASGI layer, because it decides before a byte of a body is kept. Bodies are read here, whole and bounded, and
-handed on; what arrives afterwards can only be that the client has gone.
+A pure ASGI layer, because it decides before any of the body is kept. It reads bodies whole and within bounds and
+passes them on; the only message that can follow is that the client has disconnected.
 """
 
 from __future__ import annotations
@@ -15,75 +15,52 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from semi_instruct.harness.serve.answers import refusal_answer
-from semi_instruct.harness.serve.dialect import Dialects
-from semi_instruct.harness.serve.facts import is_loopback
-from semi_instruct.harness.serve.refusals import ClientGone, Overloaded, Refusal
+from semi_instruct.harness.serve.errors import (
+    BodyTimeout,
+    BodyTooLarge,
+    ClientDisconnected,
+    Forbidden,
+    Overloaded,
+    ServiceError,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from semi_instruct.harness.serve.request_log import RequestRecord, is_loopback
+from semi_instruct.harness.serve.responses import error_response
 from semi_instruct.harness.serve.settings import Settings
 
 OPEN_PATHS = frozenset({"/", "/docs", "/healthz"})
-"""What needs no token: two pages without a secret in them, and whether the service is alive."""
+"""Paths that need no token: two static pages, and the health check."""
 
 _RETRY_S = 1
-_MOST_UNASKED = 1 << 16  # bytes of a body that nothing is done with
-
-
-class Forbidden(Refusal):
-    """A page of another site asks, or by a name that is not this machine's."""
-
-    status = 403
-
-
-class TokenNeeded(Refusal):
-    """No token, or a wrong one."""
-
-    status = 401
-
-
-class TooSlow(Refusal):
-    """The body did not come in time."""
-
-    status = 408
-
-
-class TooLarge(Refusal):
-    """The body is larger than any may be."""
-
-    status = 413
-
-
-class NotJson(Refusal):
-    """The body is no JSON by its own declaration, or is compressed."""
-
-    status = 415
+_MAX_UNUSED_BODY = 1 << 16  # bytes of the body of a request that has no use for one
 
 
 class Guard:
-    """Lets pass what may pass; answers everything else itself.
+    """Passes admissible requests on, and answers all others in their dialect.
 
     Args:
-        app: what is behind.
-        settings: how large, how slow, and with which token.
-        dialects: in which refusals are worded.
+        app: the ASGI application behind the guard.
+        settings: the token, and the bounds on bodies.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, dialects: Dialects) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._settings = settings
-        self._dialects = dialects
         self._open_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        record: RequestRecord = scope["state"]["record"]
         reserved = 0
 
         def reserve(more: int) -> None:
             nonlocal reserved
             if self._open_bytes + more > self._settings.open_bodies_bytes:
-                raise Overloaded("the requests that are open are as large as they may be together", _RETRY_S)
+                raise Overloaded("the bodies of all open requests together are too large", _RETRY_S)
             self._open_bytes += more
             reserved += more
 
@@ -91,84 +68,91 @@ class Guard:
             try:
                 self._admit(scope)
                 body = await self._body(scope, receive, reserve)
-            except ClientGone as refusal:
-                scope["state"]["facts"].why = str(refusal)
+            except ClientDisconnected as error:
+                record.why = str(error)
                 return
-            except Refusal as refusal:
-                scope["state"]["facts"].why = type(refusal).__name__
-                answer = refusal_answer(refusal, self._dialects.of(scope["path"]))
-                answer.headers["connection"] = "close"  # what is left of the body is not read
-                await answer(scope, receive, send)
+            except ServiceError as error:
+                record.why = type(error).__name__
+                response = error_response(error, record.dialect)
+                response.headers["connection"] = "close"  # the rest of the body is not read
+                await response(scope, receive, send)
                 return
-            await self._app(scope, _handing_on(body, receive), send)
+            await self._app(scope, _replaying(body, receive), send)
         finally:
             self._open_bytes -= reserved
 
     def _admit(self, scope: Scope) -> None:
-        """Raises: Refusal."""
+        """Check host, origin, token and media type.
+
+        Raises:
+            ServiceError: the request is not admissible.
+        """
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if self._settings.token is None and not is_loopback(_without_port(host).lower()):
-            raise Forbidden(f"this service answers on loopback only, not as {host[:80]!r}")
+            raise Forbidden(f"this service answers only to loopback host names, not to {host[:80]!r}")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            raise Forbidden("pages of other sites may not ask")
+            raise Forbidden("requests from pages of other sites are not allowed")
         if self._settings.token is not None and scope["path"] not in OPEN_PATHS:
-            shown = _shown_token(headers.get("authorization", ""))
-            if not hmac.compare_digest(shown, self._settings.token):
-                raise TokenNeeded("a token is needed: send the header 'Authorization: Bearer TOKEN'")
+            token = _token(headers.get("authorization", ""))
+            if not hmac.compare_digest(token, self._settings.token):
+                raise Unauthorized("a token is required: send the header 'Authorization: Bearer TOKEN'")
         if scope["method"] == "POST":
             kind, _, parameters = headers.get("content-type", "").partition(";")
             charset = parameters.strip().lower()
             if kind.strip().lower() != "application/json" or charset not in ("", "charset=utf-8", 'charset="utf-8"'):
-                raise NotJson("requests must have the content type application/json")
+                raise UnsupportedMediaType("requests must have the content type application/json")
             if headers.get("content-encoding", "identity").lower() != "identity":
-                raise NotJson("requests must not be compressed")
+                raise UnsupportedMediaType("requests must not be compressed")
 
     async def _body(self, scope: Scope, receive: Receive, reserve: Callable[[int], None]) -> bytes:
-        """The whole body.
+        """Read the whole body.
 
         Raises:
-            Refusal: it is too large, too slow, or too much with all others; ClientGone if it never comes whole.
+            BodyTooLarge: it is larger than a body may be.
+            BodyTimeout: it did not arrive within ``Settings.body_time_s``.
+            Overloaded: all open bodies together are larger than they may be.
+            ClientDisconnected: it did not arrive completely.
         """
-        most = self._settings.body_bytes if scope["method"] == "POST" else _MOST_UNASKED
+        limit = self._settings.body_bytes if scope["method"] == "POST" else _MAX_UNUSED_BODY
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal():
-            _check_size(int(declared[:20]), most)
+            _check_size(int(declared[:20]), limit)
         body = bytearray()
         try:
             async with asyncio.timeout(self._settings.body_time_s):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise ClientGone("the client has gone away")
+                        raise ClientDisconnected("the client has disconnected")
                     chunk = message.get("body", b"")
-                    _check_size(len(body) + len(chunk), most)
+                    _check_size(len(body) + len(chunk), limit)
                     reserve(len(chunk))
                     body += chunk
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
-            raise TooSlow(f"the body did not come within {self._settings.body_time_s:g} s") from None
+            raise BodyTimeout(f"the body did not arrive within {self._settings.body_time_s:g} s") from None
 
 
-def _check_size(size: int, most: int) -> None:
-    if size > most:
-        raise TooLarge(f"a request of this kind may have {most} bytes")
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise BodyTooLarge(f"the body is too large: expected at most {limit} bytes")
 
 
-def _handing_on(body: bytes, receive: Receive) -> Receive:
-    """A body that has been read, then whatever else comes."""
-    handed_on = False
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """A channel that returns a body that has been read, and then the messages of the original channel."""
+    replayed = False
 
-    async def once_more() -> Message:
-        nonlocal handed_on
-        if handed_on:
+    async def replay() -> Message:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        handed_on = True
+        replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return once_more
+    return replay
 
 
 def _without_port(host: str) -> str:
@@ -177,8 +161,8 @@ def _without_port(host: str) -> str:
     return host.rpartition(":")[0] or host
 
 
-def _shown_token(authorization: str) -> bytes:
-    """The token of a client. Clients that know no tokens can carry one in their URL, as http://any:TOKEN@host."""
+def _token(authorization: str) -> bytes:
+    """The token of a request. Clients without token support can send it in their URL: http://any:TOKEN@host."""
     kind, _, value = authorization.partition(" ")
     value = value.strip()
     if kind.lower() == "bearer":
@@ -186,6 +170,6 @@ def _shown_token(authorization: str) -> bytes:
     if kind.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).partition(b":")[2]
-        except (ValueError, binascii.Error):  # a key that nobody has
+        except (ValueError, binascii.Error):  # never equal to the token
             return b""
     return b""

@@ -1,4 +1,4 @@
-"""Whether runs can be done: which walls stand, and whether the sandbox has failed of late."""
+"""Whether the service can run programs: which isolation layers are active, and whether the sandbox failed recently."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from semi_instruct.engine import Outcome, Status
 from semi_instruct.engine.jail import NAMESPACES
 
 WALLS = (*NAMESPACES, "seccomp", "no_new_privs", "capabilities", "uid", "memory", "pids", "cpu")
-_LONGEST_REASON = 300
+_MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the service is.
+    """The condition of the service.
 
     Attributes:
-        status: ``ok``; ``degraded`` when a wall is missing (and the operator allowed it), or no sandbox can be started
-            at the moment; ``failing`` when the sandbox failed and no run has succeeded since; ``draining`` when the
-            service is ending.
-        walls: each wall, and whether it stands around every run.
-        reason: why it is failing, or why no sandbox can be started; empty otherwise.
+        status: ``ok``; ``degraded`` if an isolation layer is missing (and the operator allowed it), or no sandbox can
+            be started at the moment; ``failing`` if the sandbox failed and no run has succeeded since; ``draining`` if
+            the service is shutting down.
+        walls: the isolation layers, each with whether it is active in every run.
+        reason: why the service is failing, or why no sandbox can be started; otherwise empty.
     """
 
     status: str
@@ -30,16 +30,16 @@ class Condition:
     reason: str
 
     @property
-    def serves(self) -> bool:
-        """Whether it makes sense to send runs here."""
+    def can_serve(self) -> bool:
+        """Whether clients should send runs to this service."""
         return self.status in ("ok", "degraded") and not self.reason
 
 
 class Health:
-    """Watches outcomes. Threads may share it.
+    """Derives the condition of the service from outcomes. Thread-safe.
 
     Args:
-        isolation: the walls that stand, as the engine tells.
+        isolation: the active isolation layers, as the engine reports them.
     """
 
     def __init__(self, isolation: Sequence[str]) -> None:
@@ -49,27 +49,28 @@ class Health:
 
     @property
     def failing(self) -> bool:
-        """Whether the latest run that tells anything told of a fault of ours."""
+        """Whether the sandbox failed in the latest run."""
         return bool(self._reason)
 
-    def see(self, outcome: Outcome) -> None:
+    def observe(self, outcome: Outcome) -> None:
         """Take an outcome into account."""
         with self._lock:
             failed = outcome.status is Status.SANDBOX_ERROR
-            self._reason = (outcome.detail or "no reason given")[:_LONGEST_REASON] if failed else ""
+            self._reason = (outcome.detail or "no reason given")[:_MAX_REASON] if failed else ""
 
     def condition(self, draining: bool, trouble: str | None = None) -> Condition:
-        """How things are now.
+        """The present condition.
 
         Args:
-            trouble: why no sandbox can be started, as the engine tells.
+            draining: whether the service is shutting down.
+            trouble: why no sandbox can be started, as the engine reports it.
         """
         with self._lock:
             reason = self._reason
         if draining:
             return Condition("draining", dict(self._walls), "")
         if trouble is not None:
-            return Condition("degraded", dict(self._walls), (trouble or "no reason given")[:_LONGEST_REASON])
+            return Condition("degraded", dict(self._walls), (trouble or "no reason given")[:_MAX_REASON])
         if reason:
             return Condition("failing", dict(self._walls), reason)
         return Condition("ok" if all(self._walls.values()) else "degraded", dict(self._walls), "")

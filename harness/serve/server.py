@@ -1,4 +1,4 @@
-"""The service as a process: it starts, serves, ends in good order, and leaves nothing behind."""
+"""The process of the service: start, signals, graceful shutdown."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from starlette.types import ASGIApp
 
 from semi_instruct.engine import Engine, Limits, Program, SandboxUnavailable, Status
 from semi_instruct.harness.serve.app import application
+from semi_instruct.harness.serve.errors import ServiceError
 from semi_instruct.harness.serve.health import Health
 from semi_instruct.harness.serve.http_protocol import BoundedHeadProtocol
-from semi_instruct.harness.serve.listening import BACKLOG
-from semi_instruct.harness.serve.metrics import Metrics
+from semi_instruct.harness.serve.metrics import Metrics, reason_class
 from semi_instruct.harness.serve.pool import Pool, Ticket
-from semi_instruct.harness.serve.reasons import reason_class
-from semi_instruct.harness.serve.refusals import Refusal
 from semi_instruct.harness.serve.request_log import LogWriter
 from semi_instruct.harness.serve.service import LANGUAGE, Service
-from semi_instruct.harness.serve.settings import Settings
+from semi_instruct.harness.serve.settings import BACKLOG, Settings
 from semi_instruct.harness.serve.verification import Verifier
 from semi_instruct.harness.serve.work import Done, Work
 
@@ -34,22 +32,23 @@ _KEEP_ALIVE_S = 30
 _PROBE_EVERY_S = 1.0
 _AFTER_DRAIN_S = 5
 # A full collection looks at every object and lets no other thread run meanwhile: with the values of one large request
-# it takes 50 ms. CPython's first threshold of 700 objects brings on several of them for one request.
+# it takes 50 ms. CPython's first threshold of 700 objects causes several of them in one request.
 _COLLECTION_THRESHOLDS = (50_000, 20, 100)
 _VERSION = Program("import platform\nprint(platform.python_version(), end='')")
 
 
 def serve(settings: Settings, listener: socket.socket, engine: Engine) -> None:
-    """Serve until SIGTERM or SIGINT; then let what is under way end, for ``drain_s`` at most.
+    """Serve until SIGTERM or SIGINT, then let open requests finish for at most ``Settings.drain_s``.
 
     Args:
-        listener: where to serve; stays the caller's to close, as the engine does.
+        listener: the listening socket. The caller closes it.
+        engine: does the runs. The caller closes it.
 
     Raises:
-        SandboxUnavailable: the sandbox does not run a small program.
+        SandboxUnavailable: the sandbox cannot run a small program.
     """
     log = LogWriter(sys.stderr, plain=sys.stderr.isatty())
-    logging.basicConfig(level=logging.WARNING, handlers=[_Remarks(log)], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[_LibraryLog(log)], force=True)
     thresholds = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(*_COLLECTION_THRESHOLDS)
@@ -65,7 +64,7 @@ def _serve(settings: Settings, listener: socket.socket, engine: Engine, log: Log
     health, metrics = Health(engine.isolation), Metrics()
 
     def on_done(ticket: Ticket, done: Done) -> None:
-        health.see(done.outcome)
+        health.observe(done.outcome)
         metrics.run(done, LANGUAGE)
         if done.outcome.status is Status.SANDBOX_ERROR:
             detail = done.outcome.detail
@@ -75,10 +74,10 @@ def _serve(settings: Settings, listener: socket.socket, engine: Engine, log: Log
     pool = Pool(engine, settings.queue, on_done)
     service = Service(settings, pool, health, metrics, version)
     metrics.watch("workers", "Workers", lambda: pool.workers)
-    metrics.watch("running", "Runs under way", lambda: pool.running)
+    metrics.watch("running", "Runs that have started and not ended", lambda: pool.running)
     metrics.watch("waiting", "Runs that wait for a worker", lambda: pool.waiting)
-    metrics.watch("worker_restarts", "Workers that were given up and replaced", lambda: engine.discarded_workers)
-    metrics.watch("healthy", "1 while runs can be done", lambda: service.condition.serves)
+    metrics.watch("worker_restarts", "Workers that were discarded and replaced", lambda: engine.discarded_workers)
+    metrics.watch("healthy", "1 if runs can be done, else 0", lambda: service.condition.can_serve)
     verifier = Verifier(service)
     try:
         host, port = listener.getsockname()[:2]
@@ -95,10 +94,10 @@ def _serve(settings: Settings, listener: socket.socket, engine: Engine, log: Log
 
 
 def python_version(engine: Engine) -> str:
-    """The version of the Python that programs run on, as it says itself.
+    """The version of the Python that runs programs, as it reports it.
 
     Raises:
-        SandboxUnavailable: it does not run.
+        SandboxUnavailable: it cannot be run.
     """
     outcome = engine.run(_VERSION)
     if outcome.status is not Status.OK:
@@ -121,8 +120,8 @@ def _configuration(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-class _Remarks(logging.Handler):
-    """Puts what libraries remark among our own lines; as they word it, without what they would fill in."""
+class _LibraryLog(logging.Handler):
+    """Writes log records of libraries to the log of the service: their templates only, not the values in them."""
 
     def __init__(self, log: LogWriter) -> None:
         super().__init__()
@@ -134,7 +133,7 @@ class _Remarks(logging.Handler):
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, with our own manners at the end."""
+    """Uvicorn's server with our own shutdown, and a probe of the sandbox while it fails."""
 
     def __init__(self, config: uvicorn.Config, service: Service, log: LogWriter) -> None:
         super().__init__(config)
@@ -143,20 +142,20 @@ class _Server(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def serve_on(self, listener: socket.socket) -> None:
-        """Serve until told to end."""
+        """Serve until a signal to shut down."""
         self.config.timeout_graceful_shutdown = int(self._service.settings.drain_s) + _AFTER_DRAIN_S
         with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
-            runner.run(self._serve_until_told(listener))
+            runner.run(self._serve_until_signal(listener))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are ours: see ``_end``."""
+        """Leave the signals to ``_shut_down``."""
         yield
 
-    async def _serve_until_told(self, listener: socket.socket) -> None:
+    async def _serve_until_signal(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
+            loop.add_signal_handler(number, self._shut_down)
         self._start(self._probe())
         try:
             await self.serve(sockets=[listener])
@@ -169,8 +168,8 @@ class _Server(uvicorn.Server):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _end(self) -> None:
-        """Told to end. Told again: do not wait for anything."""
+    def _shut_down(self) -> None:
+        """Start a graceful shutdown. On a second signal, end all runs at once."""
         if self.should_exit:
             self.force_exit = True
             self._service.pool.stop()
@@ -178,19 +177,19 @@ class _Server(uvicorn.Server):
         self._log.write("draining", running=self._service.pool.running, waiting=self._service.pool.waiting)
         self._service.pool.drain()
         self.should_exit = True
-        self._start(self._stop_late())
+        self._start(self._stop_after_drain())
 
-    async def _stop_late(self) -> None:
+    async def _stop_after_drain(self) -> None:
         await asyncio.sleep(self._service.settings.drain_s)
         self._service.pool.stop()
 
     async def _probe(self) -> None:
-        """While the sandbox fails, try it: without this, nobody would learn that it works again."""
+        """Try the sandbox while it fails, so that the service notices when it works again."""
         while True:
             await asyncio.sleep(_PROBE_EVERY_S)
             pool = self._service.pool
             if pool.draining or not (self._service.health.failing or pool.trouble is not None):
                 continue
-            with contextlib.suppress(Refusal):  # still failing, or ending
+            with contextlib.suppress(ServiceError):  # still failing, or shutting down
                 ticket = pool.submit(Work(Program("pass"), Limits()), "probe", bounded=False)
                 await asyncio.wrap_future(ticket.future)

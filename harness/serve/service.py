@@ -1,25 +1,25 @@
-"""What the routes of all dialects share: the pool, and one way of getting a run done for a request."""
+"""What the routes of all dialects share: how a run gets done for a request, and which limits are granted."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 
-from semi_instruct.engine import Status
-from semi_instruct.harness.serve.facts import Facts
+from semi_instruct.harness.serve.errors import ClientDisconnected, NoSandboxes, QueueTimeout, Unprocessable
 from semi_instruct.harness.serve.health import Condition, Health
 from semi_instruct.harness.serve.metrics import Metrics
-from semi_instruct.harness.serve.pool import Pool
-from semi_instruct.harness.serve.refusals import Unusable
+from semi_instruct.harness.serve.pool import Pool, Ticket
+from semi_instruct.harness.serve.request_log import record_of
 from semi_instruct.harness.serve.settings import Settings
-from semi_instruct.harness.serve.waiting import finished
 from semi_instruct.harness.serve.work import Done, Work
 
 LANGUAGE = "python"
-_MOST_STATUSES = 8
-_MOST_REASONS = 3
+_CHECK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Service:
     """A running service.
 
     Attributes:
-        python_version: of the interpreter that runs programs, as in ``3.12.4``.
+        python_version: of the interpreter that runs programs: ``3.12.4``.
     """
 
     settings: Settings
@@ -38,82 +38,109 @@ class Service:
 
     @property
     def condition(self) -> Condition:
-        """How the service is now."""
+        """The present condition of the service."""
         return self.health.condition(self.pool.draining, self.pool.trouble)
 
-    def patience(self, told_s: float | None = None) -> float | None:
-        """How long a client waits for an answer, seconds: what it tells itself, and what the operator knows of all."""
-        known = [each for each in (told_s, self.settings.client_deadline_s) if each is not None]
+    def client_timeout_s(self, requested_s: float | None = None) -> float | None:
+        """Seconds that a client waits for a response: the least of what it says and what the operator configured."""
+        known = [each for each in (requested_s, self.settings.client_deadline_s) if each is not None]
         return min(known, default=None)
 
     async def perform(self, work: Work, request: Request) -> Done:
-        """Get one run done.
+        """Wait for a worker, and for the end of the run.
 
         Raises:
-            Refusal: it was not done, see ``waiting.finished``.
-            InvalidRequest: the engine does not take it.
+            ServiceError: the run was not done; see ``wait_for``.
+            InvalidRequest: the engine refuses the program or its limits.
         """
-        ticket = self.pool.submit(work, facts_of(request).client)
-        done = await finished(ticket, request, self.settings.queue_time_s)
-        note(facts_of(request), done)
+        record = record_of(request)
+        done = await wait_for(self.pool.submit(work, record.client), request, self.settings.queue_time_s)
+        record.add(done)
         return done
 
     def granted_seconds(self, name: str, asked: float) -> float:
-        """A time that was asked for, if it can be had.
+        """Check a time that was asked for, and return it.
+
+        A longer time is an error. If it were reduced silently, the program would fail by a limit that the client did
+        not set.
 
         Args:
-            name: what the client calls it.
+            name: of the client's field, for the message.
 
         Raises:
-            Unusable: it is longer than anybody gets. It is not cut silently: a program would fail by a limit that
-                nobody gave it.
+            Unprocessable: the time is longer than ``Settings.time_s``.
         """
         if asked > self.settings.time_s:
-            raise Unusable(f"{name}: expected at most {self.settings.time_s:g} s here, found {asked:g} s")
+            raise Unprocessable(f"{name}: expected at most {self.settings.time_s:g} s here, found {asked:g} s")
         return asked
 
     def granted_bytes(self, name: str, asked: int | None) -> int:
-        """Memory that was asked for, if it can be had; what is given to those who ask for none.
+        """Check the memory that was asked for, and return it; the default if none was asked for.
 
         Raises:
-            Unusable: it is more than anybody gets.
+            Unprocessable: it is more than ``Settings.memory_bytes``.
         """
         if asked is None:
             return self.settings.default_memory_bytes
         if asked > self.settings.memory_bytes:
-            raise Unusable(f"{name}: expected at most {self.settings.memory_bytes} bytes here, found {asked}")
+            raise Unprocessable(f"{name}: expected at most {self.settings.memory_bytes} bytes here, found {asked}")
         return asked
 
 
 def cpu_seconds(wall_s: float) -> float:
-    """CPU time that cannot be used up within a wall time: for dialects that limit wall time alone."""
+    """CPU time that cannot be used up within a wall time, for dialects that limit wall time only."""
     return min(wall_s * (os.cpu_count() or 1) + 1, 86_400)
 
 
-def facts_of(request: Request) -> Facts:
-    """What the log will say of this request."""
-    facts: Facts = request.scope["state"]["facts"]
-    return facts
+async def wait_for_disconnect(request: Request) -> None:
+    """Return when the client has disconnected. The whole request must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
-def note(facts: Facts, done: Done) -> None:
-    """Put a run on record."""
-    facts.runs += 1
-    facts.queue_s += done.queue_s
-    facts.run_s += done.outcome.wall_time_s
-    facts.extended_s += done.outcome.wall_extension_s
-    note_reason(facts, done)
-    if len(facts.statuses) < _MOST_STATUSES:
-        facts.statuses.append(str(done.outcome.status))
+async def wait_for(ticket: Ticket, request: Request, queue_time_s: float) -> Done:
+    """Wait for a run on behalf of a client.
+
+    Args:
+        queue_time_s: seconds that the run may wait for a worker.
+
+    Raises:
+        ClientDisconnected: the client disconnected; the run was ended, or never started.
+        QueueTimeout: no worker became free.
+        NoSandboxes: no sandbox could be started.
+        ServiceError: any other error of the pool.
+        InvalidRequest: the engine refuses the program or its limits.
+    """
+    future = asyncio.wrap_future(ticket.future)
+    disconnect = asyncio.ensure_future(wait_for_disconnect(request))
+    either: set[asyncio.Future[Any]] = {future, disconnect}
+    try:
+        timeout_s = ticket.run.client_timeout_s
+        wait_s = queue_time_s if timeout_s is None else min(queue_time_s, timeout_s)
+        while True:
+            await asyncio.wait(either, timeout=max(wait_s, 0), return_when=asyncio.FIRST_COMPLETED)
+            if future.done() or disconnect.done():
+                break
+            wait_s = _check_late(ticket, queue_time_s)
+        if not future.done():
+            raise ClientDisconnected("the client has disconnected")
+        return future.result()
+    finally:
+        disconnect.cancel()
+        ticket.cancel()
 
 
-def note_reason(facts: Facts, done: Done) -> None:
-    """Put on record why the sandbox failed, if it did."""
-    reason = done.outcome.detail
-    if is_ours(done) and reason not in facts.reasons and len(facts.reasons) < _MOST_REASONS:
-        facts.reasons.append(reason)
+def _check_late(ticket: Ticket, queue_time_s: float) -> float:
+    """Decide whether to go on waiting for a late run. Returns seconds until the next check.
 
-
-def is_ours(done: Done) -> bool:
-    """Whether what happened is our fault and says nothing of the program."""
-    return done.outcome.status is Status.SANDBOX_ERROR
+    Raises:
+        NoSandboxes: no sandbox can be started, and the run has not started.
+        QueueTimeout: the run has waited for ``queue_time_s``.
+    """
+    trouble = ticket.trouble
+    if trouble is not None and (ticket.withdraw() or ticket.cannot_be_running()):
+        raise NoSandboxes(trouble)
+    left = ticket.asked_at + queue_time_s - time.monotonic()
+    if left <= 0 and ticket.withdraw():
+        raise QueueTimeout(f"no worker was free for {queue_time_s:g} s; nothing was run", 1)
+    return min(left, _CHECK_EVERY_S) if left > 0 else _CHECK_EVERY_S

@@ -1,11 +1,14 @@
-"""What an operator decides about a service."""
+"""Settings of a service, and the socket it listens on. Importable without the extra ``[serve]``."""
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 
 from semi_instruct.engine import Limits
 from semi_instruct.engine.limits import MIB
+
+BACKLOG = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +17,22 @@ class Settings:
 
     Attributes:
         host: the address it listens on.
-        port: likewise; 0 for any that is free.
-        token: what every client must show, or None for a service on loopback that asks nobody.
-        workers: runs at a time; None for one a core.
-        queue: runs that may wait.
-        queue_time_s: seconds a run may wait before its client is told that nothing was run.
-        client_deadline_s: seconds that clients wait for an answer at most, where that is known; no wall limit is
+        port: the port it listens on; 0 for any free one.
+        token: the token that every request must carry; None for a service on loopback that needs none.
+        workers: the number of concurrent runs; None for one per core.
+        queue: the number of runs that may wait.
+        queue_time_s: seconds that a run may wait before its request fails.
+        client_deadline_s: seconds that clients wait for a response at most, where that is known. No wall limit is
             extended beyond it.
-        body_bytes: the largest request.
-        open_bodies_bytes: all requests that are open, together.
-        body_time_s: seconds a client has to send its request.
-        time_s: the longest wall time and CPU time a client may ask for, seconds.
-        memory_bytes: the most memory a client may ask for.
-        default_memory_bytes: what it gets when it does not ask.
-        drain_s: seconds that runs have to end once the service was told to end.
-        verifications: problems judged at one time.
-        allow_degraded: see ``engine.Engine``.
+        body_bytes: the largest request body.
+        open_bodies_bytes: the largest total of all open request bodies.
+        body_time_s: seconds that a client has to send a body.
+        time_s: the longest wall time and CPU time that a client may ask for, seconds.
+        memory_bytes: the most memory that a client may ask for.
+        default_memory_bytes: the memory of a run whose client asks for none.
+        drain_s: seconds that runs have to end after a signal to shut down.
+        verifications: the number of problems that are judged concurrently.
+        allow_degraded: whether the service starts although an isolation layer is missing; see ``engine.Engine``.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +54,24 @@ class Settings:
 
     @property
     def default_limits(self) -> Limits:
-        """What a run may use where its client asks for nothing in particular."""
+        """The limits of a run whose client asks for none."""
         cpu_time = min(10.0, self.time_s)
         return Limits(cpu_time=cpu_time, wall_time=min(2 * cpu_time + 1, self.time_s), memory=self.default_memory_bytes)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a listening socket on the address of the settings. Called before anything costly is started.
+
+    Raises:
+        OSError: the address is in use, or does not belong to this machine.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,4 +1,4 @@
-"""How the service is: for people, for Prometheus, and for whoever decides whether to send it work."""
+"""The condition of the service: two pages for people, metrics for Prometheus, health checks for load balancers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from semi_instruct.harness.serve.answers import plain_answer
-from semi_instruct.harness.serve.openapi import Detail, failures
-from semi_instruct.harness.serve.reasons import reason_class
+from semi_instruct.harness.serve.dialect import NO_DIALECT, Detail
+from semi_instruct.harness.serve.metrics import reason_class
+from semi_instruct.harness.serve.responses import json_response
 from semi_instruct.harness.serve.service import Service
 
 _HTML = "text/html; charset=utf-8"
@@ -26,37 +26,37 @@ _METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Load(BaseModel):
-    """What is under way."""
+    """The present load."""
 
     workers: int
     running: int
     waiting: int
-    queue: int = Field(description="how many may wait")
-    runs: dict[str, int] = Field(description="runs that have ended, by status")
+    queue: int = Field(description="number of runs that may wait")
+    runs: dict[str, int] = Field(description="number of runs that have ended, by status")
 
 
 class HealthResponse(BaseModel):
-    """Which walls stand, and what is under way."""
+    """The active isolation layers, and the present load."""
 
     status: Literal["ok", "degraded", "failing", "draining"]
     reason: str
     walls: dict[str, bool]
-    languages: dict[str, str] = Field(description="versions")
+    languages: dict[str, str] = Field(description="version of each language")
     load: Load
 
 
 class AliveResponse(BaseModel):
-    """Whether it makes sense to send runs here."""
+    """Whether clients should send runs to this service."""
 
     status: Literal["ok", "degraded", "failing", "draining"]
-    reason: str = Field(default="", description="why no runs can be done, in a word or two; left out where they can")
+    reason: str = Field(default="", description="class of the reason why no runs can be done; absent if they can")
 
 
 def router(service: Service) -> APIRouter:
-    """The routes that tell."""
-    routes = APIRouter(tags=["Status"])
-    guarded = failures(401, 403, 408, 413, 429)
-    unwell = {"description": "no runs can be done here now"}
+    """The routes of health checks, metrics and pages."""
+    routes = APIRouter()
+    guarded = NO_DIALECT.error_responses(401, 403, 408, 413, 429)
+    unwell = {"description": "no runs can be done at the moment"}
 
     @routes.get(
         "/v1/health",
@@ -64,7 +64,7 @@ def router(service: Service) -> APIRouter:
         responses={**guarded, 503: {**unwell, "model": HealthResponse | Detail}},
     )
     async def health() -> Response:
-        """Which walls stand around every run, and how busy the service is. 503 while no runs can be done."""
+        """The active isolation layers, and the load of the service. 503 while no runs can be done."""
         condition = service.condition
         body = {
             "status": condition.status,
@@ -79,7 +79,7 @@ def router(service: Service) -> APIRouter:
                 "runs": service.metrics.runs_by_status(),
             },
         }
-        return plain_answer(body, 200 if condition.serves else 503)
+        return json_response(body, 200 if condition.can_serve else 503)
 
     @routes.get(
         "/healthz",
@@ -87,16 +87,16 @@ def router(service: Service) -> APIRouter:
         responses={**guarded, 503: {**unwell, "model": AliveResponse | Detail}},
     )
     async def alive() -> Response:
-        """Whether runs can be done, and the class of the reason why not. Needs no token, and tells nothing else."""
+        """Whether runs can be done, and the class of the reason if not. Needs no token."""
         condition = service.condition
-        told = {"status": condition.status} | ({"reason": reason_class(condition.reason)} if condition.reason else {})
-        return plain_answer(told, 200 if condition.serves else 503)
+        body = {"status": condition.status} | ({"reason": reason_class(condition.reason)} if condition.reason else {})
+        return json_response(body, 200 if condition.can_serve else 503)
 
-    text = {"description": "figures", "content": {"text/plain": {"schema": {"type": "string"}}}}
+    text = {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}
 
     @routes.get("/metrics", response_class=Response, responses={**guarded, 200: text})
     async def metrics() -> Response:
-        """Figures for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(service.metrics.text(), media_type=_METRICS)
 
     for path, name in (("/", "page.html"), ("/docs", "documentation.html")):

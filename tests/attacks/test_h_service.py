@@ -90,7 +90,7 @@ def test_h01_the_client_goes_away(server: Server) -> None:
         assert time.monotonic() - started < patient(15), f"{path}: the worker was not free"
         _wait_until_idle(server)
         assert not before.lasting_changes("mounts", "groups", "ipc")
-    assert {line.get("status") for line in server.log() if line.get("why") == "ClientGone"} == {499}
+    assert {line.get("status") for line in server.log() if line.get("why") == "ClientDisconnected"} == {499}
 
 
 def test_h01_a_client_that_asks_twice_and_goes_away(server: Server) -> None:
@@ -163,7 +163,7 @@ def test_h04_no_control_groups(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     with Engine(workers=1, allow_degraded=True) as engine:
         condition = Health(engine.isolation).condition(draining=False)
     assert condition.status == "degraded"
-    assert condition.serves
+    assert condition.can_serve
     assert {wall for wall, stands in condition.walls.items() if not stands} == {"memory", "pids", "cpu"}
 
 

@@ -19,9 +19,9 @@ from markdown_it.token import Token
 from semi_instruct.engine import Engine, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.cli import app
-from semi_instruct.harness.serve.files import carried, pack, room_in, unpacked
+from semi_instruct.harness.serve.errors import Unprocessable
+from semi_instruct.harness.serve.files import max_copy_out_bytes, plan_files, with_copied_files, with_copy_program
 from semi_instruct.harness.serve.metrics import Metrics
-from semi_instruct.harness.serve.refusals import Unusable
 from semi_instruct.harness.serve.request_log import LogWriter
 from semi_instruct.harness.serve.work import Done, Work
 from semi_instruct.harness.text import html_text, lines_of_text, markdown_fenced, markdown_text, yaml_scalar
@@ -64,14 +64,15 @@ def _run(
     determinism: str = "fixed",
     **changes: str,
 ) -> Done:
-    """Run a program with files; ``changes`` are made to the carrier's text, from, to."""
-    luggage = pack(files or {}, fetch)
-    work = carried(Work(Program(source), limits, luggage=luggage))
+    """Run a program with files; ``changes`` are made to the text of ``copy_files``, from, to."""
+    planned = plan_files(files or {}, fetch)
+    work = with_copy_program(Work(Program(source), limits, files=planned))
     if changes:
         text = work.program.source_bytes.decode()
         assert text.count(changes["old"]) == 1
-        work = replace(work, program=Program(text.replace(changes["old"], changes["new"]), entry="carry"))
-    return unpacked(engine.run(work.program, work.stdin, work.args, work.limits, determinism=determinism), luggage)
+        work = replace(work, program=Program(text.replace(changes["old"], changes["new"]), entry="copy_and_run"))
+    outcome = engine.run(work.program, work.stdin, work.args, work.limits, determinism=determinism)
+    return with_copied_files(outcome, planned)
 
 
 def _library() -> list[dict[str, bytes]]:
@@ -225,8 +226,8 @@ def test_l02_files_that_would_lie_outside_are_refused_by_name() -> None:
         "a\nb",
         "/dev/shm/x",
     ):
-        with pytest.raises(Unusable) as refused:
-            pack({path: b""}, ())
+        with pytest.raises(Unprocessable) as refused:
+            plan_files({path: b""}, ())
         assert repr(path) in str(refused.value)
         assert refused.value.status == 422
 
@@ -238,7 +239,7 @@ def test_l02_the_status_does_not_depend_on_what_is_fetched(one_engine: Engine) -
         limits = replace(LIMITS, output=output)
         done = _run(one_engine, "open('out', 'wb').write(bytes(3000))", {}, [*paths, "out"], limits)
         assert (done.outcome.status, done.outcome.exit_code) == (Status.OK, 0), (output, done)
-        assert (done.files == {"out": bytes(3000)}) == (room_in(limits) >= 3000)
+        assert (done.files == {"out": bytes(3000)}) == (max_copy_out_bytes(limits) >= 3000)
         assert set(done.files) | set(done.refused) == {*paths, "out"}
     little = replace(LIMITS, memory=48 * MIB, output=16 * MIB)
     done = _run(one_engine, "open('out', 'wb').write(bytes(11 << 20))", {}, ["out"], little)
@@ -374,7 +375,7 @@ def test_l03_log_and_metrics() -> None:
     metrics = Metrics()
     failed: Any = replace(Done(_outcome()), queue_s=1.0)
     metrics.run(failed, "python")
-    metrics.request({"type": "http", "path": _HOSTILE}, 404)
+    metrics.request({"type": "http", "path": _HOSTILE}, "none", 404)
     text = metrics.text().decode()
     assert "owned" not in text
     assert _is_harmless(text)

@@ -1,15 +1,15 @@
-"""The HTTP dialects that the service speaks, a file per dialect."""
+"""The HTTP dialects that the service speaks, one file each. ``docs/how-to/add-a-dialect.md`` shows how to add one."""
 
 from __future__ import annotations
 
-from semi_instruct.harness.serve.dialect import Dialects
-from semi_instruct.harness.serve.dialects import native, piston, sandbox_fusion
+from semi_instruct.harness.serve.dialect import Dialect
+from semi_instruct.harness.serve.dialects.native import NATIVE
+from semi_instruct.harness.serve.dialects.piston import PISTON
+from semi_instruct.harness.serve.dialects.sandbox_fusion import SANDBOX_FUSION
 
-DIALECTS = Dialects(
-    (
-        sandbox_fusion.DIALECT,
-        piston.DIALECT,
-        native.DIALECT,
-    ),
-    default=native.DIALECT,
+DIALECTS: tuple[Dialect, ...] = (
+    SANDBOX_FUSION,
+    PISTON,
+    NATIVE,
 )
+"""All dialects, in the order of the OpenAPI document."""

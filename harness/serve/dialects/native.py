@@ -1,4 +1,8 @@
-"""The native dialect: ``/v1/run`` and ``/v1/runs`` answer with what ``semi-instruct run --json`` prints."""
+"""The native dialect: ``POST /v1/run`` and ``POST /v1/runs``.
+
+Outcomes are as ``semi-instruct run --json`` prints them, with the queue time. ``POST /v1/verify`` is in
+``harness.serve.verification``.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +19,18 @@ from starlette.responses import Response, StreamingResponse
 
 from semi_instruct.engine import Determinism, EngineError, Limits, Outcome, Program, Status, ValueRefused
 from semi_instruct.engine.inside.values import decode
-from semi_instruct.harness.serve.answers import QUEUE_HEADER, plain_answer
-from semi_instruct.harness.serve.dialect import Dialect
-from semi_instruct.harness.serve.dialects.sandbox_fusion import Base64, decoded_files
-from semi_instruct.harness.serve.files import pack
-from semi_instruct.harness.serve.off_loop import with_request, with_value
-from semi_instruct.harness.serve.openapi import GUARDED, failures
+from semi_instruct.harness.serve.bodies import StrictRoute, with_request, with_value
+from semi_instruct.harness.serve.dialect import GUARDED, Dialect
+from semi_instruct.harness.serve.errors import Overloaded, ServiceError, Unprocessable
+from semi_instruct.harness.serve.files import Base64, decoded_files, plan_files
 from semi_instruct.harness.serve.pool import Ticket
-from semi_instruct.harness.serve.refusals import Overloaded, Refusal, Unusable
-from semi_instruct.harness.serve.service import Service, facts_of, is_ours, note
-from semi_instruct.harness.serve.strict_route import StrictRoute
-from semi_instruct.harness.serve.waiting import gone
+from semi_instruct.harness.serve.request_log import record_of
+from semi_instruct.harness.serve.responses import QUEUE_HEADER, json_response
+from semi_instruct.harness.serve.service import Service, wait_for_disconnect
 from semi_instruct.harness.serve.work import Done, Work
 
-MOST_RUNS = 1000
-MOST_BATCHES = 64
+MAX_RUNS = 1000
+MAX_BATCHES = 64
 _EXAMPLE: dict[str, Any] = {
     "source": "import sys\nprint(sum(map(int, sys.stdin.read().split())))",
     "stdin": "20 22",
@@ -39,7 +40,7 @@ _FUNCTION: dict[str, Any] = {"source": "def double(x):\n    return 2 * x", "entr
 
 
 class AskedLimits(BaseModel):
-    """Limits of a run, as ``engine.Limits``; those that are left out are the service's own."""
+    """Limits of a run. The service has a default for each."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -62,38 +63,40 @@ class RunRequest(BaseModel):
     source: str = Field(description="the program")
     language: str = "python"
     stdin: str = ""
-    entry: str | None = Field(default=None, description="call this function, and hand back what it returns")
-    args: list[Any] = Field(default_factory=list, description="its arguments: JSON, tagged where JSON has no word")
+    entry: str | None = Field(default=None, description="name of a function to call; its value is returned")
+    args: list[Any] = Field(
+        default_factory=list, description="arguments of the function: JSON, with tags for values that JSON lacks"
+    )
     limits: AskedLimits = Field(default_factory=AskedLimits)
     determinism: str = Field(default="fixed", pattern="^(fixed|varied)$")
     clock: float | None = Field(
-        default=None, ge=0, le=253402300799, description="seconds since 1970 at which its clock starts"
+        default=None, ge=0, le=253402300799, description="start of the program's clock, seconds since 1970"
     )
     files: dict[str, Base64] = Field(default_factory=dict, description="contents in base64, by path")
     fetch_files: list[str] = Field(
-        default_factory=list, description="paths of files to hand back, in the run's folder, /tmp or /mnt/data"
+        default_factory=list, description="paths of files to return, in the run's folder, /tmp or /mnt/data"
     )
     deadline_s: float | None = Field(
         default=None,
         gt=0,
         le=86_400,
-        description="seconds you wait for the outcome; no wall limit is extended beyond that on a busy machine",
+        description="seconds that the client waits; on a busy machine no wall limit is extended beyond them",
     )
-    id: str | None = Field(default=None, max_length=200, description="handed back; for batches")
+    id: str | None = Field(default=None, max_length=200, description="returned with the outcome; for batches")
 
 
 class BatchRequest(BaseModel):
-    """Many runs. Their outcomes come as they finish, a line each."""
+    """Many runs. The outcomes are returned as the runs end, one line each."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", json_schema_extra={"examples": [{"runs": [{"id": "a", **_EXAMPLE}, _FUNCTION]}]}
     )
 
-    runs: Annotated[list[RunRequest], Field(min_length=1, max_length=MOST_RUNS)]
+    runs: Annotated[list[RunRequest], Field(min_length=1, max_length=MAX_RUNS)]
 
 
 class OutcomeResponse(BaseModel):
-    """What happened in a run. Bytes that are no UTF-8 are in ``stdout_base64``, and ``stdout`` is null; stderr too."""
+    """The outcome of a run. If stdout is not UTF-8, ``stdout`` is null and ``stdout_base64`` has it. So with stderr."""
 
     status: Status
     exit_code: int | None
@@ -104,53 +107,58 @@ class OutcomeResponse(BaseModel):
     stderr_base64: str | None = None
     stdout_truncated: bool
     stderr_truncated: bool
-    returned: bool = Field(description="whether the entry function came back")
-    value: Any = Field(description="what it returned, as args are given")
+    returned: bool = Field(description="whether the function returned")
+    value: Any = Field(description="what the function returned, in the form of args")
     cpu_time_s: float
     wall_time_s: float
-    wall_extension_s: float = Field(description="by how much the wall limit was extended: the machine was too busy")
+    wall_extension_s: float = Field(
+        description="seconds by which the wall limit was extended because the machine was busy"
+    )
     peak_memory_bytes: int
     detail: str
-    isolation: list[str] = Field(description="the walls that stood around the run")
-    queue_time_s: float = Field(description="seconds of waiting for a worker, no part of the other times")
-    files: dict[str, str] = Field(default_factory=dict, description="in base64")
-    files_refused: dict[str, str] = Field(default_factory=dict, description="why a file is not handed back")
+    isolation: list[str] = Field(description="the active isolation layers")
+    queue_time_s: float = Field(description="seconds that the run waited for a worker; not part of the other times")
+    files: dict[str, str] = Field(default_factory=dict, description="contents in base64, by path")
+    files_refused: dict[str, str] = Field(default_factory=dict, description="why a file is not returned, by path")
     id: str | None = None
 
 
 def router(service: Service) -> APIRouter:
     """The routes that run programs."""
-    routes = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["Semi-Instruct"])
+    routes = APIRouter(route_class=StrictRoute, prefix="/v1")
     open_batches: set[Request] = set()
-    refused = failures(*GUARDED, 422, 429, 503, 504)
-    one = {**refused, 503: {**refused[503], "model": refused[503]["model"] | OutcomeResponse}}
+    statuses = (*GUARDED, 422, 429, 503, 504)
+    one = NATIVE.error_responses(*statuses, _503=OutcomeResponse)
     lines = {"application/x-ndjson": {"schema": {"type": "string"}}}
-    many = {**refused, 200: {"description": "a line for each run, as it finishes", "content": lines}}
+    many = {
+        **NATIVE.error_responses(*statuses),
+        200: {"description": "one line per run, as the runs end", "content": lines},
+    }
 
     @routes.post("/run", response_model=OutcomeResponse, responses=one, summary="Run a program")
     async def run(body: RunRequest, request: Request) -> Response:
         """Run a program, or call a function of it, in a sandbox of its own.
 
-        What the program does wrong is in the outcome, and the answer is 200. A fault of the sandbox is 503.
+        A failure of the program is an outcome, with status 200. A failure of the sandbox is 503.
         """
         done = await service.perform(await with_request(request, work_of, body, service), request)
         headers = {QUEUE_HEADER: f"{done.queue_s:.6f}"}
-        if is_ours(done):
+        if done.sandbox_failed:
             headers["Retry-After"] = "1"
-        status = 503 if is_ours(done) else 200
-        return await with_value(done.outcome.value, _run_answer, done, body.id, status, headers)
+        status = 503 if done.sandbox_failed else 200
+        return await with_value(done.outcome.value, _run_response, done, body.id, status, headers)
 
     @routes.post("/runs", response_class=Response, responses=many, summary="Run many programs")
     async def runs(body: BatchRequest, request: Request) -> Response:
-        """Run many programs and hand back each outcome as soon as it is there: a line of JSON with its ``index``.
+        """Run many programs, and return each outcome as soon as its run ends: a line of JSON with its ``index``.
 
-        A batch has one place in the queue at a time for each worker, so that others have their turns. A line with
+        A batch has at most one run per worker in the queue, so that other clients get their turns. A line with
         ``error`` instead of a status stands for a run that was not done.
         """
         works = await with_request(request, lambda: [work_of(each, service) for each in body.runs])
-        if len(open_batches) >= MOST_BATCHES:
-            raise Overloaded("as many batches as may be are open", service.pool.retry_after_s)
-        first = service.pool.submit(works[0], facts_of(request).client)
+        if len(open_batches) >= MAX_BATCHES:
+            raise Overloaded("too many batches are open", service.pool.retry_after_s)
+        first = service.pool.submit(works[0], record_of(request).client)
         open_batches.add(request)
         batch = _Batch(service, request, body.runs, works, first)
         return StreamingResponse(_released(batch, open_batches), media_type="application/x-ndjson")
@@ -168,7 +176,7 @@ async def _released(batch: _Batch, open_batches: set[Request]) -> AsyncIterator[
 
 
 class _Batch:
-    """Many runs for one request, a few at a time."""
+    """The runs of one request, of which a few are submitted at a time."""
 
     def __init__(
         self, service: Service, request: Request, asked: list[RunRequest], works: list[Work], first: Ticket
@@ -181,29 +189,29 @@ class _Batch:
         self._open: dict[asyncio.Future[Any], tuple[int, Ticket | None]] = {
             asyncio.wrap_future(first.future): (0, first)
         }
-        self._leaving = asyncio.ensure_future(gone(request))
+        self._disconnect = asyncio.ensure_future(wait_for_disconnect(request))
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """The outcomes as they come; ends early when the client has gone away."""
+        """One line per run, in the order in which the runs end. Stops when the client has disconnected."""
         while self._open:
             self._fill()
-            awaited: set[asyncio.Future[Any]] = {*self._open, self._leaving}
+            awaited: set[asyncio.Future[Any]] = {*self._open, self._disconnect}
             finished, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-            if self._leaving in finished:
-                facts_of(self.request).why = "the client has gone away"
+            if self._disconnect in finished:
+                record_of(self.request).why = "the client has disconnected"
                 return
             for future in finished & self._open.keys():
                 index, _ = self._open.pop(future)
                 line = await self._line(index, future)
-                if line is None:  # a client with less waiting took its place: it has a right to another
+                if line is None:  # evicted by a client with fewer runs in the queue
                     self._submit(index)
                 else:
                     yield line
             self._fill()
 
     async def close(self) -> None:
-        """Let go of what nobody waits for."""
-        self._leaving.cancel()
+        """End the runs that have not ended."""
+        self._disconnect.cancel()
         for _, ticket in self._open.values():
             if ticket is not None:
                 ticket.cancel()
@@ -217,32 +225,32 @@ class _Batch:
         future: asyncio.Future[Done]
         ticket = None
         try:
-            ticket = self._service.pool.submit(self._works[index], facts_of(self.request).client, bounded=False)
-        except Refusal as refusal:
+            ticket = self._service.pool.submit(self._works[index], record_of(self.request).client, bounded=False)
+        except ServiceError as error:
             future = asyncio.get_running_loop().create_future()
-            future.set_exception(refusal)
+            future.set_exception(error)
         else:
             future = asyncio.wrap_future(ticket.future)
         self._open[future] = (index, ticket)
 
     async def _line(self, index: int, future: asyncio.Future[Any]) -> bytes | None:
-        """The line of a run; None if it has to be asked for again."""
+        """The line of a run; None if the run must be submitted again."""
         about = {"index": index}
         try:
             done = future.result()
         except Overloaded:
             return None
-        except Refusal as refusal:
-            done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(refusal)))
+        except ServiceError as error:
+            done = Done(Outcome(Status.SANDBOX_ERROR, detail=str(error)))
         except EngineError as error:
             return _as_line({**about, "id": self._asked[index].id, "error": str(error)})
-        note(facts_of(self.request), done)
+        record_of(self.request).add(done)
         name = self._asked[index].id
         return await with_value(done.outcome.value, lambda: _as_line({**about, **outcome_json(done, name)}))
 
 
-def _run_answer(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
-    return plain_answer(outcome_json(done, name), status, headers)
+def _run_response(done: Done, name: str | None, status: int, headers: dict[str, str]) -> Response:
+    return json_response(outcome_json(done, name), status, headers)
 
 
 def _as_line(data: dict[str, Any]) -> bytes:
@@ -250,21 +258,21 @@ def _as_line(data: dict[str, Any]) -> bytes:
 
 
 def work_of(body: RunRequest, service: Service) -> Work:
-    """The run that is asked for.
+    """The run that a request asks for.
 
     Raises:
-        Unusable: more than can be had, files that cannot be, or arguments that cannot cross.
-        InvalidRequest: what the engine does not take.
+        Unprocessable: it asks for more than is granted, its files are not allowed, or its arguments are malformed.
+        InvalidRequest: the engine refuses the program or its limits.
     """
-    carries = bool(body.files or body.fetch_files)
-    if body.entry is not None and carries:
-        raise Unusable("files: only whole programs have them; leave out entry, or the files")
+    has_files = bool(body.files or body.fetch_files)
+    if body.entry is not None and has_files:
+        raise Unprocessable("files: only whole programs can have files; leave out entry or the files")
     if body.entry is None and body.args:
-        raise Unusable("args: are for the function that entry names")
+        raise Unprocessable("args: expected only together with entry")
     try:
         args = decode(body.args)
     except ValueRefused as error:
-        raise Unusable(f"args: {error}") from None
+        raise Unprocessable(f"args: {error}") from None
     return Work(
         program=Program(body.source, body.language, body.entry),
         limits=_limits(body.limits, service),
@@ -272,8 +280,8 @@ def work_of(body: RunRequest, service: Service) -> Work:
         args=tuple(args),
         determinism=Determinism(body.determinism),
         clock=body.clock,
-        luggage=pack(decoded_files(dict(body.files)), body.fetch_files),
-        patience_s=service.patience(body.deadline_s),
+        files=plan_files(decoded_files(dict(body.files)), body.fetch_files),
+        client_timeout_s=service.client_timeout_s(body.deadline_s),
     )
 
 
@@ -290,7 +298,7 @@ def _limits(asked: AskedLimits, service: Service) -> Limits:
 
 
 def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
-    """What came of a run, as JSON data."""
+    """The outcome of a run as JSON data."""
     data = done.outcome.to_json()
     data["queue_time_s"] = round(done.queue_s, 6)
     data["files"] = {path: base64.b64encode(content).decode("ascii") for path, content in done.files.items()}
@@ -298,4 +306,4 @@ def outcome_json(done: Done, name: str | None = None) -> dict[str, Any]:
     return data | ({"id": name} if name is not None else {})
 
 
-DIALECT = Dialect("native", ("/v1/",), router)
+NATIVE = Dialect(name="native", title="Semi-Instruct", prefixes=("/v1/",), router=router)

@@ -1,11 +1,12 @@
-"""The dialect of Piston: ``POST /api/v2/execute`` and ``GET /api/v2/runtimes``, without its routes for packages."""
+"""Piston's dialect: ``POST /api/v2/execute`` and ``GET /api/v2/runtimes``. No route installs packages."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import signal
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,23 +14,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from semi_instruct.engine import Limits, Outcome, Program, Status
-from semi_instruct.harness.serve.answers import answer, plain_answer
-from semi_instruct.harness.serve.dialect import Dialect, Faults
-from semi_instruct.harness.serve.dialects.semver import parse_version, satisfies
-from semi_instruct.harness.serve.files import pack
-from semi_instruct.harness.serve.off_loop import with_request
-from semi_instruct.harness.serve.openapi import GUARDED, Message, failures
-from semi_instruct.harness.serve.refusals import Unavailable, Unusable
-from semi_instruct.harness.serve.service import LANGUAGE, Service, cpu_seconds, is_ours
-from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.bodies import StrictRoute, with_request
+from semi_instruct.harness.serve.dialect import GUARDED, Dialect, Fault
+from semi_instruct.harness.serve.errors import Unavailable, Unprocessable
+from semi_instruct.harness.serve.files import plan_files
+from semi_instruct.harness.serve.responses import json_response, model_response
+from semi_instruct.harness.serve.semver import parse_version, satisfies
+from semi_instruct.harness.serve.service import LANGUAGE, Service, cpu_seconds
 from semi_instruct.harness.serve.work import Work
 
-_RUN_MS = 3_000
-_COMPILE_MS = 10_000
+_DEFAULT_RUN_MS = 3_000
+_DEFAULT_COMPILE_MS = 10_000
 _KILL = "SIGKILL"
 
 type Milliseconds = Annotated[int | float, Field(ge=1, le=86_400_000)]
-type Bytes = Annotated[int, Field(ge=-1, description="-1 for what the operator grants")]
+type Bytes = Annotated[int, Field(ge=-1, description="-1 for the default")]
 
 
 class File(BaseModel):
@@ -70,10 +69,10 @@ class ExecuteRequest(BaseModel):
     stdin: str | None = None
     args: list[str] | None = None
     compile_timeout: Milliseconds = Field(
-        default=_COMPILE_MS, description="milliseconds; Python has no stage of compilation"
+        default=_DEFAULT_COMPILE_MS, description="milliseconds; Python programs have no compile stage"
     )
-    run_timeout: Milliseconds = Field(default=_RUN_MS, description="milliseconds of wall time")
-    compile_cpu_time: Milliseconds = Field(default=_COMPILE_MS, description="milliseconds; not used")
+    run_timeout: Milliseconds = Field(default=_DEFAULT_RUN_MS, description="milliseconds of wall time")
+    compile_cpu_time: Milliseconds = Field(default=_DEFAULT_COMPILE_MS, description="milliseconds; not used")
     run_cpu_time: Milliseconds | None = Field(default=None, description="milliseconds of the whole process tree")
     compile_memory_limit: Bytes = -1
     run_memory_limit: Bytes = -1
@@ -82,7 +81,7 @@ class ExecuteRequest(BaseModel):
 class Stage(BaseModel):
     """How the program ended, and what it wrote.
 
-    ``status``: null, RE (a code that is not 0), SG (a signal, that of memory's end included), TO (time), OL and EL (too
+    ``status``: null, RE (a code other than 0), SG (a signal, or the memory limit), TO (a time limit), OL and EL (too
     much on stdout or stderr).
     """
 
@@ -94,12 +93,18 @@ class Stage(BaseModel):
     message: str | None
     status: Literal["RE", "SG", "TO", "OL", "EL", "XX"] | None
     cpu_time: int = Field(description="milliseconds")
-    wall_time: int = Field(description="milliseconds, without waiting for a worker")
+    wall_time: int = Field(description="milliseconds, without the time in the queue")
     memory: int = Field(description="bytes")
 
 
+class Message(BaseModel):
+    """What is wrong, in the form of Piston."""
+
+    message: str
+
+
 class ExecuteResponse(BaseModel):
-    """What became of the program."""
+    """How the program ended."""
 
     language: str
     version: str
@@ -116,52 +121,53 @@ class Runtime(BaseModel):
 
 def router(service: Service) -> APIRouter:
     """The routes of this dialect."""
-    routes = APIRouter(route_class=StrictRoute, prefix="/api/v2", tags=["Piston"])
-    described = failures(*GUARDED, 429, 503, 504, form=Message)
+    routes = APIRouter(route_class=StrictRoute, prefix="/api/v2")
+    errors = PISTON.error_responses(*GUARDED, 422, 429, 503, 504)
 
     @routes.get(
         "/runtimes",
         response_model=list[Runtime],
-        responses=failures(401, 403, 408, 413, 429, form=Message),
+        responses=PISTON.error_responses(401, 403, 408, 413, 429),
         summary="Languages",
     )
     @routes.get("/runtimes/", include_in_schema=False)
     async def runtimes() -> Response:
         """The languages that can be run."""
-        return plain_answer(
+        return json_response(
             [{"language": LANGUAGE, "version": service.python_version, "aliases": aliases(service.python_version)}]
         )
 
-    @routes.post("/execute", response_model=ExecuteResponse, responses=described, summary="Run a program")
+    @routes.post("/execute", response_model=ExecuteResponse, responses=errors, summary="Run a program")
     @routes.post("/execute/", include_in_schema=False)
     async def execute(body: ExecuteRequest, request: Request) -> Response:
-        """Run a program in a sandbox of its own. A program's own faults are answered with 200."""
+        """Run a program in a sandbox of its own. A failure of the program is returned with status 200."""
         done = await service.perform(await with_request(request, work_of, body, service), request)
-        if is_ours(done):
+        if done.sandbox_failed:
             raise Unavailable(f"the sandbox failed: {done.outcome.detail}", 1)
-        return answer(
-            ExecuteResponse(language=LANGUAGE, version=service.python_version, run=stage_of(done.outcome)), done
-        )
+        run = stage_of(done.outcome)
+        return model_response(ExecuteResponse(language=LANGUAGE, version=service.python_version, run=run), done)
 
     return routes
 
 
 def aliases(version: str) -> list[str]:
-    """Other names of the language, in this version of it."""
+    """Other names of the language in this version."""
     major, minor, _ = parse_version(version)
     return ["py", f"py{major}", f"python{major}", f"python{major}.{minor}"]
 
 
 def work_of(body: ExecuteRequest, service: Service) -> Work:
-    """The run that is asked for.
+    """The run that a request asks for.
 
     Raises:
-        Unusable: another language or version, more than can be had, or files that cannot be.
-        InvalidRequest: limits out of range.
+        Unprocessable: language or version are not available, it asks for more than is granted, or its files are not
+            allowed.
+        InvalidRequest: limits are out of range.
     """
     known = body.language in (LANGUAGE, *aliases(service.python_version))
     if not known or not satisfies(parse_version(service.python_version), body.version):
-        raise Unusable(f"{body.language}-{body.version} is not run here: there is {LANGUAGE}-{service.python_version}")
+        available = f"{LANGUAGE}-{service.python_version}"
+        raise Unprocessable(f"{body.language}-{body.version} is not available: expected {available}")
     compile_s = service.granted_seconds("compile_timeout", body.compile_timeout / 1000)
     service.granted_seconds("compile_cpu_time", body.compile_cpu_time / 1000)
     service.granted_bytes("compile_memory_limit", body.compile_memory_limit)
@@ -174,14 +180,14 @@ def work_of(body: ExecuteRequest, service: Service) -> Work:
     main, *others = (file.name or "" for file in body.files)
     files = dict(zip(others, contents[1:], strict=True))
     if len(files) < len(others) or main in files:
-        raise Unusable("files: expected a name of its own for each")
+        raise Unprocessable("files: expected a different name for each")
     return Work(
         program=Program(contents[0]),
         limits=Limits(cpu_time=cpu_s, wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
-        luggage=pack(files, (), body.args or (), main or None),
-        # Its clients tell no more: Piston's own server may take as long as both stages may.
-        patience_s=service.patience(compile_s + wall_s),
+        files=plan_files(files, (), body.args or (), main or None),
+        # Piston's own server takes as long as its two stages may, so clients wait for that long at least.
+        client_timeout_s=service.client_timeout_s(compile_s + wall_s),
     )
 
 
@@ -195,13 +201,13 @@ def _content(number: int, file: File) -> bytes:
             case _:
                 return file.content.encode()
     except (binascii.Error, ValueError):
-        raise Unusable(f"files[{number}].content: is no {file.encoding}") from None
+        raise Unprocessable(f"files[{number}].content: is not {file.encoding}") from None
 
 
 def stage_of(outcome: Outcome) -> Stage:
-    """How it ended, in these words."""
+    """The stage for an outcome."""
     stdout, stderr = outcome.stdout.decode("utf-8", "replace"), outcome.stderr.decode("utf-8", "replace")
-    status, code, signal_name = _end(outcome)
+    status, code, signal_name = _status(outcome)
     return Stage(
         stdout=stdout,
         stderr=stderr,
@@ -216,8 +222,8 @@ def stage_of(outcome: Outcome) -> Stage:
     )
 
 
-def _end(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None, int | None, str | None]:
-    """Status, code and signal. Whoever looks at the code alone sees no 0 where a program did not succeed."""
+def _status(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None, int | None, str | None]:
+    """Status, code and signal. The code is 0 only for a program that succeeded."""
     match outcome.status:
         case Status.OK:
             return None, 0, None
@@ -232,14 +238,17 @@ def _end(outcome: Outcome) -> tuple[Literal["RE", "SG", "TO", "OL", "EL"] | None
     return "RE", outcome.exit_code or 1, None
 
 
-def _message(text: str) -> dict[str, Any]:
-    return {"message": text}
+def error_body(message: str, _: Sequence[Fault]) -> dict[str, str]:
+    """The body of an error (``Message``)."""
+    return {"message": message}
 
 
-def _first_fault(faults: Faults) -> dict[str, Any]:
-    where = ".".join(str(part) for part in faults[0]["loc"][1:]) or "the body"
-    return _message(f"{where}: {faults[0]['msg']}")
-
-
-# Piston answers 400 to everything that is wrong with a request.
-DIALECT = Dialect("piston", ("/api/v2/",), router, _message, _first_fault, {422: 400})
+PISTON = Dialect(
+    name="piston",
+    title="Piston",
+    prefixes=("/api/v2/",),
+    router=router,
+    error_body=error_body,
+    error_model=Message,
+    statuses={422: 400},
+)

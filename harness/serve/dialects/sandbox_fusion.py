@@ -1,9 +1,8 @@
-"""The dialect of SandboxFusion: ``POST /run_code``, as its server, its client and verl's reward function have it."""
+"""SandboxFusion's dialect: ``POST /run_code``, compatible with its server, its client and verl's reward function."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -14,28 +13,24 @@ from starlette.responses import Response
 
 from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.engine.limits import MIB
-from semi_instruct.harness.serve.answers import answer
-from semi_instruct.harness.serve.dialect import Dialect
-from semi_instruct.harness.serve.files import pack, shown
-from semi_instruct.harness.serve.off_loop import with_request
-from semi_instruct.harness.serve.openapi import GUARDED, failures
-from semi_instruct.harness.serve.refusals import Unusable
-from semi_instruct.harness.serve.service import Service, cpu_seconds, is_ours
-from semi_instruct.harness.serve.strict_route import StrictRoute
+from semi_instruct.harness.serve.bodies import StrictRoute, with_request
+from semi_instruct.harness.serve.dialect import GUARDED, Dialect
+from semi_instruct.harness.serve.files import Base64, decoded_files, plan_files, quoted
+from semi_instruct.harness.serve.responses import model_response
+from semi_instruct.harness.serve.service import Service, cpu_seconds
 from semi_instruct.harness.serve.work import Done, Work
 
-_KILLED = -9  # as subprocess says it
+_KILLED = -9  # as ``subprocess`` reports SIGKILL
 _FAILED = 1
-_SHORTEST_S = 0.001
-# verl's reward waits compile_timeout + run_timeout + 10 s for an answer; a second is for its way.
-_WAITED_FOR_S = 9.0
+_MIN_S = 0.001
+# verl's reward function waits compile_timeout + run_timeout + 10 s; one second is left for the response to arrive.
+_CLIENT_WAITS_S = 9.0
 
-type Seconds = Annotated[float, Field(ge=_SHORTEST_S, le=86_400)]
-type Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
+type Seconds = Annotated[float, Field(ge=_MIN_S, le=86_400)]
 
 
 class RunStatus(StrEnum):
-    """``Success``: every stage ended with code 0. ``Failed``: by the program's doing. ``SandboxError``: by ours."""
+    """``Success``: all stages ended with code 0. ``Failed``: the program failed. ``SandboxError``: the sandbox did."""
 
     SUCCESS = "Success"
     FAILED = "Failed"
@@ -43,7 +38,7 @@ class RunStatus(StrEnum):
 
 
 class StageStatus(StrEnum):
-    """How one stage ended. A program killed for memory or output is ``Finished``, with a code that is not 0."""
+    """How one stage ended. A program killed for memory or output is ``Finished``, with a code other than 0."""
 
     FINISHED = "Finished"
     ERROR = "Error"
@@ -72,66 +67,63 @@ class RunCodeRequest(BaseModel):
     )
 
     code: str = Field(description="the program")
-    language: Literal["python"] = Field(description="the only one that is run here")
-    compile_timeout: Seconds = Field(default=10, description="seconds; Python programs have no stage of compilation")
+    language: Literal["python"] = Field(description="the only language")
+    compile_timeout: Seconds = Field(default=10, description="seconds; Python programs have no compile stage")
     run_timeout: Seconds = Field(default=10, description="seconds of wall time")
-    memory_limit_MB: int = Field(
-        default=-1, ge=-1, description="-1 for what the operator grants; 16 at least otherwise"
-    )
+    memory_limit_MB: int = Field(default=-1, ge=-1, description="-1 for the default; otherwise at least 16")
     stdin: str | None = None
     files: dict[str, Base64 | None] = Field(
         default_factory=dict,
-        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; null is no file",
+        description="contents in base64 by path, in the run's folder, /tmp or /mnt/data; entries with null are ignored",
     )
     fetch_files: list[str] = Field(
         default_factory=list,
-        description="paths of files that are handed back; what cannot be is left out and named in message",
+        description="paths of files to return; those that cannot be returned are named in message",
     )
 
 
 class StageResult(BaseModel):
-    """How one stage ended, and what it wrote. Bytes that are no UTF-8 appear as U+FFFD."""
+    """How one stage ended, and what it wrote. Bytes that are not UTF-8 appear as U+FFFD."""
 
     status: StageStatus
-    execution_time: float | None = Field(description="seconds of wall time, without waiting for a worker")
-    return_code: int | None = Field(description="-N where signal N ended it; null where time was up")
+    execution_time: float | None = Field(description="seconds of wall time, without the time in the queue")
+    return_code: int | None = Field(description="-N if signal N ended it; null after a time limit")
     stdout: str | None
     stderr: str | None
 
 
 class RunCodeResponse(BaseModel):
-    """What became of the program."""
+    """How the program ended."""
 
     status: RunStatus
     message: str
     compile_result: StageResult | None = None
     run_result: StageResult | None = None
     executor_pod_name: str | None = None
-    files: dict[str, str] = Field(default_factory=dict, description="in base64")
+    files: dict[str, str] = Field(default_factory=dict, description="contents in base64, by path")
 
 
 def router(service: Service) -> APIRouter:
     """The route of this dialect."""
-    routes = APIRouter(route_class=StrictRoute, tags=["SandboxFusion"])
-    described = failures(*GUARDED, 422, 429, 504)
-    described[504]["model"] = described[504]["model"] | RunCodeResponse
+    routes = APIRouter(route_class=StrictRoute)
+    errors = SANDBOX_FUSION.error_responses(*GUARDED, 422, 429, 503, 504, _504=RunCodeResponse)
 
-    @routes.post("/run_code", response_model=RunCodeResponse, responses=described, summary="Run a program")
+    @routes.post("/run_code", response_model=RunCodeResponse, responses=errors, summary="Run a program")
     @routes.post("/run_code/", include_in_schema=False)
     async def run_code(body: RunCodeRequest, request: Request) -> Response:
-        """Run a program in a sandbox of its own. A program's own faults are answered with 200 and ``Failed``."""
+        """Run a program in a sandbox of its own. A failure of the program is returned with status 200."""
         done = await service.perform(await with_request(request, work_of, body, service), request)
-        return answer(response_of(done), done, status=504 if is_ours(done) else 200)
+        return model_response(response_of(done), done, 504 if done.sandbox_failed else 200)
 
     return routes
 
 
 def work_of(body: RunCodeRequest, service: Service) -> Work:
-    """The run that is asked for.
+    """The run that a request asks for.
 
     Raises:
-        Unusable: more than can be had, or files that cannot be.
-        InvalidRequest: limits out of range.
+        Unprocessable: it asks for more than is granted, or its files are not allowed.
+        InvalidRequest: limits are out of range.
     """
     compile_s = service.granted_seconds("compile_timeout", body.compile_timeout)
     wall_s = service.granted_seconds("run_timeout", body.run_timeout)
@@ -140,37 +132,20 @@ def work_of(body: RunCodeRequest, service: Service) -> Work:
         program=Program(body.code),
         limits=Limits(cpu_time=cpu_seconds(wall_s), wall_time=wall_s, memory=memory),
         stdin=(body.stdin or "").encode(),
-        luggage=pack(decoded_files(body.files), body.fetch_files),
-        patience_s=service.patience(compile_s + wall_s + _WAITED_FOR_S),
+        files=plan_files(decoded_files(body.files), body.fetch_files),
+        client_timeout_s=service.client_timeout_s(compile_s + wall_s + _CLIENT_WAITS_S),
     )
 
 
-def decoded_files(files: dict[str, str | None]) -> dict[str, bytes]:
-    """Contents by path; those that are null are no files.
-
-    Raises:
-        Unusable: something is no base64.
-    """
-    decoded = {}
-    for path, content in files.items():
-        if content is None:
-            continue
-        try:
-            decoded[path] = base64.b64decode(content, validate=True)
-        except (binascii.Error, ValueError):
-            raise Unusable(f"files: the content of {shown(path)} is no base64") from None
-    return decoded
-
-
 def response_of(done: Done) -> RunCodeResponse:
-    """What became of it, in these words."""
+    """The response for a run."""
     outcome = done.outcome
-    if is_ours(done):
+    if done.sandbox_failed:
         return RunCodeResponse(status=RunStatus.SANDBOX_ERROR, message=outcome.detail)
     succeeded = outcome.status is Status.OK
     return RunCodeResponse(
         status=RunStatus.SUCCESS if succeeded else RunStatus.FAILED,
-        message="; ".join(f"not fetched: {shown(path)}: {reason}" for path, reason in done.refused.items()),
+        message="; ".join(f"not fetched: {quoted(path)}: {reason}" for path, reason in done.refused.items()),
         run_result=_stage(outcome),
         files={path: base64.b64encode(data).decode("ascii") for path, data in done.files.items()},
     )
@@ -192,7 +167,7 @@ def _stage(outcome: Outcome) -> StageResult:
 
 
 def return_code(outcome: Outcome) -> int:
-    """The code, as subprocess tells it; never 0 for a program that did not succeed, whatever it exited with."""
+    """The return code as ``subprocess`` reports it. Never 0 for a program that did not succeed."""
     if outcome.status is Status.OK:
         return 0
     if outcome.status in (Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT, Status.FORBIDDEN_SYSCALL):
@@ -202,5 +177,10 @@ def return_code(outcome: Outcome) -> int:
     return outcome.exit_code or _FAILED
 
 
-# Its clients, verl's reward function for one, try again on 504 alone.
-DIALECT = Dialect("sandbox_fusion", ("/run_code",), router, statuses={503: 504})
+SANDBOX_FUSION = Dialect(
+    name="sandbox_fusion",
+    title="SandboxFusion",
+    prefixes=("/run_code",),
+    router=router,
+    statuses={503: 504},  # verl tries again on 504 only
+)

@@ -1,1 +1,1 @@
-"""The HTTP service, from its queue to a real server and its clients."""
+"""Tests of the HTTP service, from its queue to a real server with third-party clients."""

@@ -1,4 +1,4 @@
-"""One server for all tests that leave it as it was."""
+"""One server, shared by all tests that do not change it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from tests.harness.serve.running import Server
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """Two workers, on loopback."""
+    """A server with two workers on loopback."""
     with Server("--workers", "2", "--max-time", "60") as running:
         yield running

@@ -1,4 +1,4 @@
-"""Schemathesis against a running service: requests made from its OpenAPI document, answers held against it."""
+"""Schemathesis against a running service: requests from its OpenAPI document, responses checked against it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-# Not among them: that whatever fits the schema is taken. How long and how large a run may be is the operator's to say,
-# and a path or a range of versions that fits a pattern may still be none.
+# Without the check that every request that fits the schema is accepted: the operator sets limits, and a path or version
+# range that fits the pattern may still be invalid.
 _CHECKS = (
     not_a_server_error,
     status_code_conformance,
@@ -36,11 +36,11 @@ _CHECKS = (
 
 @dataclass
 class Breaches:
-    """What was found.
+    """The result of a check.
 
     Attributes:
-        tried: requests sent.
-        failures: one text each.
+        tried: number of requests sent.
+        failures: one text per breach.
     """
 
     tried: int = 0
@@ -48,10 +48,10 @@ class Breaches:
 
 
 def breaches(url: str, examples: int, number: int = 1) -> Breaches:
-    """Try every operation with valid and invalid requests.
+    """Send valid and invalid requests to every operation.
 
     Args:
-        examples: of each kind, for each operation.
+        examples: number of requests of each kind per operation.
         number: the seed.
     """
     found = Breaches()
@@ -59,7 +59,7 @@ def breaches(url: str, examples: int, number: int = 1) -> Breaches:
     for result in schema.get_all_operations():
         operation = result.ok()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            with suppress(Unsatisfiable):  # nothing of this operation can be wrong
+            with suppress(Unsatisfiable):  # this operation has no invalid requests
                 _try(operation.as_strategy(generation_mode=mode), examples, number, found)
     return found
 
@@ -75,7 +75,7 @@ def _try(strategy: st.SearchStrategy[Case], examples: int, number: int, found: B
         answer = case.call(timeout=60)
         try:
             case.validate_response(answer, checks=list(_CHECKS))
-        except (Exception, BaseExceptionGroup) as failure:  # collected, so that one does not hide the others
+        except (Exception, BaseExceptionGroup) as failure:  # collected, so that all are reported
             found.failures.append(f"{case.method} {case.path} {answer.status_code}: {failure}"[:2000])
 
     check()

@@ -1,4 +1,4 @@
-"""A real server in a process of its own, and what a test wants of it."""
+"""A real server in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDLESS = "while True: pass"
 
 
 def code(source: str, **more: Any) -> dict[str, Any]:
-    """A request of SandboxFusion's, with its eight fields."""
+    """A SandboxFusion request with its eight fields."""
     request = {"compile_timeout": 10, "run_timeout": patient(10), "memory_limit_MB": -1, "code": source, "stdin": None}
     return request | {"language": "python", "files": {}, "fetch_files": []} | more
 
@@ -54,21 +54,21 @@ class Server:
     def post(self, path: str, body: Any, **more: Any) -> httpx.Response:
         return self.http.post(path, json=body, **more)
 
-    def in_background(self, path: str, body: Any, **more: Any) -> Asking:
-        """Ask on a connection and a thread of its own."""
-        return Asking(self.url + path, body, **more)
+    def in_background(self, path: str, body: Any, **more: Any) -> BackgroundRequest:
+        """Send a request on a thread and a connection of its own."""
+        return BackgroundRequest(self.url + path, body, **more)
 
     def load(self) -> dict[str, Any]:
-        """What ``/v1/health`` says is under way."""
+        """The load that ``/v1/health`` reports."""
         load: dict[str, Any] = self.http.get("/v1/health").json()["load"]
         return load
 
     def runs(self) -> int:
-        """How many runs have ended."""
+        """The number of runs that have ended."""
         return sum(self.load()["runs"].values())
 
     def taken(self) -> int:
-        """How many runs it has accepted: they wait, run, or have ended."""
+        """The number of runs that wait, run, or have ended."""
         load = self.load()
         return int(load["running"] + load["waiting"] + sum(load["runs"].values()))
 
@@ -84,7 +84,7 @@ class Server:
         return set(groups(self.process.pid))
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Tell it to end; its exit status."""
+        """Send a signal. Returns the exit status."""
         self.http.close()
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
@@ -113,8 +113,8 @@ class Server:
         return None
 
 
-class Asking:
-    """A request under way."""
+class BackgroundRequest:
+    """A request that is being sent."""
 
     def __init__(self, url: str, body: Any, **more: Any) -> None:
         self._answer: httpx.Response | Exception | None = None
@@ -124,11 +124,11 @@ class Asking:
 
     @property
     def is_answered(self) -> bool:
-        """Whether the answer is there."""
+        """Whether the response has arrived."""
         return self._answer is not None
 
     def answer(self) -> httpx.Response:
-        """Its answer."""
+        """The response."""
         self._thread.join(patient(60))
         assert isinstance(self._answer, httpx.Response), self._answer
         return self._answer
@@ -136,6 +136,6 @@ class Asking:
     def _ask(self, url: str, body: Any, **more: Any) -> None:
         try:
             self._answer = httpx.post(url, json=body, timeout=patient(60), verify=False, **more)
-        except Exception as error:  # told to whoever asks for the answer
+        except Exception as error:  # reported by ``answer``
             self._answer = error
         self.ended_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""Bodies that mean one thing only."""
+"""Strict parsing of request bodies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from semi_instruct.harness.serve.bodies import parse
-from semi_instruct.harness.serve.refusals import BadRequest
+from semi_instruct.harness.serve.errors import MalformedBody
 
 
 @pytest.mark.parametrize(
@@ -31,16 +31,16 @@ from semi_instruct.harness.serve.refusals import BadRequest
         (b'{"args": [' + b"0," * 30_000 + b"0]}", "30002 entries"),
     ],
 )
-def test_what_is_refused(body: bytes, words: str) -> None:
-    with pytest.raises(BadRequest, match=words):
+def test_refused_bodies(body: bytes, words: str) -> None:
+    with pytest.raises(MalformedBody, match=words):
         parse(body)
 
 
-def test_what_is_read() -> None:
+def test_accepted_bodies() -> None:
     assert parse(b'{"a": ["\\ud83d\\ude00", "\\\\ud800", 1e3, null]}') == {"a": ["\U0001f600", "\\ud800", 1000.0, None]}
 
 
-def test_what_a_function_is_given_may_be_large() -> None:
+def test_arguments_may_be_large() -> None:
     numbers = list(range(30_000))
     for body in ({"args": [numbers]}, {"problem": {"examples": [{"input": [numbers]}]}}):
         assert parse(json.dumps(body).encode()) == body

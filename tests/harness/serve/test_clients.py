@@ -1,4 +1,4 @@
-"""The clients that others have, unchanged, against a real server: switching is changing a URL."""
+"""Third-party clients, unchanged, against a real server: to switch means to change a URL."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from tests.harness.serve.running import Server, code
 from tests.patience import patient
 
 
-def _ask(source: str, **more: object) -> sandbox_fusion.RunCodeRequest:
+def _request(source: str, **more: object) -> sandbox_fusion.RunCodeRequest:
     return sandbox_fusion.RunCodeRequest(code=source, language="python", **more)
 
 
 def test_sandbox_fusion_run_code(server: Server) -> None:
-    answer = sandbox_fusion.run_code(_ask("print(input())", stdin="hello"), endpoint=server.url, max_attempts=1)
+    answer = sandbox_fusion.run_code(_request("print(input())", stdin="hello"), endpoint=server.url, max_attempts=1)
     assert (answer.status, answer.run_result.stdout) == (RunStatus.Success, "hello\n")
 
 
 def test_sandbox_fusion_files(server: Server) -> None:
     files = {"a.txt": base64.b64encode(b"text").decode()}
-    request = _ask("open('b.txt', 'w').write(open('a.txt').read() * 2)", files=files, fetch_files=["b.txt"])
+    request = _request("open('b.txt', 'w').write(open('a.txt').read() * 2)", files=files, fetch_files=["b.txt"])
     answer = sandbox_fusion.run_code(request, endpoint=server.url, max_attempts=1)
     assert base64.b64decode(answer.files["b.txt"]) == b"texttext"
 
 
 def test_sandbox_fusion_failures_are_answers_and_its_summary_reads_them(server: Server) -> None:
     mapping = sandbox_fusion.SummaryMapping(Success="ok", Failed="failed", RunTimeout="slow")
-    told = []
+    summaries = []
     for source in ("print(1)", "1 / 0", "while True: pass", "x = bytearray(1 << 40)", "print('x' * 99_000_000)"):
-        request = _ask(source, run_timeout=patient(2))
+        request = _request(source, run_timeout=patient(2))
         answer = sandbox_fusion.run_code(request, endpoint=server.url, max_attempts=1)
-        told.append(sandbox_fusion.summary_run_code_result(answer, mapping))
-    assert told == ["ok", "failed", "slow", "failed", "failed"]
+        summaries.append(sandbox_fusion.summary_run_code_result(answer, mapping))
+    assert summaries == ["ok", "failed", "slow", "failed", "failed"]
 
 
 def test_sandbox_fusion_run_concurrent(server: Server) -> None:
-    requests = [[_ask(f"print({number} ** 2)")] for number in range(60)]
+    requests = [[_request(f"print({number} ** 2)")] for number in range(60)]
     options = [{"endpoint": server.url, "max_attempts": 1}] * 60
     answers = sandbox_fusion.run_concurrent(sandbox_fusion.run_code, args=requests, kwargs=options, concurrency=30)
     assert [int(answer.run_result.stdout) for answer in answers] == [number**2 for number in range(60)]
@@ -50,7 +50,7 @@ def test_sandbox_fusion_run_concurrent(server: Server) -> None:
 
 
 async def _asynchronously(server: Server) -> str:
-    answer = await sandbox_fusion.run_code_async(_ask("print('async')"), endpoint=server.url, max_attempts=1)
+    answer = await sandbox_fusion.run_code_async(_request("print('async')"), endpoint=server.url, max_attempts=1)
     return str(answer.run_result.stdout)
 
 
@@ -60,8 +60,8 @@ def test_sandbox_fusion_async(server: Server) -> None:
     assert asyncio.run(_asynchronously(server)) == "async\n"
 
 
-def test_what_verl_sends_and_reads(server: Server) -> None:
-    """The eight fields of its reward function, and the fields of the answer that it looks at."""
+def test_verl(server: Server) -> None:
+    """The eight fields that its reward function sends, and the fields that it reads."""
     body = server.post(
         "/run_code", code("print(sum(map(int, input().split())))", stdin="20 22\n", memory_limit_MB=1024)
     )
@@ -76,14 +76,14 @@ def test_what_verl_sends_and_reads(server: Server) -> None:
     assert (slow["status"], slow["run_result"]["status"]) == ("Failed", "TimeLimitExceeded")
 
 
-def test_clients_that_know_no_tokens_carry_one_in_their_url(tmp_path: Path) -> None:
+def test_clients_without_token_support_send_one_in_the_url(tmp_path: Path) -> None:
     token = secrets.token_urlsafe(32)
     (tmp_path / "token").write_text(f"{token}\n")
     with Server("--workers", "1", "--token-file", str(tmp_path / "token")) as guarded:
         with pytest.raises(Exception, match="401"):
-            sandbox_fusion.run_code(_ask("print(1)"), endpoint=guarded.url, max_attempts=1)
+            sandbox_fusion.run_code(_request("print(1)"), endpoint=guarded.url, max_attempts=1)
         url = guarded.url.replace("://", f"://token:{token}@")
-        assert sandbox_fusion.run_code(_ask("print(1)"), endpoint=url, max_attempts=1).status == RunStatus.Success
+        assert sandbox_fusion.run_code(_request("print(1)"), endpoint=url, max_attempts=1).status == RunStatus.Success
         piston = ultra_piston.PistonClient(base_url=f"{guarded.url}/api/v2", api_key=f"Bearer {token}", rate_limit=0)
         assert piston.post_execute("python", "*", ultra_piston.File(content="print(2)")).run.stdout == "2\n"
 

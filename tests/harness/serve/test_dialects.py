@@ -1,4 +1,4 @@
-"""Each dialect says what happened in its own words, and the same thing happened."""
+"""All dialects report the same event, each in its own form."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.patience import patient
 _B64 = base64.b64encode(b"hello\n").decode()
 
 
-# What every program that fails looks like, by dialect: our status; SandboxFusion's stage, code and a word on stderr;
-# Piston's status, code and signal.
+# Every failure of a program by dialect: the status; SandboxFusion's stage, code and a word on stderr; Piston's status,
+# code and signal.
 FAILURES = {
     "exit code": ("raise SystemExit(3)", "nonzero_exit", ("Finished", 3, ""), ("RE", 3, None)),
     "exception": ("1 / 0", "nonzero_exit", ("Finished", 1, "ZeroDivisionError"), ("RE", 1, None)),
@@ -63,7 +63,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_programs_failure_is_200_and_its_own_in_every_dialect(server: Server, name: str) -> None:
+def test_a_failure_of_the_program_is_200_in_every_dialect(server: Server, name: str) -> None:
     source, status, (stage, return_code, word), (piston_status, piston_code, piston_signal) = FAILURES[name]
     limits = {"cpu_time": patient(2.0), "wall_time": patient(1.0), "memory": 64 << 20}
     ours = server.post("/v1/run", {"source": source, "limits": limits})
@@ -117,15 +117,15 @@ def test_sandbox_fusion_files(server: Server) -> None:
     assert {path: base64.b64decode(data) for path, data in body["files"].items()} == {"out.txt": b"HELLO\n"}
 
 
-def test_absolute_paths_are_taken_and_what_cannot_be_fetched_is_named_in_every_dialect(server: Server) -> None:
+def test_absolute_paths_work_and_files_that_cannot_be_returned_are_named(server: Server) -> None:
     source = "open('/mnt/data/o', 'w').write(open('/mnt/data/i').read() + open('/tmp/i').read())"
     files = {"/mnt/data/./i": _B64, "/tmp/i": _B64}
     fetch = ["/mnt/data/o", "./o", "/etc/passwd", "../../etc/passwd", "none"]
     theirs = server.post("/run_code", code(source, files=files, fetch_files=fetch)).json()
     ours = server.post("/v1/run", {"source": source, "files": files, "fetch_files": fetch}).json()
     assert (theirs["status"], ours["status"]) == ("Success", "ok"), (theirs, ours)
-    for told in (theirs, ours):
-        assert {path: base64.b64decode(data) for path, data in told["files"].items()} == {
+    for body in (theirs, ours):
+        assert {path: base64.b64decode(data) for path, data in body["files"].items()} == {
             "/mnt/data/o": b"hello\nhello\n",
             "./o": b"hello\nhello\n",
         }
@@ -147,18 +147,18 @@ def test_absolute_paths_are_taken_and_what_cannot_be_fetched_is_named_in_every_d
         ({"memory_limit_MB": 1}, "memory must lie between"),
         ({"memory_limit_MB": 1 << 30}, "at most"),
         ({"files": {"../x": _B64}}, "'..'"),
-        ({"files": {"x": "no base64!"}}, "no base64"),
+        ({"files": {"x": "no base64!"}}, "not base64"),
         ({"files": {"/etc/passwd": _B64}}, "'/etc/passwd': expected a path relative"),
     ],
 )
-def test_what_sandbox_fusion_cannot_have_is_422(server: Server, change: dict[str, Any], words: str) -> None:
+def test_sandbox_fusion_refuses_with_422(server: Server, change: dict[str, Any], words: str) -> None:
     before = server.runs()
     answer = server.post("/run_code", code("print(1)") | change)
     assert (answer.status_code, words in answer.text) == (422, True), answer.text
     assert server.runs() == before
 
 
-def test_no_answer_about_a_request_repeats_it(server: Server) -> None:
+def test_no_error_repeats_values_of_the_request(server: Server) -> None:
     answer = server.post("/run_code", code("secret-marker") | {"run_timeout": "secret-marker", "stdin": 5})
     assert answer.status_code == 422
     assert "secret-marker" not in answer.text
@@ -208,19 +208,19 @@ def test_piston_runs_files_arguments_and_encodings(server: Server) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"language": "brainfuck"}, "not run here"),
-        ({"version": "^2"}, "not run here"),
-        ({"version": "?"}, "not run here"),
+        ({"language": "brainfuck"}, "not available"),
+        ({"version": "^2"}, "not available"),
+        ({"version": "?"}, "not available"),
         ({"files": []}, "files"),
         ({"files": [{}]}, "files.0.content"),
-        ({"files": [{"content": "zz", "encoding": "hex"}]}, "is no hex"),
+        ({"files": [{"content": "zz", "encoding": "hex"}]}, "is not hex"),
         ({"files": [{"content": "", "name": "/abs"}]}, "relative"),
-        ({"files": [{"content": "", "name": "a"}, {"content": "", "name": "a"}]}, "name of its own"),
+        ({"files": [{"content": "", "name": "a"}, {"content": "", "name": "a"}]}, "a different name"),
         ({"run_timeout": 61_000}, "at most 60 s"),
         ({"stdin": 5}, "stdin"),
     ],
 )
-def test_what_piston_cannot_have_is_400_with_a_message(server: Server, change: dict[str, Any], words: str) -> None:
+def test_piston_refuses_with_400_and_a_message(server: Server, change: dict[str, Any], words: str) -> None:
     request = {"language": "python", "version": "*", "files": [{"content": "print(1)"}]} | change
     answer = server.post("/api/v2/execute", request)
     assert answer.status_code == 400, answer.text
@@ -228,12 +228,12 @@ def test_what_piston_cannot_have_is_400_with_a_message(server: Server, change: d
     assert words in answer.json()["message"]
 
 
-def test_piston_says_415_to_what_is_no_json(server: Server) -> None:
+def test_piston_refuses_other_media_types_with_415(server: Server) -> None:
     answer = server.http.post("/api/v2/execute", content=b"{}", headers={"content-type": "text/plain"})
     assert (answer.status_code, list(answer.json())) == (415, ["message"])
 
 
-def test_own_run_calls_functions_and_hands_values_back(server: Server) -> None:
+def test_native_run_calls_functions_and_returns_values(server: Server) -> None:
     request = {"source": "def f(xs, y): return {x: y for x in xs}", "entry": "f", "args": [[1, 2], {"$tuple": [3]}]}
     body = server.post("/v1/run", request).json()
     assert (body["status"], body["returned"], body["value"]) == (
@@ -243,7 +243,7 @@ def test_own_run_calls_functions_and_hands_values_back(server: Server) -> None:
     )
 
 
-def test_own_run_hands_on_what_is_no_text(server: Server) -> None:
+def test_native_run_returns_bytes_that_are_not_text(server: Server) -> None:
     source = "import sys\nsys.stdout.buffer.write(b'\\xff')"
     body = server.post("/v1/run", {"source": source, "id": "x"}).json()
     assert (body["stdout"], body["stdout_base64"], body["id"]) == (None, "/w==", "x")
@@ -251,7 +251,7 @@ def test_own_run_hands_on_what_is_no_text(server: Server) -> None:
     assert (value.status_code, value.json()["value"]) == (200, "\ud800")
 
 
-def test_own_run_refuses_what_it_does_not_know(server: Server) -> None:
+def test_native_run_refuses_unknown_fields_and_values(server: Server) -> None:
     assert server.post("/v1/run", {"source": "", "callback_url": "http://127.0.0.1/"}).status_code == 422
     assert server.post("/v1/run", {"source": "", "limits": {"wall_time": 61}}).status_code == 422
     assert server.post("/v1/run", {"source": "", "args": [1]}).status_code == 422
@@ -282,7 +282,7 @@ def test_a_batch_with_one_bad_run_is_refused_before_any_runs(server: Server) -> 
     assert server.runs() == before
 
 
-def test_verify_gives_the_verdicts_of_the_command_line(server: Server) -> None:
+def test_verify_returns_the_verdicts_of_the_command_line(server: Server) -> None:
     problem = {
         "id": "double",
         "kind": "stdin",
@@ -308,7 +308,7 @@ def test_verify_gives_the_verdicts_of_the_command_line(server: Server) -> None:
     assert (bad.status_code, "problem.oracles" in bad.json()["detail"]) == (422, True)
 
 
-def test_health_says_which_walls_stand(server: Server) -> None:
+def test_health_reports_the_isolation_layers(server: Server) -> None:
     health = server.http.get("/v1/health").json()
     assert health["status"] == "ok"
     assert set(health["walls"].values()) == {True}
@@ -331,7 +331,7 @@ def test_metrics_count_runs_by_status_and_language(server: Server) -> None:
     assert figure("semi_instruct_healthy") == 1
 
 
-def test_the_pages_need_nothing_from_elsewhere(server: Server) -> None:
+def test_the_pages_load_nothing_from_other_servers(server: Server) -> None:
     for path in ("/", "/docs"):
         page = server.http.get(path)
         assert page.status_code == 200

@@ -1,4 +1,4 @@
-"""Who is next."""
+"""The order of the queue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_clients_take_turns_and_each_ones_items_keep_their_order() -> None:
     assert _drained(queue) == ["a1", "b1", "c1", "a2", "b2", "a3"]
 
 
-def test_who_has_just_had_a_turn_comes_after_who_is_new() -> None:
+def test_a_new_client_comes_before_one_that_has_had_a_turn() -> None:
     queue: FairQueue[str] = FairQueue(10)
     for item in ("a1", "a2", "a3"):
         queue.put("a", item)
@@ -30,20 +30,20 @@ def test_who_has_just_had_a_turn_comes_after_who_is_new() -> None:
     assert _drained(queue) == ["a2", "b1", "a3"]
 
 
-def test_a_full_queue_takes_from_the_greediest_and_its_newest() -> None:
+def test_a_full_queue_evicts_the_newest_item_of_the_largest_client() -> None:
     queue: FairQueue[str] = FairQueue(4)
     for number in range(4):
         queue.put("greedy", f"g{number}")
     assert queue.put("modest", "m1") == "g3"
     assert queue.put("modest", "m2") == "g2"
-    with pytest.raises(Full):  # two each: another's place would be no fairer
+    with pytest.raises(Full):  # two each: an eviction would not be fairer
         queue.put("modest", "m3")
     with pytest.raises(Full):
         queue.put("greedy", "g4")
     assert _drained(queue) == ["g0", "m1", "g1", "m2"]
 
 
-def test_a_full_queue_of_equals_refuses() -> None:
+def test_a_full_queue_of_equals_is_full() -> None:
     queue: FairQueue[str] = FairQueue(2)
     queue.put("a", "a1")
     queue.put("b", "b1")
@@ -51,14 +51,14 @@ def test_a_full_queue_of_equals_refuses() -> None:
         queue.put("c", "c1")
 
 
-def test_what_needs_no_place_gets_in() -> None:
+def test_the_bound_does_not_apply_to_unbounded_items() -> None:
     queue: FairQueue[str] = FairQueue(1)
     queue.put("a", "a1")
     assert queue.put("a", "a2", bounded=False) is None
     assert len(queue) == 2
 
 
-def test_what_was_removed_is_gone_and_its_client_with_it() -> None:
+def test_removal() -> None:
     queue: FairQueue[str] = FairQueue(4)
     queue.put("a", "a1")
     queue.put("b", "b1")
@@ -69,7 +69,7 @@ def test_what_was_removed_is_gone_and_its_client_with_it() -> None:
     assert len(queue) == 0
 
 
-def test_nothing_is_lost_or_doubled_whatever_the_order() -> None:
+def test_no_item_is_lost_or_duplicated() -> None:
     chance = random.Random(7)
     queue: FairQueue[int] = FairQueue(20)
     inside: set[int] = set()
@@ -78,15 +78,15 @@ def test_nothing_is_lost_or_doubled_whatever_the_order() -> None:
         if chance.random() < 0.6:
             client = chance.choice("abcdefg")
             try:
-                ousted = queue.put(client, number)
+                evicted = queue.put(client, number)
             except Full:
                 continue
             inside.add(number)
             owners[number] = client
-            if ousted is not None:
-                inside.remove(ousted)
+            if evicted is not None:
+                inside.remove(evicted)
                 shares = Counter(owners[item] for item in inside)
-                assert shares[owners[ousted]] >= shares[client] - 1
+                assert shares[owners[evicted]] >= shares[client] - 1
         elif chance.random() < 0.5:
             taken = queue.take()
             assert (taken is None) == (not inside)

@@ -1,4 +1,4 @@
-"""A server from its start to its end, whichever end that is."""
+"""Start and end of a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.harness.serve.running import ENDLESS, Server, code
 from tests.patience import patient, until
 
 
-def test_sigterm_lets_everything_finish_that_was_asked_for() -> None:
+def test_open_requests_finish_after_sigterm() -> None:
     with Server("--workers", "1") as server:
         children = server.descendants()
         source = f"import time; time.sleep({patient(0.8)}); print('done')"
@@ -34,7 +34,7 @@ def test_sigterm_lets_everything_finish_that_was_asked_for() -> None:
         assert not server.groups()
 
 
-def test_what_does_not_finish_in_time_is_refused_and_not_judged() -> None:
+def test_runs_that_outlast_the_drain_time_fail() -> None:
     with Server("--workers", "1", "--drain", "0.5") as server:
         asked = [server.in_background("/run_code", code(ENDLESS, run_timeout=60)) for _ in range(2)]
         piston = {"language": "python", "version": "*", "files": [{"content": ENDLESS}], "run_timeout": 60_000}
@@ -47,7 +47,7 @@ def test_what_does_not_finish_in_time_is_refused_and_not_judged() -> None:
         assert all("retry-after" in each.answer().headers for each in asked)
 
 
-def test_killed_in_mid_load_it_leaves_nothing_and_starts_again() -> None:
+def test_sigkill_under_load_leaves_nothing_behind() -> None:
     with Server("--workers", "2") as server:
         for _ in range(20):
             server.in_background("/run_code", code(ENDLESS, run_timeout=60))
@@ -63,12 +63,12 @@ def test_killed_in_mid_load_it_leaves_nothing_and_starts_again() -> None:
 
 
 def until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that are still there when their time is up."""
+    """The processes that are still running after a timeout."""
     until(lambda: not [each for each in processes if each.is_running()])
     return [each for each in processes if each.is_running()]
 
 
-def test_a_worker_that_dies_costs_nobody_anything() -> None:
+def test_a_worker_that_dies_is_replaced_and_its_run_retried() -> None:
     with Server("--workers", "1") as server:
         [jail] = [each for each in server.descendants() if "nsjail" in each.name()]
         idle = len(server.descendants())
@@ -94,7 +94,7 @@ def test_a_worker_that_dies_costs_nobody_anything() -> None:
         (["--port", "70000"], "less than or equal to 65535"),
     ],
 )
-def test_what_cannot_be_served_is_one_line(
+def test_refused_options_are_one_line(
     arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, text in (("SHORT", "secret\n"), ("EMPTY", ""), ("GOOD", "x" * 32)):
@@ -102,12 +102,12 @@ def test_what_cannot_be_served_is_one_line(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        places = {name: str(tmp_path / name) for name in ("SHORT", "EMPTY", "GOOD")}
-        places["TAKEN"] = str(taken.getsockname()[1])
-        assert app.main(["serve", *(places.get(each, each) for each in arguments)]) == 2
-    told = capsys.readouterr().err
-    assert words in told
-    assert told.count("\n") == 1
+        values = {name: str(tmp_path / name) for name in ("SHORT", "EMPTY", "GOOD")}
+        values["TAKEN"] = str(taken.getsockname()[1])
+        assert app.main(["serve", *(values.get(each, each) for each in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,7 +116,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().err == ("semi-instruct: serve needs fastapi: pip install 'semi-instruct[serve]'\n")
 
 
-def test_the_log_does_not_hold_up_the_service_when_nobody_reads_it() -> None:
+def test_a_log_without_a_reader_does_not_block_the_service() -> None:
     import threading
 
     from semi_instruct.harness.serve.request_log import LogWriter
@@ -131,6 +131,6 @@ def test_the_log_does_not_hold_up_the_service_when_nobody_reads_it() -> None:
         assert log._lost > 0
         reader = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1 << 16), b"")])
         reader.start()
-        log.close(patience_s=10)
+        log.close(timeout_s=10)
     reader.join()
     os.close(reading)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: its examples work, and the service keeps to it whatever it is sent."""
+"""The OpenAPI document: its examples work, and the service conforms to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.harness.serve.running import Server
 _EXAMPLES_EACH = 12
 
 
-def test_every_example_works_as_it_stands(server: Server) -> None:
+def test_every_example_works(server: Server) -> None:
     document = server.http.get("/openapi.json").json()
     schemas = document["components"]["schemas"]
     tried = 0
@@ -30,7 +30,7 @@ def _examples(operation: dict[str, Any], schemas: dict[str, Any]) -> list[Any]:
     return examples
 
 
-def test_nothing_is_offered_that_fetches_installs_or_reads_the_host(server: Server) -> None:
+def test_the_paths_are_these_and_no_others(server: Server) -> None:
     paths = set(server.http.get("/openapi.json").json()["paths"])
     assert paths == {
         "/run_code",

@@ -1,4 +1,4 @@
-"""The pool, with an engine that does what it is told."""
+"""The pool, with a scripted engine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from semi_instruct.engine import Cancellation, EngineClosed, InvalidRequest, Limits, Outcome, Program, Status
-from semi_instruct.harness.serve.pool import Pool, Ticket, within_patience
-from semi_instruct.harness.serve.refusals import NoSandboxes, Overloaded, Unavailable
+from semi_instruct.harness.serve.errors import NoSandboxes, Overloaded, Unavailable
+from semi_instruct.harness.serve.pool import Pool, Ticket, with_deadline
 from semi_instruct.harness.serve.work import Done, Work
 from tests.patience import until
 
 
-class Told:
-    """An engine with one worker. Runs end when they are let go, or cancelled; the source says how."""
+class ScriptedEngine:
+    """An engine with one worker. Runs end when they are released or cancelled; the source decides how."""
 
     workers = 1
     trouble: str | None = None
@@ -38,48 +38,48 @@ class Told:
         if source == "closed":
             raise EngineClosed("closed")
         if source == "broken":
-            raise RuntimeError("a fault of ours")
+            raise RuntimeError("a bug")
         return Outcome(Status.OK, stdout=source.encode())
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
 
 
 @pytest.fixture
-def pool(told: Told) -> Iterator[Pool]:
-    made = Pool(told, 3, lambda ticket, done: None)
+def pool(engine: ScriptedEngine) -> Iterator[Pool]:
+    made = Pool(engine, 3, lambda ticket, done: None)
     yield made
     made.close()
 
 
-def _ask(pool: Pool, name: str, client: str = "a", **how: Any) -> Ticket:
+def _submit(pool: Pool, name: str, client: str = "a", **how: Any) -> Ticket:
     return pool.submit(Work(Program(name), Limits()), client, **how)
 
 
-def _first_running(pool: Pool, told: Told) -> Ticket:
-    ticket = _ask(pool, "first", "somebody")
-    assert until(lambda: told.order == ["first"])
+def _first_running(pool: Pool, engine: ScriptedEngine) -> Ticket:
+    ticket = _submit(pool, "first", "other")
+    assert until(lambda: engine.order == ["first"])
     return ticket
 
 
-def test_in_trouble_nothing_new_is_taken_but_what_has_a_place_goes_on(pool: Pool, told: Told) -> None:
-    first, second = _first_running(pool, told), _ask(pool, "second")
-    told.trouble = "no memory for filters"
+def test_without_sandboxes_new_runs_are_refused_and_others_go_on(pool: Pool, engine: ScriptedEngine) -> None:
+    first, second = _first_running(pool, engine), _submit(pool, "second")
+    engine.trouble = "no memory for filters"
     with pytest.raises(NoSandboxes, match="no memory for filters") as refused:
-        _ask(pool, "third")
+        _submit(pool, "third")
     assert (refused.value.status, (refused.value.retry_after_s or 0) >= 1) == (503, True)
-    later = _ask(pool, "later", bounded=False)
-    told.trouble = None
+    later = _submit(pool, "later", bounded=False)
+    engine.trouble = None
     for _ in range(4):
-        told.go.release()
-    taken = [each.future.result(5).outcome.stdout for each in (first, second, later, _ask(pool, "fourth"))]
+        engine.go.release()
+    taken = [each.future.result(5).outcome.stdout for each in (first, second, later, _submit(pool, "fourth"))]
     assert taken == [b"first", b"second", b"later", b"fourth"]
 
 
 @pytest.mark.parametrize(
-    ("wall_time", "asked", "patience_s", "waited_s", "deadline"),
+    ("wall_time", "asked", "timeout_s", "waited_s", "deadline"),
     [
         (10.0, None, None, 0.0, 50.0),
         (10.0, 20.0, None, 0.0, 20.0),
@@ -93,104 +93,108 @@ def test_in_trouble_nothing_new_is_taken_but_what_has_a_place_goes_on(pool: Pool
         (None, None, None, 0.0, 15.0),
     ],
 )
-def test_no_run_outlasts_the_patience_of_its_client(
-    wall_time: float | None, asked: float | None, patience_s: float | None, waited_s: float, deadline: float | None
+def test_no_run_outlasts_the_timeout_of_its_client(
+    wall_time: float | None,
+    asked: float | None,
+    timeout_s: float | None,
+    waited_s: float,
+    deadline: float | None,
 ) -> None:
     limits = Limits(cpu_time=1.0, wall_time=wall_time, deadline=asked)
-    assert within_patience(Work(Program(""), limits, patience_s=patience_s), waited_s) == replace(
+    assert with_deadline(Work(Program(""), limits, client_timeout_s=timeout_s), waited_s) == replace(
         limits, deadline=deadline
     )
 
 
-def test_clients_take_turns(pool: Pool, told: Told) -> None:
-    _first_running(pool, told)
-    tickets = [_ask(pool, name, name[0]) for name in ("a1", "a2", "b1")]
+def test_clients_take_turns(pool: Pool, engine: ScriptedEngine) -> None:
+    _first_running(pool, engine)
+    tickets = [_submit(pool, name, name[0]) for name in ("a1", "a2", "b1")]
     for _ in range(4):
-        told.go.release()
+        engine.go.release()
     assert [ticket.future.result(5).outcome.stdout for ticket in tickets] == [b"a1", b"a2", b"b1"]
-    assert told.order == ["first", "a1", "b1", "a2"]
+    assert engine.order == ["first", "a1", "b1", "a2"]
 
 
-def test_beyond_the_bound_it_is_later_and_a_modest_client_takes_a_greedy_ones_place(pool: Pool, told: Told) -> None:
-    _first_running(pool, told)
-    greedy = [_ask(pool, f"g{number}", "greedy") for number in range(3)]
+def test_a_full_queue_refuses_or_evicts(pool: Pool, engine: ScriptedEngine) -> None:
+    _first_running(pool, engine)
+    greedy = [_submit(pool, f"g{number}", "greedy") for number in range(3)]
     with pytest.raises(Overloaded) as refused:
-        _ask(pool, "g3", "greedy")
+        _submit(pool, "g3", "greedy")
     assert (refused.value.retry_after_s or 0) >= 1
-    _ask(pool, "m", "modest")
+    _submit(pool, "m", "modest")
     with pytest.raises(Overloaded):
         greedy[2].future.result(5)
     assert pool.waiting == 3
-    assert _ask(pool, "more", "greedy", bounded=False)
+    assert _submit(pool, "more", "greedy", bounded=False)
 
 
-def test_waiting_is_told_apart_from_running(pool: Pool, told: Told) -> None:
+def test_queue_time_is_not_run_time(pool: Pool, engine: ScriptedEngine) -> None:
     asked_at = time.monotonic()
-    first = _first_running(pool, told)
+    first = _first_running(pool, engine)
     begun_at = time.monotonic()
-    second = _ask(pool, "second")
+    second = _submit(pool, "second")
     time.sleep(0.1)
-    told.go.release()
-    told.go.release()
+    engine.go.release()
+    engine.go.release()
     assert first.future.result(5).queue_s <= begun_at - asked_at
     assert second.future.result(5).queue_s >= 0.1
 
 
-def test_who_leaves_the_queue_is_never_run(pool: Pool, told: Told) -> None:
-    _first_running(pool, told)
-    gone, stays = _ask(pool, "gone"), _ask(pool, "stays")
+def test_a_run_that_is_cancelled_in_the_queue_never_starts(pool: Pool, engine: ScriptedEngine) -> None:
+    _first_running(pool, engine)
+    gone, stays = _submit(pool, "gone"), _submit(pool, "stays")
     gone.cancel()
     assert not gone.withdraw()
     for _ in range(2):
-        told.go.release()
+        engine.go.release()
     stays.future.result(5)
-    assert told.order == ["first", "stays"]
+    assert engine.order == ["first", "stays"]
     assert gone.future.cancelled()
 
 
-def test_who_leaves_while_running_frees_the_worker(pool: Pool, told: Told) -> None:
-    first, second = _first_running(pool, told), _ask(pool, "second")
+def test_cancelling_a_started_run_frees_the_worker(pool: Pool, engine: ScriptedEngine) -> None:
+    first, second = _first_running(pool, engine), _submit(pool, "second")
     assert not first.withdraw()
     first.cancel()
-    assert until(lambda: told.order == ["first", "second"])
-    told.go.release()
+    assert until(lambda: engine.order == ["first", "second"])
+    engine.go.release()
     assert second.future.result(5).outcome.stdout == b"second"
 
 
 @pytest.mark.parametrize(
     ("name", "error"), [("refused", InvalidRequest), ("closed", Unavailable), ("broken", RuntimeError)]
 )
-def test_an_engine_that_raises_tells_who_asked_and_goes_on(
-    pool: Pool, told: Told, name: str, error: type[Exception]
+def test_an_exception_of_the_engine_fails_one_run_only(
+    pool: Pool, engine: ScriptedEngine, name: str, error: type[Exception]
 ) -> None:
-    ticket, after = _ask(pool, name), _ask(pool, "after")
-    told.go.release()
-    told.go.release()
+    ticket, after = _submit(pool, name), _submit(pool, "after")
+    engine.go.release()
+    engine.go.release()
     with pytest.raises(error):
         ticket.future.result(5)
     assert after.future.result(5).outcome.status is Status.OK
 
 
-def test_draining_finishes_and_stopping_ends(pool: Pool, told: Told) -> None:
-    first, second = _first_running(pool, told), _ask(pool, "second")
+def test_draining_finishes_and_stopping_ends(pool: Pool, engine: ScriptedEngine) -> None:
+    first, second = _first_running(pool, engine), _submit(pool, "second")
     pool.drain()
     with pytest.raises(Unavailable):
-        _ask(pool, "late")
-    told.go.release()
+        _submit(pool, "late")
+    engine.go.release()
     first.future.result(5)
-    assert until(lambda: told.order == ["first", "second"])
+    assert until(lambda: engine.order == ["first", "second"])
     pool.stop()
     with pytest.raises(Unavailable):
         second.future.result(5)
     assert until(lambda: pool.running == 0)
 
 
-def test_every_end_is_reported_once(told: Told) -> None:
+def test_every_end_is_reported_once(engine: ScriptedEngine) -> None:
     seen: list[Done] = []
-    pool = Pool(told, 10, lambda ticket, done: seen.append(done))
-    tickets = [_ask(pool, str(number)) for number in range(4)]
+    pool = Pool(engine, 10, lambda ticket, done: seen.append(done))
+    tickets = [_submit(pool, str(number)) for number in range(4)]
     for _ in tickets:
-        told.go.release()
+        engine.go.release()
     for ticket in tickets:
         ticket.future.result(5)
     pool.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semi_instruct.harness.serve.dialects.semver import parse_version, satisfies
+from semi_instruct.harness.serve.semver import parse_version, satisfies
 
 
 @pytest.mark.parametrize(

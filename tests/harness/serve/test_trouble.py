@@ -1,27 +1,17 @@
-"""What clients are told while no sandbox can be started, and how long their runs may last; with a made-up engine."""
+"""Responses while no sandbox can be started, and timeouts of clients; with a fake engine."""
 
 from __future__ import annotations
 
-import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from semi_instruct.engine import Cancellation, Limits, Outcome, Program, Status
-from semi_instruct.harness.serve.app import application
-from semi_instruct.harness.serve.health import WALLS, Health
-from semi_instruct.harness.serve.metrics import Metrics
-from semi_instruct.harness.serve.pool import Pool
-from semi_instruct.harness.serve.reasons import CLASSES, OTHER, reason_class
-from semi_instruct.harness.serve.request_log import LogWriter
-from semi_instruct.harness.serve.service import Service
-from semi_instruct.harness.serve.settings import Settings
-from semi_instruct.harness.serve.verification import Verifier
+from semi_instruct.engine import Outcome, Status
+from semi_instruct.harness.serve.metrics import CLASSES, OTHER, reason_class
+from tests.harness.serve.in_process import Running
 from tests.harness.serve.running import code, until
 from tests.patience import patient
 
@@ -36,56 +26,6 @@ _PROBLEM = {
 }
 
 
-class Engine:
-    """Runs end at once; while there is trouble they wait, as those of the real engine do, until they are cancelled."""
-
-    workers = 1
-
-    def __init__(self) -> None:
-        self.trouble: str | None = None
-        self.limits: list[Limits] = []
-        self.outcome = Outcome(Status.OK)
-        self.waiting = threading.Event()
-
-    def run(
-        self,
-        program: Program,
-        stdin: bytes = b"",
-        args: Any = (),
-        limits: Limits = Limits(),  # noqa: B008  frozen
-        *,
-        determinism: str = "",
-        clock: float | None = None,
-        cancellation: Cancellation | None = None,
-    ) -> Outcome:
-        self.limits.append(limits)
-        while program.source == "wait":
-            self.waiting.set()
-            if cancellation is not None and cancellation.cancelled:
-                return Outcome(Status.CANCELLED)
-            time.sleep(0.005)
-        return self.outcome
-
-
-class Running:
-    """A service in this process."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.engine, self.log = Engine(), io.StringIO()
-        health, metrics = Health(WALLS), Metrics()
-        self.pool = Pool(self.engine, 8, lambda ticket, done: (health.see(done.outcome), metrics.run(done, "python")))
-        self.service = Service(Settings(**settings), self.pool, health, metrics, "3.12.4")
-        self.verifier = Verifier(self.service)
-        self.writer = LogWriter(self.log)
-        app = application(self.service, self.verifier, self.writer)
-        self.http = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
-
-    def close(self) -> None:
-        self.verifier.close()
-        self.pool.close()
-        self.writer.close()
-
-
 @pytest.fixture
 def running() -> Iterator[Running]:
     made = Running(queue_time_s=patient(0.3))
@@ -93,10 +33,10 @@ def running() -> Iterator[Running]:
     made.close()
 
 
-def test_new_requests_are_refused_with_the_reason_in_every_dialect(running: Running) -> None:
+def test_without_sandboxes_new_requests_fail_with_the_reason_in_every_dialect(running: Running) -> None:
     running.engine.trouble = _TROUBLE
     asked = [
-        ("/run_code", code("print(1)"), 504, "detail"),  # on which alone verl tries again
+        ("/run_code", code("print(1)"), 504, "detail"),  # verl retries on 504 only
         ("/api/v2/execute", _PISTON, 503, "message"),
         ("/v1/run", {"source": "print(1)"}, 503, "detail"),
         ("/v1/runs", {"runs": [{"source": "print(1)"}]}, 503, "detail"),
@@ -112,7 +52,7 @@ def test_new_requests_are_refused_with_the_reason_in_every_dialect(running: Runn
         health = running.http.get(path)
         assert (health.status_code, health.json()["status"]) == (503, "degraded")
     assert "Cannot allocate memory" in running.http.get("/v1/health").json()["reason"]
-    assert running.http.get("/healthz").json()["reason"] == "bpf"  # who asks may have no token
+    assert running.http.get("/healthz").json()["reason"] == "bpf"  # this route needs no token
     running.engine.trouble = None
     assert running.http.get("/healthz").json() == {"status": "ok"}
     assert running.http.post("/v1/run", json={"source": "print(1)"}).status_code == 200
@@ -122,8 +62,8 @@ def test_new_requests_are_refused_with_the_reason_in_every_dialect(running: Runn
     assert all(line.isprintable() for line in lines)
 
 
-def test_who_waits_is_answered_when_the_time_is_up(running: Running) -> None:
-    """One run waits in the engine for a sandbox, the other for its turn; both clients are told, neither run goes on."""
+def test_waiting_requests_fail_after_their_timeout(running: Running) -> None:
+    """One run waits in the engine for a sandbox, the other in the queue. Both requests fail; neither run goes on."""
     answers: list[Any] = []
 
     def ask(source: str) -> threading.Thread:
@@ -144,7 +84,7 @@ def test_who_waits_is_answered_when_the_time_is_up(running: Running) -> None:
     assert len(running.engine.limits) == 1
 
 
-def test_without_trouble_a_run_that_has_begun_is_awaited(running: Running) -> None:
+def test_a_run_that_has_started_is_awaited(running: Running) -> None:
     thread = threading.Thread(target=lambda: running.http.post("/v1/run", json={"source": "wait"}))
     thread.start()
     assert running.engine.waiting.wait(patient(5))
@@ -155,7 +95,7 @@ def test_without_trouble_a_run_that_has_begun_is_awaited(running: Running) -> No
     thread.join(patient(5))
 
 
-def test_every_reason_of_a_sandbox_error_is_told(running: Running) -> None:
+def test_every_reason_of_a_sandbox_error_is_reported(running: Running) -> None:
     running.engine.outcome = Outcome(Status.SANDBOX_ERROR, detail="workers died 2 times, last:\nthe zygote")
     assert "zygote" in running.http.post("/v1/run", json={"source": ""}).json()["detail"]
     assert "zygote" in running.http.post("/api/v2/execute", json=_PISTON).json()["message"]
@@ -191,7 +131,7 @@ def test_reasons_have_few_classes(detail: str, expected: str) -> None:
     assert expected in CLASSES
 
 
-def test_every_dialect_tells_how_long_its_client_waits() -> None:
+def test_every_dialect_sets_the_timeout_of_its_client() -> None:
     made = Running()
     try:
         ask = made.http.post
@@ -201,16 +141,16 @@ def test_every_dialect_tells_how_long_its_client_waits() -> None:
         ask("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}})
         ask("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}, "deadline_s": 7})
         ask("/v1/run", json={"source": "", "limits": {"wall_time": 3.0}, "deadline_s": 1})
-        told = [limits.deadline for limits in made.engine.limits]
+        deadlines = [limits.deadline for limits in made.engine.limits]
     finally:
         made.close()
-    # Less what it waited, up to now a few milliseconds.
-    for deadline, expected in zip(told, (29, 5, 15, 15, 7, 3), strict=True):
+    # Less the few milliseconds in the queue.
+    for deadline, expected in zip(deadlines, (29, 5, 15, 15, 7, 3), strict=True):
         assert deadline is not None
         assert expected - patient(0.5) < deadline <= expected
 
 
-def test_the_operator_may_know_how_long_clients_wait() -> None:
+def test_the_client_deadline_of_the_operator() -> None:
     made = Running(client_deadline_s=6.0)
     try:
         made.engine.outcome = Outcome(Status.OK, wall_extension_s=1.25)

@@ -1,5 +1,5 @@
-"""Whether a version lies in a range, as npm's semver reads ranges: ``*``, ``3``, ``3.12.x``, ``^3.10``, ``~3.12.1``,
-``>=3.10 <4``, ``3.10 - 3.12``, ``3.11 || 3.12``. Pre-releases are not told from releases.
+"""Version ranges of npm's semver: ``*``, ``3``, ``3.12.x``, ``^3.10``, ``~3.12.1``, ``>=3.10 <4``, ``3.10 - 3.12``,
+``3.11 || 3.12``. Pre-releases count as releases.
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ import re
 type Version = tuple[int, int, int]
 type _Part = int | None
 type _Partial = tuple[_Part, _Part, _Part]
-type _Bounds = tuple[Version, Version]  # from the first, up to and without the second
+type _Bounds = tuple[Version, Version]  # the first inclusive, the second exclusive
 
 _NUMBER = r"(?:[0-9]{1,9}|[xX*])"
 _PARTIAL = re.compile(rf"[v=]*({_NUMBER})(?:\.({_NUMBER})(?:\.({_NUMBER})(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)?)?")
 _COMPARATOR = re.compile(r"(\^|~>?|>=|<=|>|<|)(.+)")
 _LOOSE_OPERATOR = re.compile(r"(\^|~>?|>=|<=|>|<|=)\s+")
-_LONGEST_RANGE = 256
+_MAX_RANGE = 256
 _END: Version = (10**10, 0, 0)
 _START: Version = (0, 0, 0)
 
 
 def parse_version(text: str) -> Version:
-    """``3.12.4`` as numbers.
+    """The numbers of a version: ``3.12.4``.
 
     Raises:
-        ValueError: it is no version.
+        ValueError: the text is not a version.
     """
     major, minor, patch = (int(part) for part in text.split("."))
     return major, minor, patch
 
 
 def satisfies(version: Version, wanted: str) -> bool:
-    """Whether a version is one of those wanted; never, if the range is no range."""
-    if len(wanted) > _LONGEST_RANGE:
+    """Whether a version lies in a range. False if the range is malformed."""
+    if len(wanted) > _MAX_RANGE:
         return False
     return any(_in_all(version, alternative) for alternative in wanted.split("||"))
 
@@ -79,9 +79,9 @@ def _partial(text: str) -> _Partial | None:
     if match is None:
         return None
     parts: list[_Part] = [int(part) if part is not None and part.isdigit() else None for part in match.groups()]
-    for place in (1, 2):  # 3.x.5 is 3.x
-        if parts[place - 1] is None:
-            parts[place] = None
+    for index in (1, 2):  # 3.x.5 is 3.x
+        if parts[index - 1] is None:
+            parts[index] = None
     return parts[0], parts[1], parts[2]
 
 

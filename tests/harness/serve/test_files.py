@@ -1,4 +1,4 @@
-"""Files in and out of a sandbox, without a server: what is refused, and what the carrier does."""
+"""Files in and out of a sandbox, without a server: which are refused, and how they are copied."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
-from semi_instruct.harness.serve.files import MOST_BYTES, MOST_FILES, carried, locate, pack, room_in, unpacked
-from semi_instruct.harness.serve.refusals import Unusable
+from semi_instruct.harness.serve.errors import Unprocessable
+from semi_instruct.harness.serve.files import (
+    MAX_BYTES,
+    MAX_FILES,
+    max_copy_out_bytes,
+    plan_files,
+    sandbox_path,
+    with_copied_files,
+    with_copy_program,
+)
 from semi_instruct.harness.serve.work import Done, Work
 from tests.patience import patient
 
@@ -25,9 +33,9 @@ def _run(
     limits: Limits = LIMITS,
     stdin: bytes = b"",
 ) -> Done:
-    luggage = pack(files or {}, fetch, args)
-    work = carried(Work(Program(source), limits, stdin, luggage=luggage))
-    return unpacked(engine.run(work.program, work.stdin, work.args, work.limits), luggage)
+    planned = plan_files(files or {}, fetch, args)
+    work = with_copy_program(Work(Program(source), limits, stdin, files=planned))
+    return with_copied_files(engine.run(work.program, work.stdin, work.args, work.limits), planned)
 
 
 @pytest.mark.parametrize(
@@ -64,15 +72,15 @@ def _run(
     ],
 )
 def test_paths_that_lead_elsewhere_are_refused_for_files_and_named_for_fetch(path: str) -> None:
-    with pytest.raises(Unusable, match="path"):
-        pack({path: b""}, ())
-    luggage = pack({}, [path, "a"])
-    assert luggage is not None
-    assert (list(luggage.refused), luggage.fetch) == ([path], {"a": "work/a"})
+    with pytest.raises(Unprocessable, match="path"):
+        plan_files({path: b""}, ())
+    planned = plan_files({}, [path, "a"])
+    assert planned is not None
+    assert (list(planned.refused), planned.copy_out) == ([path], {"a": "work/a"})
 
 
 @pytest.mark.parametrize(
-    ("path", "place"),
+    ("path", "expected"),
     [
         ("a", "work/a"),
         ("./a", "work/a"),
@@ -89,28 +97,28 @@ def test_paths_that_lead_elsewhere_are_refused_for_files_and_named_for_fetch(pat
         ("/../tmp/./a", "tmp/a"),
     ],
 )
-def test_where_a_path_leads(path: str, place: str) -> None:
-    assert locate(path) == place
+def test_sandbox_path(path: str, expected: str) -> None:
+    assert sandbox_path(path) == expected
 
 
-def test_what_cannot_be_packed() -> None:
-    with pytest.raises(Unusable, match="at most 256 files"):
-        pack({str(number): b"" for number in range(MOST_FILES + 1)}, ())
-    with pytest.raises(Unusable, match="bytes of files"):
-        pack({"a": bytes(MOST_BYTES), "b": b"x"}, ())
-    with pytest.raises(Unusable, match="a file and a folder"):
-        pack({"a": b"", "a/b": b""}, ())
-    with pytest.raises(Unusable, match="a file and a folder"):
-        pack({"lib": b""}, (), (), "lib/main.py")
-    with pytest.raises(Unusable, match="another of the files"):
-        pack({"a": b"", "/mnt/data/./a": b""}, ())
-    with pytest.raises(Unusable, match="another of the files"):
-        pack({"./go.py": b""}, (), (), "go.py")
-    with pytest.raises(Unusable, match="files and folders"):
-        pack({f"{'/'.join(f'{number}-{part}' for part in range(10))}": b"" for number in range(256)}, ())
-    with pytest.raises(Unusable, match="limit file_size"):
-        carried(Work(Program(""), Limits(file_size=10), luggage=pack({"a": bytes(11)}, ())))
-    assert pack({}, ()) is None
+def test_files_that_cannot_be_planned() -> None:
+    with pytest.raises(Unprocessable, match="at most 256 files"):
+        plan_files({str(number): b"" for number in range(MAX_FILES + 1)}, ())
+    with pytest.raises(Unprocessable, match="bytes of files"):
+        plan_files({"a": bytes(MAX_BYTES), "b": b"x"}, ())
+    with pytest.raises(Unprocessable, match="a file and a folder"):
+        plan_files({"a": b"", "a/b": b""}, ())
+    with pytest.raises(Unprocessable, match="a file and a folder"):
+        plan_files({"lib": b""}, (), (), "lib/main.py")
+    with pytest.raises(Unprocessable, match="another file"):
+        plan_files({"a": b"", "/mnt/data/./a": b""}, ())
+    with pytest.raises(Unprocessable, match="another file"):
+        plan_files({"./go.py": b""}, (), (), "go.py")
+    with pytest.raises(Unprocessable, match="files and folders"):
+        plan_files({f"{'/'.join(f'{number}-{part}' for part in range(10))}": b"" for number in range(256)}, ())
+    with pytest.raises(Unprocessable, match="limit file_size"):
+        with_copy_program(Work(Program(""), Limits(file_size=10), files=plan_files({"a": bytes(11)}, ())))
+    assert plan_files({}, ()) is None
 
 
 def test_files_in_and_out(engine: Engine) -> None:
@@ -148,7 +156,7 @@ import helper
         ("print('open", Status.COMPILE_ERROR, 1, None),
     ],
 )
-def test_the_status_is_the_kernels_with_luggage_too(
+def test_the_status_is_the_kernels_with_files_too(
     engine: Engine, source: str, status: Status, code: int | None, number: int | None
 ) -> None:
     limits = Limits(cpu_time=patient(0.5), wall_time=patient(2), memory=64 * MIB, output=64 << 10)
@@ -186,7 +194,7 @@ os.symlink("/opt/engine", "/box/work")
 
 
 def test_files_that_are_too_large_are_refused_one_by_one(engine: Engine) -> None:
-    room = room_in(LIMITS)
+    room = max_copy_out_bytes(LIMITS)
     source = f"""
 for name, size in (("small", 1000), ("large", {room}), ("exact", {room - 1000}), ("more", 1)):
     open(name, "wb").write(bytes(size))
@@ -200,8 +208,8 @@ with open("sparse", "wb") as sparse:
     assert set(done.refused) == {"large", "sparse", "more"}
 
 
-def test_a_program_cannot_forge_what_the_carrier_says(engine: Engine) -> None:
-    """It finds no descriptor of the carrier's, and cannot reach it; what it exits with is what is told."""
+def test_a_program_cannot_forge_the_reply_of_the_driver(engine: Engine) -> None:
+    """It finds no descriptor of the driver, and cannot reach it. Its exit code is the one that is reported."""
     source = """
 import os
 found = []
@@ -226,13 +234,14 @@ raise SystemExit(3)
     assert (done.outcome.status, done.outcome.exit_code) == (Status.NONZERO_EXIT, 3)
 
 
-def test_a_value_that_is_no_carriers_is_taken_for_nothing(engine: Engine) -> None:
-    """What would come back if a program did reach the carrier's pipe: only what was asked for, by exact type."""
-    luggage = pack({}, ["a"])
-    forged = "def carry(): return {'compiled': False, 'files': {'a': 'text', '/etc/x': b'y'}, 'refused': [1]}"
-    done = unpacked(engine.run(Program(forged, entry="carry")), luggage)
+def test_a_forged_reply_is_ignored(engine: Engine) -> None:
+    """If a program reached the pipe of the driver, only files that were asked for, of the exact type, would be used."""
+    planned = plan_files({}, ["a"])
+    forged = "def copy_and_run(): return {'compiled': False, 'files': {'a': 'text', '/etc/x': b'y'}, 'refused': [1]}"
+    done = with_copied_files(engine.run(Program(forged, entry="copy_and_run")), planned)
     assert (done.outcome.status, dict(done.files), set(done.refused)) == (Status.OK, {}, {"a"})
-    assert unpacked(engine.run(Program("def carry(): return 5", entry="carry")), luggage).files == {}
+    number = Program("def copy_and_run(): return 5", entry="copy_and_run")
+    assert with_copied_files(engine.run(number), planned).files == {}
 
 
 def test_left_behind_processes_end_with_the_run(engine: Engine) -> None:
