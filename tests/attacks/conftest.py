@@ -12,10 +12,15 @@ import pytest
 from semi_instruct.engine import Engine, Limits, Outcome, Program, Status
 from semi_instruct.engine.limits import MIB
 from tests.attacks.host import Host, resident_bytes
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 LIMITS = Limits(
-    cpu_time=patient(1.0), wall_time=patient(1.5), memory=64 * MIB, output=1 * MIB, file_size=8 * MIB, processes=16
+    cpu_time=allow_seconds(1.0),
+    wall_time=allow_seconds(1.5),
+    memory=64 * MIB,
+    output=1 * MIB,
+    file_size=8 * MIB,
+    processes=16,
 )
 _ANSWER_SECONDS = 1.0  # how much later than the wall limit the caller has its answer
 _SENT_IN_A_SECOND = 64 * MIB  # of what the caller sends along, which it copies itself, before the run
@@ -64,7 +69,7 @@ class Arena:
         took = time.monotonic() - started
         sending = (len(stdin) + sum(len(each) for each in args if isinstance(each, str))) / _SENT_IN_A_SECOND
         limit = limits.wall_seconds + outcome.wall_extension_s
-        assert took < limit + patient(_ANSWER_SECONDS + sending), f"the caller waited {took:.2f} s"
+        assert took < limit + allow_seconds(_ANSWER_SECONDS + sending), f"the caller waited {took:.2f} s"
         assert outcome.status is not Status.SANDBOX_ERROR, outcome
         self._run_clean()
         changes = before.lasting_changes()
@@ -77,7 +82,7 @@ class Arena:
     def await_sandbox(self) -> None:
         """Wait until the sandbox of the next run is there, as it is in idleness."""
         [worker] = self.engine._alive
-        ready, _, _ = select.select([worker._control], [], [], patient(_SANDBOX_SECONDS))
+        ready, _, _ = select.select([worker._control], [], [], allow_seconds(_SANDBOX_SECONDS))
         assert ready, "no sandbox for the next run"
 
     def _run_clean(self) -> None:

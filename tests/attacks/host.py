@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from semi_instruct.engine import cgroup
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 _WATCHED_FOLDERS = (
     "/",
@@ -85,7 +85,7 @@ class Host:
 
     def lasting_changes(self, *aspects: str) -> dict[str, tuple[object, object]]:
         """The changes that stay, in these aspects or in all: closing a worker and making a sandbox take moments."""
-        deadline = time.monotonic() + patient(_SETTLE_SECONDS)
+        deadline = time.monotonic() + allow_seconds(_SETTLE_SECONDS)
         while True:
             changes = self.changes(Host.look())
             lasting = {name: changes[name] for name in aspects or changes if name in changes}

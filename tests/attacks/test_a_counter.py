@@ -15,8 +15,8 @@ from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS
 from tests.attacks.host import resident_bytes
 from tests.attacks.test_a_resources import LARGE_FILES, PATIENT, ROOMY, SLOW
-from tests.patience import patient
-from tests.without import Edit, allowing, inside, together, without_cpu_account, without_group_limits
+from tests.missing_walls import Edit, allowing, inside, together, without_cpu_account, without_group_limits
+from tests.timing import allow_seconds
 
 Run = Callable[..., Outcome]
 
@@ -52,7 +52,7 @@ _NO_LIMIT_OF_TASKS = together(without_group_limits, _without_rlimit("NPROC"))
         (
             exhaustion.ORPHANS,
             _NO_REAPING,
-            replace(LIMITS, cpu_time=patient(10), wall_time=patient(20)),
+            replace(LIMITS, cpu_time=allow_seconds(10), wall_time=allow_seconds(20)),
             Status.PROCESS_LIMIT,
             b"14 of 300 orphans\n",
         ),

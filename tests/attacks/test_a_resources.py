@@ -17,19 +17,19 @@ import pytest
 
 from semi_instruct.engine import Engine, InvalidRequest, Program, Status
 from semi_instruct.engine.limits import MIB
-from tests.anatomy import started_by_programs
 from tests.attacks import exhaustion
 from tests.attacks.conftest import LIMITS, Arena
-from tests.patience import PATIENCE, at_best, patient
+from tests.engine_processes import started_by_programs
+from tests.timing import PATIENCE, allow_seconds, at_best
 
 DOES_NOT_APPLY: dict[str, str] = {
     "a14": "No file of a sandbox is ever opened from outside: what comes out is three pipes, so no link is followed.",
 }
 
-BRIEF = replace(LIMITS, cpu_time=patient(0.3), wall_time=patient(0.6))
-PATIENT = replace(LIMITS, cpu_time=patient(0.3), wall_time=patient(10.0))
+BRIEF = replace(LIMITS, cpu_time=allow_seconds(0.3), wall_time=allow_seconds(0.6))
+PATIENT = replace(LIMITS, cpu_time=allow_seconds(0.3), wall_time=allow_seconds(10.0))
 """For programs that must meet the limit of cpu time: on a busy machine that may take long."""
-SLOW = replace(LIMITS, cpu_time=patient(4.0), wall_time=patient(8.0))
+SLOW = replace(LIMITS, cpu_time=allow_seconds(4.0), wall_time=allow_seconds(8.0))
 """For programs that must come to their end, where an emulated machine takes long to hand out memory."""
 LARGE_FILES = replace(SLOW, file_size=1 << 46)
 ROOMY = replace(LARGE_FILES, memory=256 * MIB)
@@ -62,7 +62,7 @@ def _memory_freed(arena: Arena) -> Iterator[None]:
     """What a run's files took is given back with its tmpfs."""
     before = _memory_in_use(arena)
     yield
-    deadline = time.monotonic() + patient(5)
+    deadline = time.monotonic() + allow_seconds(5)
     while _memory_in_use(arena) > before + 4 * MIB:
         assert time.monotonic() < deadline, f"{_memory_in_use(arena) - before} bytes are still charged"
         time.sleep(0.02)
@@ -113,7 +113,9 @@ def test_a03_thread_bomb(arena: Arena) -> None:
 
 
 def test_a04_orphans_are_reaped(arena: Arena) -> None:
-    outcome = arena.attack(exhaustion.ORPHANS, limits=replace(LIMITS, wall_time=patient(20), cpu_time=patient(10)))
+    outcome = arena.attack(
+        exhaustion.ORPHANS, limits=replace(LIMITS, wall_time=allow_seconds(20), cpu_time=allow_seconds(10))
+    )
     assert (outcome.status, outcome.stdout) == (Status.OK, b"300 of 300 orphans\n")
 
 
@@ -211,7 +213,7 @@ for _ in range(1000):
     os.chdir("n" * 255)
 print(len(os.getcwd()) // 256, "deep")
 """
-    outcome = arena.attack(source, limits=replace(LIMITS, wall_time=patient(20), cpu_time=patient(20)))
+    outcome = arena.attack(source, limits=replace(LIMITS, wall_time=allow_seconds(20), cpu_time=allow_seconds(20)))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"1000 deep\n")
 
 
@@ -375,7 +377,7 @@ def test_a24_spins_for_ever(arena: Arena) -> None:
         assert outcome.cpu_time_s >= BRIEF.cpu_time
         return outcome.cpu_time_s
 
-    late = BRIEF.cpu_time + patient(0.05)
+    late = BRIEF.cpu_time + allow_seconds(0.05)
     assert at_best(cpu_time, late) <= late
 
 
@@ -388,10 +390,10 @@ def test_a25_sleeps_for_ever(arena: Arena) -> None:
             f"wall time of {LIMITS.wall_seconds:g} s",
         )
         assert outcome.wall_time_s >= LIMITS.wall_seconds
-        assert outcome.cpu_time_s < patient(0.2)
+        assert outcome.cpu_time_s < allow_seconds(0.2)
         return outcome.wall_time_s
 
-    late = LIMITS.wall_seconds + patient(0.5)
+    late = LIMITS.wall_seconds + allow_seconds(0.5)
     assert at_best(wall_time, late) <= late
 
 
@@ -422,7 +424,7 @@ def test_a26_cpu_time_is_that_of_the_tree(arena: Arena, source: str) -> None:
         assert outcome.cpu_time_s >= BRIEF.cpu_time
         return outcome.cpu_time_s
 
-    late = BRIEF.cpu_time + patient(0.1)
+    late = BRIEF.cpu_time + allow_seconds(0.1)
     assert at_best(cpu_time, late) <= late
 
 
@@ -473,7 +475,7 @@ print("went on", flush=True)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        outcome = arena.attack(source, limits=replace(BRIEF, wall_time=patient(2)))
+        outcome = arena.attack(source, limits=replace(BRIEF, wall_time=allow_seconds(2)))
     finally:
         over.set()
         watcher.join()
@@ -491,10 +493,10 @@ def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
             lossy.setattr(signal, "pidfd_send_signal", lambda *_: None)
             outcome = engine.run(Program("import time\ntime.sleep(60)"), limits=BRIEF)
         assert outcome.status is Status.TIME_LIMIT
-        assert outcome.wall_time_s < BRIEF.wall_seconds + patient(1)
+        assert outcome.wall_time_s < BRIEF.wall_seconds + allow_seconds(1)
         assert engine.run(Program("print('next')")).stdout == b"next\n"
         assert worker not in engine._alive
-    assert psutil.wait_procs(doomed, timeout=patient(5))[1] == []
+    assert psutil.wait_procs(doomed, timeout=allow_seconds(5))[1] == []
 
 
 def test_a30_a_daemon_outlives_the_program(arena: Arena) -> None:
@@ -503,7 +505,7 @@ def test_a30_a_daemon_outlives_the_program(arena: Arena) -> None:
         assert (outcome.status, outcome.stdout) == (Status.OK, b"daemon left behind\n")
         return outcome.wall_time_s
 
-    assert at_best(wall_time, patient(1), attempts=3) < patient(1)
+    assert at_best(wall_time, allow_seconds(1), attempts=3) < allow_seconds(1)
 
 
 def test_a31_an_orphan_keeps_stdout_open(arena: Arena) -> None:
@@ -524,7 +526,7 @@ os._exit(0)
         assert outcome.stdout.rstrip(b".") == b"orphan "
         return outcome.wall_time_s
 
-    assert at_best(wall_time, patient(1), attempts=3) < patient(1)
+    assert at_best(wall_time, allow_seconds(1), attempts=3) < allow_seconds(1)
 
 
 def test_a32_priorities(arena: Arena) -> None:
@@ -580,7 +582,7 @@ def test_a35_a_source_that_is_too_large(arena: Arena) -> None:
 
 def test_a35_the_largest_source(arena: Arena) -> None:
     outcome = arena.attack(
-        b"print('ran') #" + b"x" * (31 * MIB), limits=replace(PATIENT, cpu_time=patient(5), memory=512 * MIB)
+        b"print('ran') #" + b"x" * (31 * MIB), limits=replace(PATIENT, cpu_time=allow_seconds(5), memory=512 * MIB)
     )
     assert (outcome.status, outcome.stdout) == (Status.OK, b"ran\n")
 
@@ -602,7 +604,7 @@ def test_a35_input_that_is_never_read(arena: Arena) -> None:
         assert outcome.peak_memory_bytes < 32 * MIB
         return outcome.wall_time_s
 
-    assert at_best(wall_time, patient(0.5), attempts=3) < patient(0.5)
+    assert at_best(wall_time, allow_seconds(0.5), attempts=3) < allow_seconds(0.5)
 
 
 def test_a36_input_that_is_closed(arena: Arena) -> None:
@@ -691,7 +693,7 @@ collections.deque(itertools.repeat(0), maxlen=0)
 )
 def test_a39_compile_bombs(arena: Arena, source: str, status: Status) -> None:
     """The compiler runs in the sandbox, within the run's limits. (There are no templates to expand: no C++.)"""
-    outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=patient(5), wall_time=patient(10)))
+    outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=allow_seconds(5), wall_time=allow_seconds(10)))
     assert outcome.status is status
 
 
@@ -787,7 +789,7 @@ for folder, _, names in os.walk("/opt"):
             while chunk := file.read(1 << 20): total += len(chunk)
 print(total > 64 << 20)
 """
-    outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=patient(30), wall_time=patient(60)))
+    outcome = arena.attack(source, limits=replace(LIMITS, cpu_time=allow_seconds(30), wall_time=allow_seconds(60)))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"True\n")
 
 

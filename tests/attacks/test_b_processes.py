@@ -16,7 +16,6 @@ import psutil
 import pytest
 
 from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, identity, jail, runtime
-from tests.anatomy import groups
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.hostile import (
     INTERRUPT_INIT,
@@ -33,7 +32,8 @@ from tests.attacks.hostile import (
     elf32,
     elf64,
 )
-from tests.patience import patient
+from tests.engine_processes import groups
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -443,7 +443,7 @@ def test_b26_searches_what_all_runs_share(monkeypatch: pytest.MonkeyPatch) -> No
             f"stands_in_memory({first.encode()!r}, {second.encode()!r})",
             "stands_in_memory(b'Be the zygote: ', b'introduce yourself')",  # so this is where the zygote was
             setup=SEARCH,
-            limits=Limits(cpu_time=patient(5)),
+            limits=Limits(cpu_time=allow_seconds(5)),
         )
     finally:
         with_secret.engine.close()
@@ -551,7 +551,7 @@ def test_b31_the_engine_dies_while_a_worker_starts(descendants: int) -> None:
         assert owner.poll() is None, "the engine was to be killed while it starts"
         owner.kill()
         owner.wait()
-        deadline = time.monotonic() + patient(10)
+        deadline = time.monotonic() + allow_seconds(10)
         # What one of them has left is its child, or comes home when it ends.
         while left := set(home.children()) - known:
             assert time.monotonic() < deadline, left
@@ -600,7 +600,7 @@ def test_b33_recycled_pids(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(psutil.Process, "send_signal", by_number)
     monkeypatch.setattr(psutil.Process, "kill", by_number)
     recycle = "import os\nwhile True:\n    if os.fork() == 0: os._exit(0)\n    os.wait()"
-    outcome = arena.attack(recycle, limits=Limits(cpu_time=patient(30), wall_time=patient(1), processes=8))
+    outcome = arena.attack(recycle, limits=Limits(cpu_time=allow_seconds(30), wall_time=allow_seconds(1), processes=8))
     assert outcome.status is Status.TIME_LIMIT
     with Engine(workers=1) as closed:
         assert closed.run(Program("print(1)"), limits=LIMITS).stdout == b"1\n"

@@ -29,7 +29,6 @@ from semi_instruct.engine import (
     runtime,
     worker,
 )
-from tests.anatomy import HELD, await_programs, part
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.hostile import (
     FORGE_REPORT,
@@ -42,7 +41,8 @@ from tests.attacks.hostile import (
     ask,
     assert_forbidden,
 )
-from tests.patience import patient
+from tests.engine_processes import HELD, await_programs, part
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY = {
     "c10": "The engine fetches no file from a sandbox: streams and the returned value are all that comes out.",
@@ -131,7 +131,7 @@ def test_c02_environment(poisoned: Poisoned) -> None:
         f"stands_in_memory({secret[:16]!r}, {secret[16:]!r})",
         "stands_in_memory(b'PYTHONHASH', b'SEED=0')",  # so this is where the environment is
         setup=SEARCH,
-        limits=Limits(cpu_time=patient(5)),
+        limits=Limits(cpu_time=allow_seconds(5)),
     )
     assert answers == [["ENOENT", "EACCES", "EACCES"], False, True]
     trusted = [part(poisoned.arena.engine, name) for name in ("nsjail", "zygote", "init")]
@@ -265,7 +265,7 @@ def test_c07_leaves_something_for_the_next_run(arena: Arena) -> None:
             SEGMENT,
             "touched",
             setup=_TRACES,
-            limits=replace(LIMITS, cpu_time=patient(4), wall_time=patient(8)),
+            limits=replace(LIMITS, cpu_time=allow_seconds(4), wall_time=allow_seconds(8)),
         )
         absent = [(folder, "ENOENT") for folder in ("/run/lock", "/var/lock", "/dev/mqueue")]
         assert answers == [absent, [1, 1, 2, 4], None, "EMFILE", "ENOSYS", ["EROFS"] * 4]
@@ -416,12 +416,12 @@ for fill in (wide, deep):
         print(error.errno)
 """
     for fill in (source, source.replace("(wide, deep)", "(deep, wide)")):
-        outcome = arena.attack(fill, limits=Limits(cpu_time=patient(5)))
+        outcome = arena.attack(fill, limits=Limits(cpu_time=allow_seconds(5)))
         assert (outcome.status, outcome.stdout) == (Status.OK, b"28\n28\n")
-        arena.engine.run(Program(fill), limits=Limits(cpu_time=patient(5)))
+        arena.engine.run(Program(fill), limits=Limits(cpu_time=allow_seconds(5)))
         started = time.monotonic()
         arena.engine.run(Program("pass"), limits=LIMITS)
-        assert time.monotonic() - started < patient(1)
+        assert time.monotonic() - started < allow_seconds(1)
 
 
 def test_c16_names_behind_descriptors_and_mappings(arena: Arena) -> None:

@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from semi_instruct.engine import Engine, Limits, Program, Status
-from tests.anatomy import await_programs
 from tests.attacks.conftest import Arena
 from tests.attacks.hostile import CONNECT, TOOLS, ask
-from tests.patience import patient
+from tests.engine_processes import await_programs
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
-SLOW = Limits(cpu_time=patient(4), wall_time=patient(10))
+SLOW = Limits(cpu_time=allow_seconds(4), wall_time=allow_seconds(10))
 _NO_IPV6 = ("ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT")  # as the kernel has it: on, off, or not at all
 
 
@@ -243,10 +243,10 @@ try:
 except OSError as error:
     print(errno.errorcode[error.errno], len(kept))
 """
-    few = arena.attack(source, limits=Limits(cpu_time=patient(2), open_files=16))
+    few = arena.attack(source, limits=Limits(cpu_time=allow_seconds(2), open_files=16))
     assert few.stdout == b"EMFILE 6\n"
     assert few.peak_memory_bytes > 6 * (100 << 10)
-    many = arena.attack(source, limits=Limits(cpu_time=patient(2), memory=32 << 20, open_files=4096))
+    many = arena.attack(source, limits=Limits(cpu_time=allow_seconds(2), memory=32 << 20, open_files=4096))
     assert many.status is Status.MEMORY_LIMIT
 
 

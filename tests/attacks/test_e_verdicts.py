@@ -20,11 +20,11 @@ from semi_instruct.harness.problems.schema import parse_row
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
 from semi_instruct.harness.verification.scheduler import verify
 from tests.attacks.conftest import LIMITS, Arena
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
-_SECONDS = Limits(cpu_time=patient(0.3), wall_time=patient(0.6), memory=64 * MIB)
+_SECONDS = Limits(cpu_time=allow_seconds(0.3), wall_time=allow_seconds(0.6), memory=64 * MIB)
 
 
 def judge(engine: Engine, source: str, **row: Any) -> VerdictRow:
@@ -581,7 +581,7 @@ class Evil(BaseException):
 def f(x): raise Evil
 """
     outcome = attack_function(
-        arena, source, limits=Limits(cpu_time=patient(0.3), wall_time=patient(0.6), output=1 * MIB)
+        arena, source, limits=Limits(cpu_time=allow_seconds(0.3), wall_time=allow_seconds(0.6), output=1 * MIB)
     )
     assert (outcome.status, outcome.returned) == (status, False)
     failing = {Verdict.RUNTIME_ERROR, Verdict.TIME_LIMIT, Verdict.OUTPUT_LIMIT}

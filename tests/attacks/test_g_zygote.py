@@ -24,13 +24,13 @@ from semi_instruct.engine import (
     worker,
 )
 from semi_instruct.engine.limits import MIB
-from tests.anatomy import HELD, await_programs, part, release
 from tests.attacks import corpus
 from tests.attacks.conftest import LIMITS, Arena
 from tests.attacks.host import OWN_ASPECTS, Host
 from tests.attacks.hostile import REPORT
-from tests.patience import until
-from tests.without import KEEP_CAPABILITIES, KEEP_UID, Edit, inside
+from tests.engine_processes import HELD, await_programs, part, release
+from tests.missing_walls import KEEP_CAPABILITIES, KEEP_UID, Edit, inside
+from tests.timing import until
 
 DOES_NOT_APPLY: dict[str, str] = {}
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from semi_instruct.engine import Engine, Limits, cgroup
-from tests.anatomy import HELD, await_programs
 from tests.attacks.host import Host
-from tests.patience import patient
+from tests.engine_processes import HELD, await_programs
+from tests.timing import allow_seconds
 
 _NOBODYS = 0x6FFFFFFE  # a uid and gid of no user, and of none of an engine's programs
 _BY_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give something to nobody")
@@ -77,7 +77,7 @@ def _a_process_in_a_sandbox() -> Iterator[None]:
         [started] = await_programs(engine)
         yield
         started.parents()[0].kill()
-        future.result(patient(20))
+        future.result(allow_seconds(20))
 
 
 @contextmanager

@@ -23,12 +23,12 @@ from tests.attacks import kernel_memory
 from tests.attacks.conftest import Arena
 from tests.attacks.hostile import ask, assert_forbidden
 from tests.attacks.kernel_memory import NOISE, growth
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
-ROOMY = Limits(cpu_time=patient(10), wall_time=patient(60), memory=128 * MIB, processes=64, open_files=256)
-BRIEF = replace(ROOMY, cpu_time=patient(3))
+ROOMY = Limits(cpu_time=allow_seconds(10), wall_time=allow_seconds(60), memory=128 * MIB, processes=64, open_files=256)
+BRIEF = replace(ROOMY, cpu_time=allow_seconds(3))
 only_the_owner_is_told = pytest.mark.skipif(
     not os.access(os.__file__, os.W_OK), reason="the kernel tells only a file's owner whether it is in the cache"
 )
@@ -220,7 +220,7 @@ def test_i09_descriptors_of_every_kind(arena: Arena) -> None:
 
 @pytest.mark.parametrize("source", [kernel_memory.SPARSE_MAPPING, kernel_memory.MANY_MAPPINGS_OF_ONE_PAGE])
 def test_i10_page_tables(arena: Arena, source: str) -> None:
-    limits = replace(ROOMY, memory=64 * MIB, cpu_time=patient(30))
+    limits = replace(ROOMY, memory=64 * MIB, cpu_time=allow_seconds(30))
     assert _measured(arena, source, limits).status is Status.MEMORY_LIMIT
 
 
@@ -235,7 +235,7 @@ def test_i10_huge_pages_of_the_host(arena: Arena) -> None:
 
 
 def test_i11_timers_and_signals(arena: Arena) -> None:
-    outcome = _measured(arena, kernel_memory.TIMERS_AND_SIGNALS, replace(ROOMY, cpu_time=patient(30)))
+    outcome = _measured(arena, kernel_memory.TIMERS_AND_SIGNALS, replace(ROOMY, cpu_time=allow_seconds(30)))
     assert outcome.status is Status.MEMORY_LIMIT or _answers(outcome) == {"('EAGAIN', 'EAGAIN')"}
 
 
@@ -256,7 +256,7 @@ lock = struct.pack("hhqqi4x", 1, 0, 0, 1, 0)
 file = os.memfd_create("x")
 while True: libc.fcntl(file, 7, lock)
 """
-    outcome = arena.attack(source, limits=replace(ROOMY, cpu_time=patient(30)))
+    outcome = arena.attack(source, limits=replace(ROOMY, cpu_time=allow_seconds(30)))
     assert (outcome.status, outcome.detail) == (Status.FORBIDDEN_SYSCALL, "fcntl")
 
 
@@ -298,7 +298,7 @@ def test_i11_leases_watches_and_keys(arena: Arena) -> None:
 
 
 def test_i12_names_that_are_not_there(arena: Arena) -> None:
-    source = kernel_memory.NAMES_THAT_ARE_NOT_THERE.replace("SECONDS", str(patient(1.5)))
+    source = kernel_memory.NAMES_THAT_ARE_NOT_THERE.replace("SECONDS", str(allow_seconds(1.5)))
     before = _slab()
     assert _answers(_measured(arena, source)) is True
     assert _slab() - before < ROOMY.memory + NOISE
@@ -336,7 +336,7 @@ def _is_cached(path: Path) -> bool:
 @pytest.fixture
 def dropped() -> Path:
     """A file of the library that is not in the host's cache, as long as nothing reads it."""
-    deadline = time.monotonic() + patient(5)
+    deadline = time.monotonic() + allow_seconds(5)
     while _is_cached(_LIBRARY_FILE):
         assert time.monotonic() < deadline, "the host does not drop a clean page"
         with _LIBRARY_FILE.open("rb") as file:

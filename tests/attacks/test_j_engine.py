@@ -8,7 +8,7 @@ from semi_instruct.engine import Engine, Limits, Program, Status, run
 from semi_instruct.engine.limits import MIB
 from semi_instruct.engine.worker import Worker
 from tests.attacks.conftest import Arena
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 _MAPPINGS = """
 import mmap, os, time
@@ -21,21 +21,21 @@ while time.monotonic() - started < SECONDS:
     if len(maps) < 1200:  # their page tables are charged
         maps.append(mmap.mmap(shared, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0x8000)))
 """
-_LIMITS = Limits(cpu_time=patient(20), wall_time=patient(1.5), memory=256 * MIB, open_files=4096)
+_LIMITS = Limits(cpu_time=allow_seconds(20), wall_time=allow_seconds(1.5), memory=256 * MIB, open_files=4096)
 
 
 def test_j01_a_teardown_that_outlasts_the_grace_period(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program ends just before its wall limit, and the kernel needs longer than any grace to take it apart."""
     monkeypatch.setattr(run, "_GRACE_SECONDS", 0.0)  # whatever this machine needs for it, it is longer
     for seconds in (1.3, 1.45, 1.6):
-        outcome = arena.attack(_MAPPINGS.replace("SECONDS", str(patient(seconds))), limits=_LIMITS)
+        outcome = arena.attack(_MAPPINGS.replace("SECONDS", str(allow_seconds(seconds))), limits=_LIMITS)
         assert outcome.status in (Status.TIME_LIMIT, Status.OK), outcome
         assert outcome.cpu_time_s > 0.1
     assert arena.engine.discarded_workers == 0
 
 
 def test_j01_the_caller_does_not_wait_for_the_teardown(arena: Arena) -> None:
-    outcome = arena.attack(_MAPPINGS.replace("SECONDS", str(patient(1.45))) + "\nos._exit(0)", limits=_LIMITS)
+    outcome = arena.attack(_MAPPINGS.replace("SECONDS", str(allow_seconds(1.45))) + "\nos._exit(0)", limits=_LIMITS)
     assert outcome.status in (Status.TIME_LIMIT, Status.OK), outcome
     assert arena.engine.discarded_workers == 0
 
@@ -92,7 +92,7 @@ def test_j05_what_a_sandbox_error_used_is_in_its_outcome(monkeypatch: pytest.Mon
 
 
 def test_j07_a_memfd_that_is_mapped_many_times(arena: Arena) -> None:
-    limits = Limits(cpu_time=patient(20), wall_time=patient(20), memory=128 * MIB)
+    limits = Limits(cpu_time=allow_seconds(20), wall_time=allow_seconds(20), memory=128 * MIB)
     source = _MAPPINGS.replace("time.monotonic() - started < SECONDS", "len(maps) < 100")
     outcome = arena.attack(source, limits=limits)
     assert outcome.status is Status.OK, outcome

@@ -11,7 +11,7 @@ import pytest
 
 from semi_instruct.engine.limits import MIB
 from tests.harness.serve.running import Server
-from tests.patience import PATIENCE, patient
+from tests.timing import PATIENCE, allow_seconds
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -30,7 +30,7 @@ def _slowest_health(server: Server, path: str, body: bytes) -> tuple[int, float]
 
     def watch() -> None:
         nonlocal slowest
-        with httpx.Client(timeout=patient(60)) as client:
+        with httpx.Client(timeout=allow_seconds(60)) as client:
             while not is_over.is_set():
                 started = time.monotonic()
                 assert client.get(f"{server.url}/healthz").status_code == 200
@@ -42,7 +42,7 @@ def _slowest_health(server: Server, path: str, body: bytes) -> tuple[int, float]
     time.sleep(0.1)
     headers = {"content-type": "application/json"}
     try:
-        answer = httpx.post(f"{server.url}{path}", content=body, headers=headers, timeout=patient(120))
+        answer = httpx.post(f"{server.url}{path}", content=body, headers=headers, timeout=allow_seconds(120))
     finally:
         is_over.set()
         thread.join()

@@ -19,7 +19,7 @@ from typing import IO, Any
 import pytest
 
 from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, cgroup
-from tests.patience import patient, until
+from tests.timing import allow_seconds, until
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
@@ -107,7 +107,7 @@ class Command:
 
     def wait(self) -> int:
         """Wait for its end."""
-        return self.process.wait(patient(240))
+        return self.process.wait(allow_seconds(240))
 
     def has_said(self, words: str) -> bool:
         """Whether some line has these words."""
@@ -302,9 +302,9 @@ def test_k06_time_without_a_core_does_not_count_against_the_wall_limit() -> None
     Two cores need 2.4 s for them without any busy loop. So without the extension not all of them can end in time; the
     command grants four times the limit before it rejects, which would hide that.
     """
-    seconds, count = patient(1.2), 2 * _CORES
+    seconds, count = allow_seconds(1.2), 2 * _CORES
     program = Program(SLOW.format(seconds=seconds))
-    limits = Limits(wall_time=patient(2.0), cpu_time=patient(10.0), deadline=patient(120.0))
+    limits = Limits(wall_time=allow_seconds(2.0), cpu_time=allow_seconds(10.0), deadline=allow_seconds(120.0))
 
     def run(engine: Engine) -> Outcome:
         return engine.run(program, stdin=b"21\n", limits=limits)

@@ -25,12 +25,12 @@ from semi_instruct.generator.model import Request, Text
 from semi_instruct.harness.problems.schema import parse_row
 from semi_instruct.harness.synthesis import Plan, generate
 from semi_instruct.harness.synthesis.meter import Meter
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY: dict[str, str] = {}
 
 # A command that meets its limits a few times takes a minute; the limits of the tests are in ``_measured``.
-pytestmark = pytest.mark.timeout(patient(600))
+pytestmark = pytest.mark.timeout(allow_seconds(600))
 
 _HERE = str(Path(__file__).parents[2])
 _DOUBLE = "n = int(input())\nprint(n * 2)\n"
@@ -70,14 +70,14 @@ def _measured(command: Sequence[str], stderr: Path, output: Path | None = None) 
         process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=said_to, cwd=_HERE)
         while process.poll() is None:
             peak = max(peak, _peak_bytes(process.pid))
-            if time.monotonic() - started > patient(_JOB_SECONDS):
+            if time.monotonic() - started > allow_seconds(_JOB_SECONDS):
                 process.kill()
             time.sleep(0.05)
     said = stderr.read_text("utf-8", "replace")
     lines = output.read_text().splitlines() if output is not None and output.exists() else []
     job = Job(process.returncode, [json.loads(line) for line in lines], said, time.monotonic() - started, peak)
     assert "Traceback" not in said, said
-    assert job.seconds < patient(_JOB_SECONDS), said
+    assert job.seconds < allow_seconds(_JOB_SECONDS), said
     assert job.peak_bytes < _JOB_BYTES
     return job
 

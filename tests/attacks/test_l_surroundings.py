@@ -26,11 +26,11 @@ from semi_instruct.harness.serve.request_log import LogWriter
 from semi_instruct.harness.serve.work import Done, Work
 from semi_instruct.harness.text import html_text, lines_of_text, markdown_fenced, markdown_text, yaml_scalar
 from tests.attacks.host import Host
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 DOES_NOT_APPLY = {"l04": "the sandbox has no loopback yet; it comes, with its test, with the issue on fidelity"}
 
-LIMITS = Limits(cpu_time=patient(4), wall_time=patient(5), memory=256 * MIB, output=1 * MIB)
+LIMITS = Limits(cpu_time=allow_seconds(4), wall_time=allow_seconds(5), memory=256 * MIB, output=1 * MIB)
 _FORGED = b'{"files":[[0,{"$bytes":"Zm9yZ2Vk"}]],"compiled":true,"refused":[]}\n'
 # Where the descriptor of the value is to be had, it is the driver's: then the file and the status are forged.
 _FORGER = f"""

@@ -37,8 +37,7 @@ from semi_instruct.engine.limits import MIB
 from tests.attacks import hostile, kernel_memory
 from tests.attacks.conftest import LIMITS
 from tests.attacks.hostile import CONNECT, TOOLS, elf64
-from tests.patience import patient
-from tests.without import (
+from tests.missing_walls import (
     ALL_OF_PROC,
     GAIN_PRIVILEGES,
     KEEP_CAPABILITIES,
@@ -64,6 +63,7 @@ from tests.without import (
     without_own_pids,
     without_worker_pids,
 )
+from tests.timing import allow_seconds
 
 _BYSTANDER = 0x6FFFFFFF  # a uid that the engine hands out to nobody
 
@@ -134,7 +134,7 @@ def _kills_a_process_of_the_host(scene: Scene) -> bool:
     bystander = subprocess.Popen(["/bin/sleep", "60"], user=_BYSTANDER)
     try:
         scene.ask(f"attempt(os.kill, {bystander.pid}, 9)")
-        return bystander.wait(timeout=patient(0.5)) == -signal.SIGKILL
+        return bystander.wait(timeout=allow_seconds(0.5)) == -signal.SIGKILL
     except subprocess.TimeoutExpired:
         return False
     finally:
@@ -402,7 +402,7 @@ def test_without_its_wall_the_kernel_s_memory_grows(
 ) -> None:
     """Beyond what section I allows, with the memory group in force and no watchdog."""
     together(*walls)(monkeypatch, folder)
-    limits = Limits(cpu_time=patient(20), wall_time=patient(60), memory=48 * MIB)
+    limits = Limits(cpu_time=allow_seconds(20), wall_time=allow_seconds(60), memory=48 * MIB)
     with closing(worker.Worker(worker.plan(runtime.find(), cgroup.find()))) as made:
         outcome, grown = kernel_memory.growth(lambda: made.run(Program(source), b"", b"", limits), 0, tries=1)
     assert grown > limits.memory + kernel_memory.NOISE, outcome

@@ -15,7 +15,7 @@ import pytest
 
 from semi_instruct.harness.cli import app
 from tests.harness.serve.running import Server
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,7 +42,7 @@ def test_python_blocks_run(body: str, tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=patient(120),
+        timeout=allow_seconds(120),
     )
     assert done.returncode == 0, done.stderr
 
@@ -61,7 +61,7 @@ def test_the_first_console_block_prints_what_it_shows(page: str, tmp_path: Path)
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=patient(120),
+        timeout=allow_seconds(120),
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == shown
@@ -75,7 +75,7 @@ def test_the_request_to_the_service_is_answered(page: str) -> None:
     [line] = [line for body in blocks(page, "console") for line in body.splitlines() if line.startswith("$ curl")]
     with Server("--workers", "1") as server:
         command = line.removeprefix("$ ").replace("http://", "").replace("localhost:8080", server.url)
-        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=patient(60))
+        done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=allow_seconds(60))
     assert '"stdout":"42\\n"' in done.stdout.replace(": ", ":"), done
 
 

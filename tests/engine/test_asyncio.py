@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from semi_instruct.engine import Cancellation, Engine, InvalidRequest, Limits, Program, RunRequest, Status
-from tests.patience import patient, until
+from tests.timing import allow_seconds, until
 
 LONG = Limits(cpu_time=60, wall_time=120)
 SPIN = Program("while True: pass")
@@ -25,7 +25,7 @@ def pair() -> Iterator[Engine]:
 
 def soon(started: float) -> bool:
     """Whether the time since is far below the limits of ``LONG``."""
-    return time.monotonic() - started < patient(10)
+    return time.monotonic() - started < allow_seconds(10)
 
 
 def test_cancelling_a_future_ends_a_run_under_way(pair: Engine) -> None:
@@ -34,7 +34,7 @@ def test_cancelling_a_future_ends_a_run_under_way(pair: Engine) -> None:
     assert until(lambda: all(future.running() for future in futures))
     time.sleep(0.1)
     assert all(future.cancel() for future in futures)
-    assert [future.result(patient(10)).status for future in futures] == [Status.CANCELLED] * 2
+    assert [future.result(allow_seconds(10)).status for future in futures] == [Status.CANCELLED] * 2
     assert pair.run(DOUBLE, stdin=b"4").text == "8\n"
     assert soon(started)
 
@@ -51,7 +51,7 @@ def test_a_cancellation_of_the_caller_ends_what_was_submitted_with_it(pair: Engi
         futures = [pair.submit(SPIN, limits=LONG, cancellation=cancellation) for _ in range(4)]
         assert until(lambda: futures[0].running())
         cancellation.cancel()
-        assert {future.result(patient(10)).status for future in futures} == {Status.CANCELLED}
+        assert {future.result(allow_seconds(10)).status for future in futures} == {Status.CANCELLED}
 
 
 def test_many_different_requests(pair: Engine) -> None:

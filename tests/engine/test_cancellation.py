@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from semi_instruct.engine import Cancellation, Engine, Limits, Program, Status
-from tests.anatomy import HELD, await_programs
-from tests.patience import patient
+from tests.engine_processes import HELD, await_programs
+from tests.timing import allow_seconds
 
 LIMITS = Limits(cpu_time=60, wall_time=60)
 _SPINS = "import os, time\nif os.fork() == 0: time.sleep(1000)\nwhile True: pass"
@@ -35,7 +35,7 @@ def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(sour
         outcome = engine.run(Program(source), limits=LIMITS, cancellation=cancellation)
         ended_at = time.monotonic()
         canceller.join()
-        assert 0 <= ended_at - cancelled_at[0] < patient(2)
+        assert 0 <= ended_at - cancelled_at[0] < allow_seconds(2)
         assert outcome.status is Status.CANCELLED
         assert engine.run(Program("print(2)")).stdout == b"2\n"
         assert list(engine._alive) == [worker]

@@ -9,7 +9,7 @@ import pytest
 
 from semi_instruct.engine import Engine, InvalidRequest, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 _EVERYTHING_THAT_VARIES = Program("""
 import os, random, secrets, socket, tempfile, time, uuid
@@ -122,7 +122,9 @@ def test_varied_runs_differ_in_every_aspect_and_fixed_runs_in_time_alone(engine:
 def test_a_varied_run_ends_as_a_fixed_one(
     engine: Engine, source: str, status: Status, code: int | None, signal: int | None
 ) -> None:
-    limits = Limits(cpu_time=patient(1), wall_time=patient(20), memory=128 * MIB, output=100_000, processes=8)
+    limits = Limits(
+        cpu_time=allow_seconds(1), wall_time=allow_seconds(20), memory=128 * MIB, output=100_000, processes=8
+    )
     outcome = engine.run(Program(source), stdin=b"line", limits=limits, determinism="varied")
     assert (outcome.status, outcome.exit_code, outcome.signal) == (status, code, signal), outcome
 
@@ -172,14 +174,14 @@ def test_a_clock_starts_where_it_is_told_and_advances_with_cpu_time_and_sleep(en
     outcome = engine.run(Program(_CLOCKS), clock=start.timestamp())
     assert outcome.status is Status.OK, outcome
     began, computed, slept, now, today, *years, by_ns, by_clock = json.loads(outcome.stdout)
-    assert 0 <= began - start.timestamp() < patient(0.1)
-    assert computed == pytest.approx([0.1, 0.1], abs=patient(0.05))
-    assert slept == pytest.approx([0.3, 0.3], abs=patient(0.05))
+    assert 0 <= began - start.timestamp() < allow_seconds(0.1)
+    assert computed == pytest.approx([0.1, 0.1], abs=allow_seconds(0.05))
+    assert slept == pytest.approx([0.3, 0.3], abs=allow_seconds(0.05))
     assert now.startswith("2001-02-03T00:00:00.")
     assert today == "2001-02-03"
     assert {str(each) for each in years} == {"2001"}
-    assert by_ns == pytest.approx(began + 0.3, abs=patient(0.1))
-    assert by_clock == pytest.approx(by_ns, abs=patient(0.05))
+    assert by_ns == pytest.approx(began + 0.3, abs=allow_seconds(0.1))
+    assert by_clock == pytest.approx(by_ns, abs=allow_seconds(0.05))
 
 
 def test_numpy_and_a_clock_get_on(engine: Engine) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
-from tests.patience import patient
+from tests.timing import allow_seconds
 
-_LIMITS = Limits(cpu_time=patient(20), wall_time=patient(60), memory=512 * MIB)
+_LIMITS = Limits(cpu_time=allow_seconds(20), wall_time=allow_seconds(60), memory=512 * MIB)
 _PROGRAMS = {
     "socket pair": """
 import socket

@@ -11,10 +11,10 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Outcome, Program, Status, host_memory
 from semi_instruct.engine.limits import MIB
-from tests.patience import patient
-from tests.without import allowing, together
+from tests.missing_walls import allowing, together
+from tests.timing import allow_seconds
 
-_LIMITS = Limits(memory=64 * MIB, cpu_time=patient(10))
+_LIMITS = Limits(memory=64 * MIB, cpu_time=allow_seconds(10))
 _BYSTANDER = Program("import time\ntime.sleep(float(input()))\nprint('right')")
 # 64 KiB for each file of a tmpfs: an access list of as many entries as fit, which no group is charged for.
 _ACCESS_LISTS = Program("""
@@ -79,7 +79,7 @@ def test_a_rise_that_does_not_come_back_costs_no_run_its_outcome(kernel: _Kernel
     rise = _while_they_run(kernel, 1 << 30, 0)
     started = time.monotonic()
     futures = [pair.submit(_BYSTANDER, stdin=b"1.0", limits=_LIMITS) for _ in range(2)]
-    outcomes = [future.result(timeout=patient(30)) for future in futures]
+    outcomes = [future.result(timeout=allow_seconds(30)) for future in futures]
     rise.join()
     assert [(outcome.status, outcome.stdout) for outcome in outcomes] == [(Status.OK, b"right\n")] * 2
     assert time.monotonic() - started > 2.0, "they were not repeated, or not alone"
@@ -90,7 +90,7 @@ def test_a_rise_within_the_limit_ends_nothing(kernel: _Kernel, pair: Engine) -> 
     started = time.monotonic()
     assert pair.run(_BYSTANDER, stdin=b"1.0", limits=_LIMITS).status is Status.OK
     rise.join()
-    assert time.monotonic() - started < 1.0 + patient(0.8)
+    assert time.monotonic() - started < 1.0 + allow_seconds(0.8)
 
 
 def test_a_rise_that_stays_is_not_blamed_on_a_run_that_was_alone(kernel: _Kernel, pair: Engine) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
-from tests.anatomy import part
-from tests.patience import at_best, patient
+from tests.engine_processes import part
+from tests.timing import allow_seconds, at_best
 
 _SPIN = """
 import json, os, resource, time
@@ -36,7 +36,7 @@ def test_cpu_time_of_the_whole_tree(engine: Engine, children: int, seconds: floa
     outcome = engine.run(Program(_SPIN.format(seconds=seconds)), stdin=b"%d\n" % children)
     told_by_rusage = json.loads(outcome.stdout)
     assert told_by_rusage >= seconds * (children + 1)
-    assert outcome.cpu_time_s == pytest.approx(told_by_rusage, rel=0.10, abs=patient(0.020))
+    assert outcome.cpu_time_s == pytest.approx(told_by_rusage, rel=0.10, abs=allow_seconds(0.020))
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.4])
@@ -50,7 +50,7 @@ def test_wall_time(engine: Engine, seconds: float) -> None:
         assert seconds <= outcome.wall_time_s <= around
         return outcome.wall_time_s - seconds
 
-    bound = max(seconds * 0.10, patient(0.020))
+    bound = max(seconds * 0.10, allow_seconds(0.020))
     assert at_best(beyond, bound) <= bound
 
 
@@ -106,7 +106,7 @@ def test_time_limits_hold_to_the_millisecond(engine: Engine) -> None:
         assert "wall" in slept.detail
         return slept.wall_time_s
 
-    for measure, late in ((cpu_time, patient(0.02)), (wall_time, patient(0.05))):
+    for measure, late in ((cpu_time, allow_seconds(0.02)), (wall_time, allow_seconds(0.05))):
         assert 0.25 <= at_best(measure, 0.25 + late) <= 0.25 + late
 
 

@@ -30,9 +30,9 @@ from semi_instruct.engine import (
     Status,
     cgroup,
 )
-from tests.anatomy import HELD, await_programs, groups, part, release, started_by_programs
 from tests.attacks.host import OWN_ASPECTS, Host
-from tests.patience import patient, until
+from tests.engine_processes import HELD, await_programs, groups, part, release, started_by_programs
+from tests.timing import allow_seconds, until
 
 ECHO = Program("print(input())")
 SLEEP = Program("import time; time.sleep(float(input()))")
@@ -152,7 +152,7 @@ def test_a_worker_killed_in_the_middle_is_replaced_and_its_run_done_again(victim
         assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
         # Without its keeper a worker goes on; without anything else it is replaced.
         assert until(lambda: len(groups(os.getpid())) == len(before))
-    assert _gone(doomed, patient(10))
+    assert _gone(doomed, allow_seconds(10))
     assert len(groups(os.getpid())) < len(before)
 
 
@@ -168,18 +168,18 @@ def test_a_run_whose_worker_dies_twice_is_a_sandbox_error_and_the_engine_goes_on
 
 def test_a_stopped_worker_is_given_up_in_time() -> None:
     with Engine(workers=1) as own:
-        future = own.submit(HELD, stdin=b"30", limits=Limits(wall_time=patient(4)))
+        future = own.submit(HELD, stdin=b"30", limits=Limits(wall_time=allow_seconds(4)))
         await_programs(own)
         part(own, "zygote").suspend()
-        outcome = future.result(timeout=patient(20))
+        outcome = future.result(timeout=allow_seconds(20))
         assert outcome.status is Status.TIME_LIMIT
-        assert outcome.wall_time_s < patient(4) + patient(1)
+        assert outcome.wall_time_s < allow_seconds(4) + allow_seconds(1)
         assert until(lambda: own.discarded_workers == 1), "it does not go on with what it was stopped in"
 
 
 def test_a_run_that_ended_while_its_zygote_was_stopped_is_done_again() -> None:
     with Engine(workers=1) as own:
-        future = own.submit(HELD, stdin=b"1000", limits=Limits(wall_time=patient(4)))
+        future = own.submit(HELD, stdin=b"1000", limits=Limits(wall_time=allow_seconds(4)))
         [started] = await_programs(own)
         part(own, "zygote").suspend()
         started.kill()  # for which the program has waited
@@ -210,7 +210,7 @@ os.wait()
             part(own, "init").kill()
             assert until(lambda number=number: own.discarded_workers == number, 20)
             assert until(lambda: [each.kill() for one in started_by_programs(own) for each in one.children()], 20)
-            outcome = future.result(timeout=patient(20))
+            outcome = future.result(timeout=allow_seconds(20))
             assert (outcome.status, outcome.stdout) == (Status.OK, b"filled\n")
 
 
@@ -219,7 +219,7 @@ def test_a_sandbox_killed_before_its_run_costs_no_run_its_outcome() -> None:
         for number in range(5):
             init, child = part(own, "init"), part(own, "child")
             child.kill()
-            assert _gone([init, child], patient(10))
+            assert _gone([init, child], allow_seconds(10))
             for again in range(3):
                 outcome = own.run(ECHO, stdin=b"%d %d" % (number, again))
                 assert (outcome.status, outcome.stdout) == (Status.OK, b"%d %d\n" % (number, again))
@@ -266,7 +266,7 @@ futures[0].result()
     assert groups(owner.pid)
     owner.send_signal(signal.SIGKILL)
     owner.wait()
-    assert _gone(processes, patient(10))
+    assert _gone(processes, allow_seconds(10))
     assert groups(owner.pid) == []
     assert _mounts() == []
 
@@ -301,7 +301,7 @@ def test_two_threads_may_close_while_a_third_runs() -> None:
         closer.start()
     started.kill()
     for thread in (runner, *closers):
-        thread.join(timeout=patient(10))
+        thread.join(timeout=allow_seconds(10))
         assert not thread.is_alive()
 
 
@@ -314,7 +314,7 @@ def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
 
     def run_until(delay: float, own: Engine) -> None:
         signal.setitimer(signal.ITIMER_REAL, delay)
-        own.run(SLEEP, stdin=b"%f" % patient(5))
+        own.run(SLEEP, stdin=b"%f" % allow_seconds(5))
 
     previous = signal.signal(signal.SIGALRM, ring)
     try:
@@ -388,14 +388,14 @@ def test_without_control_groups_the_engine_refuses_unless_told(monkeypatch: pyte
 def _kill_zygotes(own: Engine, is_over: Callable[[], bool]) -> None:
     """Kill the zygote of every worker that the engine starts, once the program runs there."""
     killed: list[psutil.Process] = []
-    deadline = time.monotonic() + patient(60)
+    deadline = time.monotonic() + allow_seconds(60)
     while not is_over():
         assert time.monotonic() < deadline, f"{len(killed)} zygotes killed, and no end"
         time.sleep(0.01)
         if started_by_programs(own):
             killed.append(part(own, "zygote"))
             killed[-1].kill()
-            killed[-1].wait(patient(10))
+            killed[-1].wait(allow_seconds(10))
 
 
 def _tree(owner: int) -> list[psutil.Process]:
@@ -417,7 +417,7 @@ def test_a_run_outlives_all_idle_workers_at_once() -> None:
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):  # it ended with one killed before
                 victim.kill()
-        psutil.wait_procs(victims, timeout=patient(10))
+        psutil.wait_procs(victims, timeout=allow_seconds(10))
         assert own.run(ECHO, stdin=b"x").stdout == b"x\n"
 
 

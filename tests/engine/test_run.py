@@ -10,7 +10,7 @@ import pytest
 
 from semi_instruct.engine import Engine, InvalidRequest, Limits, Opaque, Program, Status
 from semi_instruct.engine.limits import MIB
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 
 def _forge(record: bytes) -> str:
@@ -60,11 +60,11 @@ def test_a_program_reads_stdin_and_writes_stdout(engine: Engine) -> None:
 def test_status_is_what_the_kernel_says(
     engine: Engine, source: str | bytes, status: Status, exit_code: int | None, signal: int | None
 ) -> None:
-    limits = Limits(cpu_time=patient(0.3), wall_time=patient(0.6), memory=64 * MIB, output=100_000)
+    limits = Limits(cpu_time=allow_seconds(0.3), wall_time=allow_seconds(0.6), memory=64 * MIB, output=100_000)
     outcome = engine.run(Program(source), limits=limits)
     assert outcome.status is status, outcome
     assert (outcome.exit_code, outcome.signal) == (exit_code, signal)
-    assert outcome.wall_time_s < limits.wall_seconds + patient(1)
+    assert outcome.wall_time_s < limits.wall_seconds + allow_seconds(1)
 
 
 def test_the_name_of_a_forbidden_call_is_told_even_from_a_grandchild(engine: Engine) -> None:
@@ -76,7 +76,7 @@ def test_the_name_of_a_forbidden_call_is_told_even_from_a_grandchild(engine: Eng
 
 
 def test_memory_beyond_its_limit_is_a_status_of_its_own(engine: Engine) -> None:
-    limits = Limits(cpu_time=patient(3), wall_time=patient(6), memory=64 * MIB)
+    limits = Limits(cpu_time=allow_seconds(3), wall_time=allow_seconds(6), memory=64 * MIB)
     outcome = engine.run(Program("x = bytearray(1 << 30)"), limits=limits)
     assert (outcome.status, outcome.exit_code, outcome.signal) == (Status.MEMORY_LIMIT, None, 9)
     assert outcome.peak_memory_bytes == pytest.approx(limits.memory, rel=0.1)
@@ -132,7 +132,7 @@ def test_a_process_left_behind_does_not_hold_the_run(engine: Engine) -> None:
     )
     outcome = engine.run(Program(source))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
-    assert outcome.wall_time_s < patient(10)  # it would stay for 30
+    assert outcome.wall_time_s < allow_seconds(10)  # it would stay for 30
 
 
 def test_output_of_a_process_left_behind_is_kept_until_the_first_one_ends(engine: Engine) -> None:

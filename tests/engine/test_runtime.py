@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from semi_instruct.engine import Engine, Limits, Program, RuntimeUnusable, Status, runtime
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 
 def test_the_default_runtime_offers_what_contest_sites_do(engine: Engine) -> None:
@@ -19,7 +19,7 @@ import numpy, scipy.sparse, sympy, sortedcontainers, networkx
 print(numpy.arange(4).sum(), scipy.sparse.eye(2).nnz, sympy.factorint(12), sortedcontainers.SortedList([2, 1])[0])
 print(networkx.path_graph(3).number_of_edges())
 """
-    outcome = engine.run(Program(source), limits=Limits(cpu_time=patient(10)))
+    outcome = engine.run(Program(source), limits=Limits(cpu_time=allow_seconds(10)))
     assert outcome.stdout == b"6 2 {2: 2, 3: 1} 1\n2\n", outcome
 
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from semi_instruct.engine import Cancellation, Engine, Program, SandboxUnavailable, Status, jail
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 ECHO = Program("print(input())")
 SLEEP = Program("import time; time.sleep(float(input()))")
@@ -70,12 +70,12 @@ def test_a_run_waits_and_is_done(machine: _Machine, number: int, caplog: pytest.
         _lose_the_workers(engine)
         machine.fault = OSError(number, os.strerror(number))
         future = engine.submit(ECHO, stdin=b"at last")
-        time.sleep(patient(0.5))
+        time.sleep(allow_seconds(0.5))
         assert engine.trouble is not None
         assert os.strerror(number) in engine.trouble
         assert not future.done()
         machine.recover_in(0.1)
-        outcome = future.result(timeout=patient(20))
+        outcome = future.result(timeout=allow_seconds(20))
         assert (outcome.status, outcome.stdout) == (Status.OK, b"at last\n")
         assert engine.trouble is None
     said = [record.getMessage() for record in caplog.records if record.name == _LOG]
@@ -89,9 +89,9 @@ def test_it_is_tried_less_and_less_often(machine: _Machine) -> None:
         _lose_the_workers(engine)
         machine.fault = BlockingIOError(errno.EAGAIN, "no process")
         future = engine.submit(ECHO, stdin=b"x")
-        time.sleep(patient(2))
+        time.sleep(allow_seconds(2))
         machine.fault = None
-        assert future.result(timeout=patient(20)).status is Status.OK
+        assert future.result(timeout=allow_seconds(20)).status is Status.OK
     assert machine.refused < 30
 
 
@@ -108,7 +108,7 @@ def test_a_wall_that_is_missing_is_an_error_at_once(machine: _Machine) -> None:
     started = time.monotonic()
     with pytest.raises(SandboxUnavailable, match=os.strerror(errno.EPERM)):
         Engine(workers=1)
-    assert time.monotonic() - started < patient(10)
+    assert time.monotonic() - started < allow_seconds(10)
     assert machine.refused <= 3
 
 
@@ -117,7 +117,7 @@ def test_what_stood_before_may_come_back(machine: _Machine) -> None:
     with Engine(workers=1) as engine:
         _lose_the_workers(engine)
         machine.fault = OSError(errno.EPERM, os.strerror(errno.EPERM))
-        machine.recover_in(patient(0.5))
+        machine.recover_in(allow_seconds(0.5))
         assert engine.run(ECHO, stdin=b"x").status is Status.OK
 
 
@@ -142,7 +142,7 @@ def test_a_run_that_waits_can_be_cancelled(machine: _Machine) -> None:
         started = time.monotonic()
         outcome = engine.run(ECHO, cancellation=cancellation)
         assert outcome.status is Status.CANCELLED
-        assert time.monotonic() - started < patient(5)
+        assert time.monotonic() - started < allow_seconds(5)
         assert engine.trouble is None, "no run waits any more, and none would ever end the trouble"
         machine.fault = None
 
@@ -150,7 +150,7 @@ def test_a_run_that_waits_can_be_cancelled(machine: _Machine) -> None:
 def test_a_run_on_a_worker_that_is_left_ends_no_other_s_wait_but_a_lost_wait_ends(machine: _Machine) -> None:
     """The caller that waits for a new worker goes away while another worker serves: all is well again."""
     with Engine(workers=2) as engine, Cancellation() as cancellation:
-        held = engine.submit(SLEEP, stdin=b"%f" % patient(2))
+        held = engine.submit(SLEEP, stdin=b"%f" % allow_seconds(2))
         time.sleep(0.3)
         [idle] = engine._idle
         psutil.Process(idle._slot.zygote).kill()
@@ -162,7 +162,7 @@ def test_a_run_on_a_worker_that_is_left_ends_no_other_s_wait_but_a_lost_wait_end
         cancellation.cancel()
         waiting.join()
         assert engine.trouble is None
-        assert held.result(timeout=patient(20)).status is Status.OK
+        assert held.result(timeout=allow_seconds(20)).status is Status.OK
         machine.fault = None
 
 
@@ -174,7 +174,7 @@ def test_an_engine_is_closed_although_a_run_waits(machine: _Machine) -> None:
     waiting.start()
     time.sleep(0.3)
     engine.close()
-    waiting.join(timeout=patient(10))
+    waiting.join(timeout=allow_seconds(10))
     assert not waiting.is_alive()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from semi_instruct.engine import Cancellation, Engine, InvalidRequest, Limits, Program, Status, cgroup
-from tests.patience import patient, until
+from tests.timing import allow_seconds, until
 
 _SLEEP = Program("import time\ntime.sleep(float(input()))\nprint('done')")
 _WORK_CPU_S = 0.5
@@ -30,14 +30,14 @@ def starved(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 def test_the_limit_is_extended_by_it(starved: Engine) -> None:
     outcome = starved.run(_SLEEP, stdin=b"1.2", limits=Limits(wall_time=0.8))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
-    assert 0.4 <= outcome.wall_extension_s <= 0.8 + patient(0.2)
+    assert 0.4 <= outcome.wall_extension_s <= 0.8 + allow_seconds(0.2)
 
 
 def test_at_most_as_long_as_the_deadline(starved: Engine) -> None:
     outcome = starved.run(_SLEEP, stdin=b"9", limits=Limits(wall_time=0.8, deadline=1.1))
     assert outcome.status is Status.TIME_LIMIT
     assert outcome.wall_extension_s == pytest.approx(0.3)
-    assert 1.1 <= outcome.wall_time_s < 1.1 + patient(0.5)
+    assert 1.1 <= outcome.wall_time_s < 1.1 + allow_seconds(0.5)
     assert outcome.detail == "wall time of 0.8 s, and 0.3 s in which it got no core"
 
 
@@ -46,11 +46,11 @@ def test_at_most_fivefold(monkeypatch: pytest.MonkeyPatch) -> None:
     with Engine(workers=1) as engine:
         outcome = engine.run(_SLEEP, stdin=b"9", limits=Limits(wall_time=0.3, deadline=60))
     assert outcome.status is Status.TIME_LIMIT
-    assert 1.5 <= outcome.wall_time_s < 1.5 + patient(0.5)
+    assert 1.5 <= outcome.wall_time_s < 1.5 + allow_seconds(0.5)
 
 
 def test_a_run_in_time_says_nothing_of_it(starved: Engine) -> None:
-    assert starved.run(_SLEEP, stdin=b"0", limits=Limits(wall_time=patient(5))).wall_extension_s == 0.0
+    assert starved.run(_SLEEP, stdin=b"0", limits=Limits(wall_time=allow_seconds(5))).wall_extension_s == 0.0
 
 
 def test_where_it_is_not_told_nothing_is_extended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_where_it_is_not_told_nothing_is_extended(monkeypatch: pytest.MonkeyPatc
 def test_who_sleeps_is_not_starved(engine: Engine) -> None:
     outcome = engine.run(_SLEEP, stdin=b"30", limits=Limits(wall_time=0.5))
     assert outcome.status is Status.TIME_LIMIT
-    assert outcome.wall_extension_s < patient(0.4)
+    assert outcome.wall_extension_s < allow_seconds(0.4)
 
 
 def test_on_a_machine_that_is_really_busy() -> None:
@@ -79,12 +79,12 @@ def test_on_a_machine_that_is_really_busy() -> None:
             for _ in range(others):
                 side.submit(engine.run, _SPIN, limits=Limits(wall_time=60, cpu_time=60), cancellation=enough)
             assert until(lambda: len(engine._taken) == others)
-            outcome = engine.run(_WORK, limits=Limits(wall_time=wall, cpu_time=patient(5), deadline=60))
+            outcome = engine.run(_WORK, limits=Limits(wall_time=wall, cpu_time=allow_seconds(5), deadline=60))
         finally:
             enough.cancel()
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n"), outcome
     assert outcome.wall_time_s > wall, "the machine was not busy"
-    assert outcome.wall_time_s < wall + outcome.wall_extension_s + patient(0.5)
+    assert outcome.wall_time_s < wall + outcome.wall_extension_s + allow_seconds(0.5)
 
 
 def test_a_worker_has_one_share_of_the_cores(engine: Engine) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Program, SandboxUnavailable, Status, cgroup, probe, runtime, worker
 from semi_instruct.engine.limits import MIB
-from tests.patience import patient
-from tests.without import (
+from tests.missing_walls import (
     KEEP_CAPABILITIES,
     KEEP_DESCRIPTORS,
     KEEP_IPC_NAMESPACE,
@@ -28,6 +27,7 @@ from tests.without import (
     without_cpu_account,
     without_group_limits,
 )
+from tests.timing import allow_seconds
 
 
 def test_every_wall_stands() -> None:
@@ -92,7 +92,7 @@ for _ in range(300):
     os.wait()
 print("done")
 """
-    outcome = engine.run(Program(source), limits=Limits(cpu_time=patient(10), processes=10))
+    outcome = engine.run(Program(source), limits=Limits(cpu_time=allow_seconds(10), processes=10))
     assert (outcome.status, outcome.stdout) == (Status.OK, b"done\n")
 
 
@@ -151,9 +151,9 @@ os._exit(1 if sibling == -1 else 0)
 @pytest.mark.parametrize("source", _HOSTILE.values(), ids=_HOSTILE)
 def test_hostile_programs_fail_and_the_next_run_is_clean(source: str) -> None:
     with Engine(workers=1) as engine:
-        limits = Limits(cpu_time=patient(0.5), wall_time=patient(1), memory=64 * MIB, processes=16)
+        limits = Limits(cpu_time=allow_seconds(0.5), wall_time=allow_seconds(1), memory=64 * MIB, processes=16)
         outcome = engine.run(Program(source), limits=limits)
         assert outcome.status not in {Status.OK, Status.SANDBOX_ERROR}, outcome
-        assert outcome.wall_time_s < patient(2)
+        assert outcome.wall_time_s < allow_seconds(2)
         after = engine.run(Program("import os; print(os.listdir('/tmp'), input())"), stdin=b"clean")
         assert (after.status, after.stdout) == (Status.OK, b"[] clean\n")

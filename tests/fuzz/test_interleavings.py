@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from semi_instruct.engine import Engine, EngineClosed, Limits, Outcome, Status, run, worker
-from tests.anatomy import parts
 from tests.attacks.host import OWN_ASPECTS, Host
-from tests.fuzz.effort import examples
+from tests.engine_processes import parts
+from tests.fuzz.example_counts import examples
 from tests.soak.mixture import HOSTILE, Case, honest
 
 _ANSWER_SECONDS = 60

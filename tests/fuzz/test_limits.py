@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from semi_instruct.engine import Engine, InvalidRequest, Limits, Program, Status
 from semi_instruct.engine.limits import MIB
-from tests.fuzz.effort import examples
+from tests.fuzz.example_counts import examples
 
 _NAMES = [field.name for field in fields(Limits)]
 _objects = (

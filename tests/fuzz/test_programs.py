@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from semi_instruct.engine import Engine, InvalidRequest, Outcome, Program, Status
-from tests.fuzz.effort import examples
+from tests.fuzz.example_counts import examples
 
 _fragments = st.sampled_from(
     [

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semi_instruct.engine.inside import values
-from tests.fuzz.effort import examples
+from tests.fuzz.example_counts import examples
 
 _LONGEST = 3.0  # cpu seconds that decoding may take: half a second is meant, and what grows faster takes minutes
 _TYPES = (

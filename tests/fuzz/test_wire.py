@@ -31,10 +31,10 @@ from semi_instruct.engine import (
     runtime,
     worker,
 )
-from tests.anatomy import groups
-from tests.fuzz import peer
-from tests.fuzz.effort import examples
-from tests.patience import patient
+from tests.engine_processes import groups
+from tests.fuzz import fake_jail
+from tests.fuzz.example_counts import examples
+from tests.timing import allow_seconds
 
 _REPORT = struct.Struct("=8si4x5q104x96s")
 _INIT = b"1000 (python3) S 1 1 1 0 -1 %d "  # the beginning of /proc/pid/stat, up to the flags
@@ -68,10 +68,12 @@ _messages = st.one_of(
     st.builds(lambda word, end: word[:end], _words, st.integers(0, 160)),
     st.just(b"hello" * 20_000),
 )
-_kinds = st.lists(st.sampled_from(peer.KINDS), max_size=10)
+_kinds = st.lists(st.sampled_from(fake_jail.KINDS), max_size=10)
 _steps = st.one_of(
     st.builds(lambda message, kinds: _send(message, *kinds), _messages, _kinds),
-    st.builds(lambda kinds: _send(b"ready", *kinds), st.lists(st.sampled_from(peer.KINDS), min_size=3, max_size=4)),
+    st.builds(
+        lambda kinds: _send(b"ready", *kinds), st.lists(st.sampled_from(fake_jail.KINDS), min_size=3, max_size=4)
+    ),
     st.builds(_send, _reports),
     st.sampled_from([["receive"], ["stop"], ["leave"]]),
 )
@@ -96,7 +98,7 @@ class _Jails:
         self.plan = worker.plan(runtime.find(None), None)  # without control groups: nothing here runs a program
 
     def start(self, _: Path, __: object, control: socket.socket, log: int, ___: object) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-I", "-S", peer.__file__, json.dumps(self.script)]
+        command = [sys.executable, "-I", "-S", fake_jail.__file__, json.dumps(self.script)]
         return subprocess.Popen(command, stdin=control.fileno(), stdout=log, stderr=log)
 
 
@@ -157,7 +159,7 @@ def test_a_run_whose_jails_all_speak_nonsense_is_a_sandbox_error_and_the_next_is
             patch.setattr(jail, "start", nonsense.start)
             jailed = psutil.Process(next(iter(engine._alive)).pid).children(recursive=True)
             jailed[0].kill()
-            psutil.wait_procs(jailed, timeout=patient(10))
+            psutil.wait_procs(jailed, timeout=allow_seconds(10))
             outcome = engine.run(Program("print(1)"))
             assert (outcome.status, "nonsense" in outcome.detail) == (Status.SANDBOX_ERROR, True)
         assert engine.run(Program("print(1)")).stdout == b"1\n"

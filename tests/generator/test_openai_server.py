@@ -14,7 +14,7 @@ import pytest
 from semi_instruct.generator.errors import ModelUnusable
 from semi_instruct.generator.model import Finish, Message, Request, Sampling
 from semi_instruct.generator.openai_server import OpenAIServer
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 Answers = Callable[[dict[str, Any], int], tuple[int, dict[str, Any], dict[str, str]]]
 
@@ -113,7 +113,7 @@ def test_a_request_says_all_that_was_asked() -> None:
 
 
 def test_many_are_asked_at_once_and_answers_keep_their_order() -> None:
-    all_four = threading.Barrier(4, timeout=patient(30))
+    all_four = threading.Barrier(4, timeout=allow_seconds(30))
 
     def answers(asked: dict[str, Any], number: int) -> tuple[int, dict[str, Any], dict[str, str]]:
         if number < 4:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semi_instruct.engine.limits import MIB
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 FIGURES = ("SUnreclaim", "Slab", "Percpu", "VmallocUsed")
 _SAME = 256 << 10  # bytes of difference between two looks at a host that has settled
@@ -31,7 +31,7 @@ def settled() -> dict[str, int]:
     """The figures once caches are dropped, where this user may do that, and freed memory has come back."""
     if os.access("/proc/sys/vm/drop_caches", os.W_OK):
         Path("/proc/sys/vm/drop_caches").write_text("3")
-    deadline = time.monotonic() + patient(_SETTLE_SECONDS)
+    deadline = time.monotonic() + allow_seconds(_SETTLE_SECONDS)
     before = look()
     while True:
         time.sleep(_LOOKS_APART)

@@ -20,8 +20,8 @@ from pathlib import Path
 from random import Random
 
 from semi_instruct.engine import Engine, SandboxUnavailable
-from tests.patience import patient
 from tests.soak.mixture import honest
+from tests.timing import allow_seconds
 
 _RUNS_AN_ENGINE = 40  # so that jails are started all the time, too
 _PAUSE_SECONDS = 0.05
@@ -56,7 +56,7 @@ def neighbour(seed: int) -> Iterator[Report]:
         yield report
         os.close(stop)
         stop = -1
-        assert select.select([told], [], [], patient(_END_SECONDS))[0], "the second engine does not end"
+        assert select.select([told], [], [], allow_seconds(_END_SECONDS))[0], "the second engine does not end"
         with os.fdopen(os.dup(told)) as lines:
             said = json.loads(lines.read())
         report.runs, report.engines, report.slowest_s = said["runs"], said["engines"], said["slowest_s"]

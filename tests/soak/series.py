@@ -16,8 +16,8 @@ import psutil
 
 from semi_instruct.engine import Engine, Limits, Outcome, Status
 from semi_instruct.engine.limits import MIB
-from tests.anatomy import PARTS, parts
 from tests.attacks.host import OWN_ASPECTS, Host, resident_bytes
+from tests.engine_processes import PARTS, parts
 from tests.soak.host_memory import Comparison
 from tests.soak.mixture import HOSTILE, KERNEL, Case, honest
 from tests.soak.neighbour import neighbour

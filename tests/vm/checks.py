@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 ROOT = Path(__file__).parents[2]
 GROUPS = Path("/sys/fs/cgroup")
@@ -124,7 +124,7 @@ def test_a_user_s_engine_leaves_no_folder_where_nsjail_mounts(delegated: Path, p
         os.chown(folder, uid, uid)
     before = sorted(folder.iterdir())
     assert ask(*TESTER, group=delegated)["stdout"] == "42\n"
-    deadline = time.monotonic() + patient(5)
+    deadline = time.monotonic() + allow_seconds(5)
     while sorted(folder.iterdir()) != before:  # the keeper outlives the engine by a moment
         assert time.monotonic() < deadline, sorted(folder.iterdir())
         time.sleep(0.05)

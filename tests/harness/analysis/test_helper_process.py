@@ -26,7 +26,7 @@ from semi_instruct.harness.analysis.mutants import some_mutants
 from semi_instruct.harness.analysis.mutants_of import limited_mutants
 from semi_instruct.harness.errors import MachineFailed
 from tests.harness.support import analysis_work as work
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 MIB = 1 << 20
 SOURCE = "def f(a, b):\n    if a < b and a != 3:\n        return a + b * 2\n    return [a - i for i in range(b)]\n"
@@ -36,13 +36,13 @@ HERE = str(Path(__file__).parents[3])
 @pytest.fixture
 def pool() -> Iterator[HelperPool]:
     """Helpers of a test alone, with little time."""
-    made = HelperPool(CallLimits(cpu_s=0.5, memory=128 * MIB, wall_s=patient(60), answer=4 * MIB))
+    made = HelperPool(CallLimits(cpu_s=0.5, memory=128 * MIB, wall_s=allow_seconds(60), answer=4 * MIB))
     yield made
     made.close()
 
 
 def is_gone(pid: int) -> bool:
-    deadline = time.monotonic() + patient(20)
+    deadline = time.monotonic() + allow_seconds(20)
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return True
@@ -212,9 +212,9 @@ def test_another_process_has_helpers_of_its_own(way: str) -> None:
     process = context.Process(target=work.call_and_say, args=(theirs,))
     process.start()
     theirs.close()
-    assert ours.poll(patient(60))
+    assert ours.poll(allow_seconds(60))
     other = ours.recv()
-    process.join(patient(60))
+    process.join(allow_seconds(60))
     assert process.exitcode == 0
     assert other != own
     assert is_gone(other)
@@ -229,7 +229,12 @@ def test_it_ends_with_the_process_that_started_it(ending: str) -> None:
         f"print(call_limited(helper.process_id), flush=True)\n{ending}\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=HERE, timeout=patient(60), check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=HERE,
+        timeout=allow_seconds(60),
+        check=False,
     )
     assert is_gone(int(done.stdout))
     assert "Exception ignored" not in done.stderr
@@ -242,4 +247,4 @@ def test_a_call_costs_little() -> None:
         started = time.perf_counter()
         call_limited(work.echo, 1)
         each.append(time.perf_counter() - started)
-    assert sorted(each)[len(each) // 2] < patient(0.005)
+    assert sorted(each)[len(each) // 2] < allow_seconds(0.005)

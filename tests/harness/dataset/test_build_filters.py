@@ -19,7 +19,7 @@ from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.problems.schema import Example
 from tests.harness.support.corpus_rows import DOUBLE, built, drops, pairs, task_row, write_corpus
 from tests.harness.support.fake_engine import ScriptedEngine
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 LONGER = """
 def solve(numbers):
@@ -166,4 +166,4 @@ def test_what_a_benchmark_holds_is_dropped_and_told(tmp_path: Path) -> None:
 def test_words_of_code_take_linear_time(source: str) -> None:
     started = time.process_time()
     assert words_of_code(source)
-    assert time.process_time() - started < patient(2)
+    assert time.process_time() - started < allow_seconds(2)

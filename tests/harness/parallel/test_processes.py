@@ -23,7 +23,7 @@ from semi_instruct.harness.errors import MachineFailed
 from semi_instruct.harness.parallel import processes
 from semi_instruct.harness.parallel.processes import ATTEMPTS, RESULTS_AHEAD, in_processes
 from tests.harness.support import pool_work
-from tests.patience import patient, until
+from tests.timing import allow_seconds, until
 
 ROOT = Path(__file__).parents[3]
 
@@ -308,6 +308,6 @@ def test_processes_end_with_their_parent(how: signal.Signals, work: str, tmp_pat
         else:
             parent.send_signal(how)
         said = parent.stderr.read()
-    assert psutil.wait_procs(processes, timeout=patient(10))[1] == []
+    assert psutil.wait_procs(processes, timeout=allow_seconds(10))[1] == []
     # The parent's own traceback, and none of another process.
     assert said.count(b"Traceback") == (how is signal.SIGINT)

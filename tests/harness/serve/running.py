@@ -17,8 +17,8 @@ from typing import Any, Self
 import httpx
 import psutil
 
-from tests.anatomy import groups
-from tests.patience import patient, until
+from tests.engine_processes import groups
+from tests.timing import allow_seconds, until
 
 _START_SECONDS = 60.0
 ENDLESS = "while True: pass"
@@ -26,7 +26,13 @@ ENDLESS = "while True: pass"
 
 def code(source: str, **more: Any) -> dict[str, Any]:
     """A SandboxFusion request with its eight fields."""
-    request = {"compile_timeout": 10, "run_timeout": patient(10), "memory_limit_MB": -1, "code": source, "stdin": None}
+    request = {
+        "compile_timeout": 10,
+        "run_timeout": allow_seconds(10),
+        "memory_limit_MB": -1,
+        "code": source,
+        "stdin": None,
+    }
     return request | {"language": "python", "files": {}, "fetch_files": []} | more
 
 
@@ -49,7 +55,7 @@ class Server:
         self.seconds_to_ready = time.monotonic() - started
         assert ready is not None, f"the server does not start: {self.log_path.read_text()}"
         self.url = f"http://127.0.0.1:{ready['port']}"
-        self.http = httpx.Client(base_url=self.url, timeout=patient(60), verify=False)
+        self.http = httpx.Client(base_url=self.url, timeout=allow_seconds(60), verify=False)
 
     def post(self, path: str, body: Any, **more: Any) -> httpx.Response:
         return self.http.post(path, json=body, **more)
@@ -88,7 +94,7 @@ class Server:
         self.http.close()
         if self.process.poll() is None:
             os.kill(self.process.pid, number)
-        return self.process.wait(patient(60))
+        return self.process.wait(allow_seconds(60))
 
     def __enter__(self) -> Self:
         return self
@@ -129,13 +135,13 @@ class BackgroundRequest:
 
     def answer(self) -> httpx.Response:
         """The response."""
-        self._thread.join(patient(60))
+        self._thread.join(allow_seconds(60))
         assert isinstance(self._answer, httpx.Response), self._answer
         return self._answer
 
     def _ask(self, url: str, body: Any, **more: Any) -> None:
         try:
-            self._answer = httpx.post(url, json=body, timeout=patient(60), verify=False, **more)
+            self._answer = httpx.post(url, json=body, timeout=allow_seconds(60), verify=False, **more)
         except Exception as error:  # reported by ``answer``
             self._answer = error
         self.ended_at = time.monotonic()

@@ -12,7 +12,7 @@ import ultra_piston
 from sandbox_fusion.models import CommandRunStatus, RunStatus
 
 from tests.harness.serve.running import Server, code
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 
 def _request(source: str, **more: object) -> sandbox_fusion.RunCodeRequest:
@@ -35,7 +35,7 @@ def test_sandbox_fusion_failures_are_answers_and_its_summary_reads_them(server: 
     mapping = sandbox_fusion.SummaryMapping(Success="ok", Failed="failed", RunTimeout="slow")
     summaries = []
     for source in ("print(1)", "1 / 0", "while True: pass", "x = bytearray(1 << 40)", "print('x' * 99_000_000)"):
-        request = _request(source, run_timeout=patient(2))
+        request = _request(source, run_timeout=allow_seconds(2))
         answer = sandbox_fusion.run_code(request, endpoint=server.url, max_attempts=1)
         summaries.append(sandbox_fusion.summary_run_code_result(answer, mapping))
     assert summaries == ["ok", "failed", "slow", "failed", "failed"]
@@ -72,7 +72,7 @@ def test_verl(server: Server) -> None:
         "Finished",
         "42\n",
     )
-    slow = server.post("/run_code", code("while True: pass", run_timeout=patient(0.5))).json()
+    slow = server.post("/run_code", code("while True: pass", run_timeout=allow_seconds(0.5))).json()
     assert (slow["status"], slow["run_result"]["status"]) == ("Failed", "TimeLimitExceeded")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.serve.running import Server, code
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 _B64 = base64.b64encode(b"hello\n").decode()
 
@@ -65,11 +65,11 @@ FAILURES = {
 @pytest.mark.parametrize("name", FAILURES)
 def test_a_failure_of_the_program_is_200_in_every_dialect(server: Server, name: str) -> None:
     source, status, (stage, return_code, word), (piston_status, piston_code, piston_signal) = FAILURES[name]
-    limits = {"cpu_time": patient(2.0), "wall_time": patient(1.0), "memory": 64 << 20}
+    limits = {"cpu_time": allow_seconds(2.0), "wall_time": allow_seconds(1.0), "memory": 64 << 20}
     ours = server.post("/v1/run", {"source": source, "limits": limits})
     assert (ours.status_code, ours.json()["status"]) == (200, status)
 
-    theirs = server.post("/run_code", code(source, run_timeout=patient(1.0), memory_limit_MB=64))
+    theirs = server.post("/run_code", code(source, run_timeout=allow_seconds(1.0), memory_limit_MB=64))
     assert (theirs.status_code, theirs.json()["status"]) == (200, "Failed")
     result = theirs.json()["run_result"]
     assert (result["status"], result["return_code"]) == (stage, return_code)
@@ -77,7 +77,9 @@ def test_a_failure_of_the_program_is_200_in_every_dialect(server: Server, name: 
     assert set(result) == {"status", "execution_time", "return_code", "stdout", "stderr"}
 
     request = {"language": "python", "version": "*", "files": [{"content": source}]}
-    piston = server.post("/api/v2/execute", request | {"run_timeout": patient(1000), "run_memory_limit": 64 << 20})
+    piston = server.post(
+        "/api/v2/execute", request | {"run_timeout": allow_seconds(1000), "run_memory_limit": 64 << 20}
+    )
     run = piston.json()["run"]
     assert (piston.status_code, run["status"], run["code"], run["signal"]) == (
         200,
@@ -100,7 +102,7 @@ def test_sandbox_fusion_success_with_exactly_its_fields(server: Server) -> None:
         {},
     )
     assert (body["run_result"]["stdout"], body["run_result"]["return_code"]) == ("hello\n", 0)
-    assert 0 < body["run_result"]["execution_time"] < patient(10)
+    assert 0 < body["run_result"]["execution_time"] < allow_seconds(10)
     assert float(answer.headers["x-queue-seconds"]) >= 0
 
 
@@ -260,7 +262,7 @@ def test_native_run_refuses_unknown_fields_and_values(server: Server) -> None:
 
 
 def test_a_batch_comes_back_as_it_finishes(server: Server) -> None:
-    slow = {"source": f"import time; time.sleep({patient(4)}); print('slow')", "id": "slow"}
+    slow = {"source": f"import time; time.sleep({allow_seconds(4)}); print('slow')", "id": "slow"}
     quick = [{"source": f"print({number})", "id": str(number)} for number in range(20)]
     lines = []
     with server.http.stream("POST", "/v1/runs", json={"runs": [slow, *quick]}) as answer:

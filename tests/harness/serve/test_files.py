@@ -19,9 +19,9 @@ from semi_instruct.harness.serve.files import (
     with_copy_program,
 )
 from semi_instruct.harness.serve.work import Done, Work
-from tests.patience import patient
+from tests.timing import allow_seconds
 
-LIMITS = Limits(cpu_time=patient(5), wall_time=patient(6), memory=256 * MIB, output=1 * MIB)
+LIMITS = Limits(cpu_time=allow_seconds(5), wall_time=allow_seconds(6), memory=256 * MIB, output=1 * MIB)
 
 
 def _run(
@@ -159,7 +159,7 @@ import helper
 def test_the_status_is_the_kernels_with_files_too(
     engine: Engine, source: str, status: Status, code: int | None, number: int | None
 ) -> None:
-    limits = Limits(cpu_time=patient(0.5), wall_time=patient(2), memory=64 * MIB, output=64 << 10)
+    limits = Limits(cpu_time=allow_seconds(0.5), wall_time=allow_seconds(2), memory=64 * MIB, output=64 << 10)
     done = _run(engine, source, {"a": b"1"}, ["a"], limits=limits)
     assert (done.outcome.status, done.outcome.exit_code, done.outcome.signal) == (status, code, number), done
     assert done.files == ({"a": b"1"} if code is not None and status is not Status.COMPILE_ERROR else done.files)
@@ -254,13 +254,13 @@ if os.fork() == 0:
 """
     done = _run(engine, source, {}, ["late"])
     assert done.outcome.status is Status.OK
-    assert done.outcome.wall_time_s < patient(3)
+    assert done.outcome.wall_time_s < allow_seconds(3)
 
 
 def test_the_limit_of_file_sizes_is_the_programs_and_not_about_its_source(engine: Engine) -> None:
     source = "import os\nfile = os.open('a', os.O_CREAT | os.O_WRONLY)\n"
     source += f"print(os.write(file, bytes(70)), os.write(file, bytes(70)))\n{'#' * 1000}"
-    limits = Limits(cpu_time=patient(5), wall_time=patient(6), memory=256 * MIB, file_size=100)
+    limits = Limits(cpu_time=allow_seconds(5), wall_time=allow_seconds(6), memory=256 * MIB, file_size=100)
     done = _run(engine, source, {"in": bytes(100)}, ["a", "in"], limits=limits)
     assert (done.outcome.status, done.outcome.stdout) == (Status.OK, b"70 30\n"), done
     assert done.files == {"a": bytes(100), "in": bytes(100)}

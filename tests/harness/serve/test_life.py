@@ -13,15 +13,15 @@ import psutil
 import pytest
 
 from semi_instruct.harness.cli import app
-from tests.anatomy import HELD
+from tests.engine_processes import HELD
 from tests.harness.serve.running import ENDLESS, Server, code
-from tests.patience import patient, until
+from tests.timing import allow_seconds, until
 
 
 def test_open_requests_finish_after_sigterm() -> None:
     with Server("--workers", "1") as server:
         children = server.descendants()
-        source = f"import time; time.sleep({patient(0.8)}); print('done')"
+        source = f"import time; time.sleep({allow_seconds(0.8)}); print('done')"
         asked = [server.in_background("/run_code", code(source)) for _ in range(3)]
         assert until(lambda: server.taken() == 3)
         assert server.end() == 0
@@ -42,7 +42,7 @@ def test_runs_that_outlast_the_drain_time_fail() -> None:
         assert until(lambda: server.load()["waiting"] == 2)
         started = time.monotonic()
         assert server.end() == 0
-        assert time.monotonic() - started < patient(30)
+        assert time.monotonic() - started < allow_seconds(30)
         assert [each.answer().status_code for each in asked] == [504, 504, 503]
         assert all("retry-after" in each.answer().headers for each in asked)
 
@@ -72,7 +72,7 @@ def test_a_worker_that_dies_is_replaced_and_its_run_retried() -> None:
     with Server("--workers", "1") as server:
         [jail] = [each for each in server.descendants() if "nsjail" in each.name()]
         idle = len(server.descendants())
-        asked = server.in_background("/run_code", code(f"{HELD.source}; print('again')", stdin=f"{patient(4)}"))
+        asked = server.in_background("/run_code", code(f"{HELD.source}; print('again')", stdin=f"{allow_seconds(4)}"))
         assert until(lambda: len(server.descendants()) > idle), "the program does not run"
         jail.kill()
         assert asked.answer().json()["run_result"]["stdout"] == "again\n"
@@ -127,7 +127,7 @@ def test_a_log_without_a_reader_does_not_block_the_service() -> None:
         started = time.monotonic()
         for number in range(30_000):
             log.write("request", number=number, path="x" * 1000)
-        assert time.monotonic() - started < patient(10)
+        assert time.monotonic() - started < allow_seconds(10)
         assert log._lost > 0
         reader = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reading, 1 << 16), b"")])
         reader.start()

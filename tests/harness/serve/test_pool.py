@@ -14,7 +14,7 @@ from semi_instruct.engine import Cancellation, EngineClosed, InvalidRequest, Lim
 from semi_instruct.harness.serve.errors import NoSandboxes, Overloaded, Unavailable
 from semi_instruct.harness.serve.pool import Pool, Ticket, with_deadline
 from semi_instruct.harness.serve.work import Done, Work
-from tests.patience import until
+from tests.timing import until
 
 
 class ScriptedEngine:

@@ -13,7 +13,7 @@ from semi_instruct.engine import Outcome, Status
 from semi_instruct.harness.serve.metrics import CLASSES, OTHER, reason_class
 from tests.harness.serve.in_process import Running
 from tests.harness.serve.running import code, until
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 _TROUBLE = "jails cannot start: bpf: Cannot allocate memory\n\x1b[2J"
 _PISTON = {"language": "python", "version": "*", "files": [{"content": "print(1)"}]}
@@ -28,7 +28,7 @@ _PROBLEM = {
 
 @pytest.fixture
 def running() -> Iterator[Running]:
-    made = Running(queue_time_s=patient(0.3))
+    made = Running(queue_time_s=allow_seconds(0.3))
     yield made
     made.close()
 
@@ -73,12 +73,12 @@ def test_waiting_requests_fail_after_their_timeout(running: Running) -> None:
         return thread
 
     threads = [ask("wait")]
-    assert running.engine.waiting.wait(patient(5))
+    assert running.engine.waiting.wait(allow_seconds(5))
     threads.append(ask("print(1)"))
     assert until(lambda: running.pool.waiting == 1)
     running.engine.trouble = _TROUBLE
     for thread in threads:
-        thread.join(patient(20))
+        thread.join(allow_seconds(20))
     assert [(each.status_code, "no sandbox" in each.json()["detail"]) for each in answers] == [(503, True)] * 2
     assert until(lambda: running.pool.running == 0)
     assert len(running.engine.limits) == 1
@@ -87,12 +87,12 @@ def test_waiting_requests_fail_after_their_timeout(running: Running) -> None:
 def test_a_run_that_has_started_is_awaited(running: Running) -> None:
     thread = threading.Thread(target=lambda: running.http.post("/v1/run", json={"source": "wait"}))
     thread.start()
-    assert running.engine.waiting.wait(patient(5))
+    assert running.engine.waiting.wait(allow_seconds(5))
     late = running.http.post("/v1/run", json={"source": "print(1)"})
     assert (late.status_code, "no worker was free" in late.json()["detail"]) == (504, True)
     assert thread.is_alive()
     running.pool.stop()
-    thread.join(patient(5))
+    thread.join(allow_seconds(5))
 
 
 def test_every_reason_of_a_sandbox_error_is_reported(running: Running) -> None:
@@ -147,7 +147,7 @@ def test_every_dialect_sets_the_timeout_of_its_client() -> None:
     # Less the few milliseconds in the queue.
     for deadline, expected in zip(deadlines, (29, 5, 15, 15, 7, 3), strict=True):
         assert deadline is not None
-        assert expected - patient(0.5) < deadline <= expected
+        assert expected - allow_seconds(0.5) < deadline <= expected
 
 
 def test_the_client_deadline_of_the_operator() -> None:

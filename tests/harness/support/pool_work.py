@@ -14,7 +14,7 @@ from typing import Any
 
 from semi_instruct.engine import SandboxUnavailable
 from semi_instruct.harness.parallel.processes import Tell, Work
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 _LONG = 1000
 
@@ -110,7 +110,7 @@ def _leave_mark(folder: str) -> None:
 
 
 def _await(look: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + patient(60)
+    deadline = time.monotonic() + allow_seconds(60)
     while not look():
         if time.monotonic() > deadline:
             raise TimeoutError(what)

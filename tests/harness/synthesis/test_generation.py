@@ -22,7 +22,7 @@ from semi_instruct.harness.synthesis.meter import Meter
 from semi_instruct.harness.synthesis.typed import inputs_by_types, strategy_by_types
 from tests.harness.support.fake_engine import ScriptedEngine, SubprocessEngine, printed
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 LARGEST = "n=int(input())\nprint(max(map(int,input().split())))\n"
 CLEAN = (
@@ -304,7 +304,7 @@ def test_results_come_in_order_and_little_is_taken_ahead() -> None:
             taken.append(number)
             yield stdin_problem(id=f"p{number}")
 
-    both_lanes = threading.Barrier(2, timeout=patient(30))
+    both_lanes = threading.Barrier(2, timeout=allow_seconds(30))
 
     def write(request: Request) -> list[str]:
         if len(model.asked) <= 2:
@@ -323,7 +323,7 @@ def test_results_come_in_order_and_little_is_taken_ahead() -> None:
 
 def test_the_model_writes_while_programs_run() -> None:
     """The second text, and the first run after the first text, both end only when the other has begun."""
-    meeting = threading.Barrier(2, timeout=patient(30))
+    meeting = threading.Barrier(2, timeout=allow_seconds(30))
     first_is_written, has_met = threading.Event(), threading.Lock()
 
     def write(_: Request) -> list[str]:
@@ -357,7 +357,7 @@ def test_who_gives_up_waits_for_no_further_texts() -> None:
     first = {plan.seed_for("p0", task) for task in ("inputs", "feedback 0")}
 
     def write(request: Request) -> list[str]:
-        time.sleep(0.0 if request.seed in first else patient(2))
+        time.sleep(0.0 if request.seed in first else allow_seconds(2))
         return [inputs("x\n")]
 
     model = Scripted(write, lanes=2)

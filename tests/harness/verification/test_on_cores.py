@@ -23,10 +23,10 @@ from semi_instruct.harness.problems.verdicts import VerdictRow
 from semi_instruct.harness.verification.on_cores import FEWEST_PROBLEMS_A_PROCESS, verify_on_cores
 from semi_instruct.harness.verification.row_faults import unjudged_rows
 from semi_instruct.harness.verification.scheduler import judge, verify
-from tests.anatomy import groups
+from tests.engine_processes import groups
 from tests.harness.support.fake_engine import SubprocessEngine
 from tests.harness.support.problem_rows import problem, stdin_row, write_rows
-from tests.patience import patient, until
+from tests.timing import allow_seconds, until
 
 ROOT = Path(__file__).parents[3]
 CORES = 2
@@ -213,7 +213,7 @@ def test_nothing_is_left_of_a_command_that_is_ended(how: signal.Signals, tmp_pat
         else:
             command.send_signal(how)
         said = [line for line in command.stderr.read().splitlines() if b"runs in" not in line]  # the progress
-    assert psutil.wait_procs(processes, timeout=patient(10))[1] == []
+    assert psutil.wait_procs(processes, timeout=allow_seconds(10))[1] == []
     assert [groups(owner) for owner in pool] == [[]] * CORES
     assert said == ([b"semi-instruct: interrupted"] if how is signal.SIGINT else [])
 

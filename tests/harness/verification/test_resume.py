@@ -20,7 +20,7 @@ from semi_instruct.harness.cli import app
 from semi_instruct.harness.output.rows import row_output
 from tests.harness.support.fake_engine import ScriptedEngine, SubprocessEngine, ended, printed
 from tests.harness.support.problem_rows import stdin_row, write_rows
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 ROOT = Path(__file__).parents[3]
 RIGHT, OTHER, WRONG = "right", "right, too", "wrong"
@@ -476,7 +476,7 @@ def test_killed_again_and_again_it_ends_with_the_same_rows(verify: Verify) -> No
         with subprocess.Popen(
             [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         ) as process:
-            deadline = time.monotonic() + patient(60)
+            deadline = time.monotonic() + allow_seconds(60)
             while process.poll() is None and _size(partial) < before + 4_000 and time.monotonic() < deadline:
                 time.sleep(0.005)
             if process.poll() is None:

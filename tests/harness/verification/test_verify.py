@@ -18,7 +18,7 @@ from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow, failure
 from semi_instruct.harness.verification.scheduler import verify
 from tests.harness.support.fake_engine import ScriptedEngine, SubprocessEngine, ended, printed, returned
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 
 def echo(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
@@ -518,7 +518,7 @@ def test_a_slow_problem_does_not_leave_workers_idle() -> None:
 
     def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
         if stdin == b"slow":
-            assert many_are_done.wait(patient(30)), "the others wait for the slow one"
+            assert many_are_done.wait(allow_seconds(30)), "the others wait for the slow one"
         elif next(quick_runs) >= 10:
             many_are_done.set()
         return printed(stdin.decode())

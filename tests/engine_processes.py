@@ -12,7 +12,7 @@ import psutil
 
 from semi_instruct.engine import Engine, Outcome, Program, cgroup
 from semi_instruct.engine.worker import Worker
-from tests.patience import patient
+from tests.timing import allow_seconds
 
 PARTS = 5  # of a worker at rest
 HELD = Program("""
@@ -51,7 +51,7 @@ def part(engine: Engine, name: str) -> psutil.Process:
     [worker] = engine._alive
     keeper = psutil.Process(worker.pid)
     others = [each for each in psutil.Process().children() if each != keeper]
-    deadline = time.monotonic() + patient(_BEGIN_SECONDS)
+    deadline = time.monotonic() + allow_seconds(_BEGIN_SECONDS)
     while name not in (found := dict(parts(engine, others))):
         assert time.monotonic() < deadline, f"there is no {name}: {found}"
         time.sleep(0.005)
@@ -67,7 +67,7 @@ def started_by_programs(engine: Engine) -> list[psutil.Process]:
 
 def await_programs(engine: Engine, count: int = 1) -> list[psutil.Process]:
     """Wait until so many programs run that start a process each, as ``HELD`` does; those processes."""
-    deadline = time.monotonic() + patient(_BEGIN_SECONDS)
+    deadline = time.monotonic() + allow_seconds(_BEGIN_SECONDS)
     while len(found := started_by_programs(engine)) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count} programs have begun"
         time.sleep(0.005)
@@ -76,7 +76,7 @@ def await_programs(engine: Engine, count: int = 1) -> list[psutil.Process]:
 
 def release(engine: Engine, future: Future[Outcome]) -> Outcome:
     """Let a ``HELD`` program end, which may be done again meanwhile; how it ended."""
-    deadline = time.monotonic() + patient(_BEGIN_SECONDS)
+    deadline = time.monotonic() + allow_seconds(_BEGIN_SECONDS)
     while not future.done():
         assert time.monotonic() < deadline, "it does not end"
         for process in started_by_programs(engine):

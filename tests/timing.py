@@ -13,14 +13,14 @@ from collections.abc import Callable
 PATIENCE = float(os.environ.get("SEMI_INSTRUCT_TEST_PATIENCE", "1"))
 
 
-def patient(seconds: float) -> float:
+def allow_seconds(seconds: float) -> float:
     """So many seconds of a real machine, on this one."""
     return seconds * PATIENCE
 
 
 def until[T](look: Callable[[], T], seconds: float = 10.0) -> T:
     """What ``look`` says once it says anything true, or when time is up."""
-    deadline = time.monotonic() + patient(seconds)
+    deadline = time.monotonic() + allow_seconds(seconds)
     while not (seen := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return seen

@@ -1,6 +1,6 @@
 """What speaks on a worker's control socket in place of a jail: says what its script tells it, with what descriptors.
 
-    python peer.py SCRIPT        (the socket is descriptor 0)
+    python fake_jail.py SCRIPT        (the socket is descriptor 0)
 
 The script is a JSON list of steps: ``["send", HEX, [KIND, ...]]``, ``["receive"]``, ``["stop"]`` or ``["leave"]``.
 Afterwards it waits until the supervisor hangs up. It imports little: many of it are started.
