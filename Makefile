@@ -90,7 +90,8 @@ embeddings: $(EMBEDDINGS)
 
 # Tests that look at the whole machine, or at times, run one after the other; the others in one process per core.
 SIDE_BY_SIDE := $(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
-	tests/attacks/forging tests/attacks/test_j_excuses.py tests/attacks/test_k_rows.py tests/test_wheel.py
+	tests/attacks/forging tests/attacks/test_j_excuses.py tests/attacks/test_k_rows.py tests/test_wheel.py tests/docs \
+	tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
