@@ -21,8 +21,7 @@ from semi_instruct.engine import Engine
 from semi_instruct.harness.cli.pair_tally import PairTally
 from semi_instruct.harness.dataset.corpora import Corpus, pair_rows
 from semi_instruct.harness.dataset.corpora.rows import RowFile
-from semi_instruct.harness.dataset.judging import HowJudged
-from semi_instruct.harness.dataset.on_cores import on_cores
+from semi_instruct.harness.dataset.judging import HowJudged, map_items
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
 from semi_instruct.harness.dataset.stages.natural import NaturalWork, judge_natural, lost_natural
 from semi_instruct.harness.dataset.stages.screening import screened
@@ -111,7 +110,7 @@ def verify_pairs(
                     write(_row(new[code], judged) | {DIGEST: due.digest})
                     tally.count(new[code].verdict, evidence_of(new[code]).value)
 
-        finished = on_cores(work, Engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
+        finished = map_items(work, Engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
         with closing(finished):
             for judged in finished:
                 for due in work.kept_before_next():
