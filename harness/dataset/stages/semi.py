@@ -10,9 +10,9 @@ from semi_instruct.harness.dataset.candidates import (
     Proposals,
     Proposed,
     ask_of,
-    failure_of,
     is_text,
     pair_of,
+    rejection_of,
     runs_as,
     usable,
 )
@@ -69,7 +69,7 @@ def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:
     codes: list[Proposed] = []
     for pair in before.pairs:
         if pair.verdict in REJECTIONS:
-            source = generator.repair(ask_of(pair), pair.source, failure_of(pair), seed)
+            source = generator.repair(ask_of(pair), pair.source, rejection_of(pair), seed)
             if source is not None and is_text(source):
                 codes.append(Proposed(f"{pair.code}r", ask_of(pair), source))
     return Proposals(tuple(codes))
