@@ -1,11 +1,10 @@
-"""Corpora: where natural codes come from. A layout is a module that makes tasks of rows, and a line here."""
+"""Corpora: the sources of natural code. A layout is a module that makes tasks from rows, and one line in the table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -24,6 +23,7 @@ from semi_instruct.harness.dataset.corpora import (
     taco,
 )
 from semi_instruct.harness.dataset.corpora.fields import Row, Unusable
+from semi_instruct.harness.dataset.corpora.layout import Layout
 from semi_instruct.harness.dataset.corpora.mapped import ColumnMapping
 from semi_instruct.harness.dataset.corpora.rows import RawRow, RowFile
 from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
@@ -32,7 +32,7 @@ from semi_instruct.harness.errors import BadFile, BadRequest, BadRow
 AUTO = "auto"
 CODE_NET = "codenet"
 COLUMNS = "columns"
-ROW_LAYOUTS: dict[str, ModuleType] = {
+ROW_LAYOUTS: dict[str, Layout] = {
     "problems": problem_rows,
     "condefects": condefects,
     "apps": apps,
@@ -187,8 +187,7 @@ def _task(layout: str, mapping: ColumnMapping | None, path: Path, line: int, row
         return mapped.task(mapping, row, line)
     if layout not in ROW_LAYOUTS:
         raise Unusable("row", "no layout is known")
-    task: Task = ROW_LAYOUTS[layout].task(row)
-    return task
+    return ROW_LAYOUTS[layout].task(row)
 
 
 def _bounded(task: Task) -> tuple[Task, tuple[str, ...]]:
