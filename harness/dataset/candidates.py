@@ -10,7 +10,7 @@ from semi_instruct.harness.dataset.pairs import Evidence, Pair
 from semi_instruct.harness.dataset.program_adapters import whole_program
 from semi_instruct.harness.dataset.proposing import Ask, Proposal
 from semi_instruct.harness.dataset.state import Drop
-from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
+from semi_instruct.harness.dataset.tasks import MAX_SOURCE_CHARACTERS, Task
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.synthesis.steps import Rejection
 
@@ -51,7 +51,7 @@ def _adapter_of(ask: Ask) -> tuple[str, ...]:
 def is_text(*texts: str) -> bool:
     """Whether these are whole characters, some, and not too many."""
     try:
-        return all(text.encode() and len(text) <= LONGEST_SOURCE for text in texts)
+        return all(text.encode() and len(text) <= MAX_SOURCE_CHARACTERS for text in texts)
     except UnicodeEncodeError:
         return False
 

@@ -26,7 +26,7 @@ _TASKS = (
     "Write a function `is_anagram(first, second)` that says whether two words have the same letters.",
     "Write a program that reads a line of words and prints the longest of them, the first one if there are several.",
 )
-_LONGEST_TASK = 300
+_MAX_TASK_CHARACTERS = 300
 _TESTS = 6
 _FUNCTION = re.compile(r"`([A-Za-z_]\w*)\(|function (?:named |called )?`?([A-Za-z_]\w*)`?\(")
 
@@ -109,7 +109,7 @@ class ModelGenerator:
 
     def invent(self, seeds: Sequence[str], samples: int, seed: int) -> Sequence[Ask]:
         """New instructions; of functions where they name one, else of whole programs."""
-        like = [" ".join(one.split())[:_LONGEST_TASK] for one in seeds] or list(_TASKS)
+        like = [" ".join(one.split())[:_MAX_TASK_CHARACTERS] for one in seeds] or list(_TASKS)
         read = self._steps.invent(like, samples, _seed(seed, "\n".join(like), "instructions"))
         return [_asked(one) for one in (read.value or ())[:samples]]
 

@@ -32,7 +32,7 @@ _STUBS = (
     "arguments[1] if len(arguments) > 1 else None",
     "arguments[-1] if arguments else None",
 )
-_MOST_EXAMPLES = 8
+_MAX_EXAMPLES = 8
 
 
 def whole_program(function: str, entry: str, adapter: Adapter) -> str:
@@ -67,7 +67,7 @@ def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, te
         if beyond is not None:
             return f"{name} may not use {beyond}"
     problem = task.problem(["pass"], ())
-    examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MOST_EXAMPLES]
+    examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MAX_EXAMPLES]
     if not examples:
         return "there is no example to try it on"
     for number, example in enumerate(examples, 1):

@@ -33,7 +33,7 @@ from semi_instruct.engine import SandboxUnavailable
 from semi_instruct.harness.errors import MachineFailed
 from semi_instruct.harness.parallel.machine_faults import (
     LOGGER,
-    MOST_WAITED_S,
+    MAX_WAITED_S,
     BackOff,
     memory_kills,
     passes,
@@ -173,7 +173,7 @@ def in_processes[Item, Result](
 
     Raises:
         SandboxUnavailable: processes die before they take an item; or from a workplace.
-        MachineFailed: no process could be started for ``MOST_WAITED_S``.
+        MachineFailed: no process could be started for ``MAX_WAITED_S``.
         Exception: whatever else a workplace or the work on an item raises. All processes are then ended.
     """
     pool = _Pool(iter(items), workplaces, lost, on_told)
@@ -280,7 +280,7 @@ class _Pool:
             self._starting = BackOff()
             LOGGER.warning("%s", waiting("start a process", lacking))
         if self._starting.is_over and not any(process.ready for process in self._processes):
-            raise MachineFailed(f"no process could be started for {MOST_WAITED_S:g} s: {lacking}")
+            raise MachineFailed(f"no process could be started for {MAX_WAITED_S:g} s: {lacking}")
         return time.monotonic() + self._starting.next_wait_s()
 
     def _listen(self) -> None:
@@ -360,7 +360,7 @@ class _Pool:
                 LOGGER.warning("%s", waiting("work on an item", lacking))
             self._put_off_places.add(task.place)
         if task.back_off.is_over:
-            self._lose(task, f"processes of ours ended on it for {MOST_WAITED_S:g} s, last: {lacking}")
+            self._lose(task, f"processes of ours ended on it for {MAX_WAITED_S:g} s, last: {lacking}")
             self._put_off_places.discard(task.place)
         else:
             task.due = time.monotonic() + task.back_off.next_wait_s()

@@ -26,7 +26,7 @@ from semi_instruct.harness.dataset.corpora.fields import Row, Unusable
 from semi_instruct.harness.dataset.corpora.layout import Layout
 from semi_instruct.harness.dataset.corpora.mapped import ColumnMapping
 from semi_instruct.harness.dataset.corpora.rows import RawRow, RowFile
-from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
+from semi_instruct.harness.dataset.tasks import MAX_SOURCE_CHARACTERS, Task
 from semi_instruct.harness.errors import BadFile, BadRequest, BadRow
 
 AUTO = "auto"
@@ -52,7 +52,7 @@ class Read:
     Attributes:
         line: counted from 1.
         task: or what is wrong with the row.
-        too_long: ids of natural codes that were left out, for they are longer than ``LONGEST_SOURCE``.
+        too_long: ids of natural codes that were left out, for they are longer than ``MAX_SOURCE_CHARACTERS``.
         position: of ``Corpus.size``.
     """
 
@@ -196,9 +196,9 @@ def _bounded(task: Task) -> tuple[Task, tuple[str, ...]]:
     Raises:
         Unusable: all are.
     """
-    too_long = tuple(code.id for code in task.codes if len(code.source) > LONGEST_SOURCE)
+    too_long = tuple(code.id for code in task.codes if len(code.source) > MAX_SOURCE_CHARACTERS)
     if len(too_long) == len(task.codes):
         longest = max(len(code.source) for code in task.codes)
-        raise Unusable("source", f"longer than {LONGEST_SOURCE} characters ({longest})")
+        raise Unusable("source", f"longer than {MAX_SOURCE_CHARACTERS} characters ({longest})")
     kept = [code.id for code in task.codes if code.id not in too_long]
     return task.with_codes(kept) if too_long else task, too_long

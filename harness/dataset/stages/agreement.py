@@ -29,7 +29,7 @@ from semi_instruct.harness.verification.scheduler import Executor
 
 SEEDS = 3
 _ORACLES = 2
-_MOST_TESTS = 32
+_MAX_TESTS = 32
 OUTVOTED = "other candidates and tests agree against it"
 
 
@@ -65,7 +65,7 @@ def invent(generator: Generator, task: Task, others: Sequence[str], samples: int
         if not is_text(ask.instruction) or (ask.kind == "function") != (ask.entry is not None):
             continue
         sources = tuple(source for source in generator.solve(ask, samples, seed) if is_text(source))
-        found.append(Invention(ask, sources, tuple(generator.tests(ask, seed))[:_MOST_TESTS]))
+        found.append(Invention(ask, sources, tuple(generator.tests(ask, seed))[:_MAX_TESTS]))
     return Inventions(tuple(found))
 
 

@@ -30,7 +30,7 @@ from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict
 from semi_instruct.harness.verification.scheduler import Executor
 
 ORACLES = 3
-_MOST_INPUTS = 64
+_MAX_INPUTS = 64
 
 
 class Instructions(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def propose(generator: Generator, task: Task, settings: Settings) -> Proposals:
             codes.append(Proposed(f"{natural.id}.{number}", one.ask, one.source))
         inputs.extend(generator.inputs(task, natural, seed))
     kept = [given for given in inputs if _may_be_input(task, given)]
-    return Proposals(tuple(codes), tuple(kept[:_MOST_INPUTS]), tuple(dropped))
+    return Proposals(tuple(codes), tuple(kept[:_MAX_INPUTS]), tuple(dropped))
 
 
 def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:

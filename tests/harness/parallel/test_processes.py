@@ -190,7 +190,7 @@ def test_the_work_goes_on_with_the_processes_there_are(monkeypatch: pytest.Monke
     monkeypatch.setattr(processes, "_start", start_one)
 
     def wait_no_longer(_: int) -> None:
-        monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0)
+        monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0)
 
     items = [("tell", 1), *[("nap", 0.2)] * 10, *[("process", None)] * 5]
     assert len(set(list(pooled(items, on_told=wait_no_longer))[11:])) == 1
@@ -198,7 +198,7 @@ def test_the_work_goes_on_with_the_processes_there_are(monkeypatch: pytest.Monke
 
 def test_when_no_process_can_be_started_for_long_the_machine_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     _Machine(monkeypatch, float("inf"), LACKS[0])
-    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0.5)
+    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0.5)
     with pytest.raises(MachineFailed, match=r"no process could be started for .*: Resource temporarily unavailable"):
         list(pooled([("keep", 1)]))
 
@@ -222,7 +222,7 @@ def test_an_item_that_lacks_memory_for_a_while_is_done_again(tmp_path: Path, cap
 def test_an_item_that_lacks_memory_for_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0.5)
+    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0.5)
     items = [("keep", 0), ("lack", (str(tmp_path), float("inf"))), ("keep", 2)]
     kept, lost_one, other = pooled(items)
     assert (kept, other) == (items[0], items[2])
