@@ -29,7 +29,7 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.output.progress import progress
 from semi_instruct.harness.output.rows import row_output
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.verification.earlier_rows import DIGEST, EarlierRows, digest_of
 from semi_instruct.harness.verification.scheduler import Executor
@@ -240,11 +240,11 @@ def _distinct(names: list[str]) -> list[str]:
     return found
 
 
-def _judge(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+def _judge(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
     """Those that run and keep to their own examples, judged; and what is wrong with the others."""
-    kept = screened(engine, work.task, tell)
+    kept = screened(engine, work.task, report)
     sound = msgspec.structs.replace(work, task=work.task.with_codes(kept.codes))
-    judged = judge_natural(engine, sound, tell)
+    judged = judge_natural(engine, sound, report)
     faults = {drop.code: drop for drop in kept.dropped}
     by_code = {pair.code: pair for pair in judged.pairs}
     for pair in lost_natural(work, "").pairs:

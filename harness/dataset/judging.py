@@ -13,7 +13,7 @@ from semi_instruct.engine import Outcome
 from semi_instruct.harness.dataset.pairs import suite_row
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.parallel.parallel_map import OpenEngine, RunCounter, map_on_cores
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Candidate, Example
 from semi_instruct.harness.problems.verdicts import VerdictRow
 from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row
@@ -21,7 +21,7 @@ from semi_instruct.harness.verification.scheduler import Executor, judge
 
 MIN_TASKS_PER_PROCESS = 4
 
-type ItemWork[Item, Result] = Callable[[Executor, Item, Tell], Result]
+type ItemWork[Item, Result] = Callable[[Executor, Item, Report], Result]
 """Work on one item with an open engine. The third argument reports the number of new runs."""
 
 
@@ -61,11 +61,11 @@ def _one_by_one[Item, Result](
     lost: Callable[[Item, str], Result],
     engine: Executor,
     items: Iterable[Item],
-    tell: Tell,
+    report: Report,
 ) -> Iterator[Result]:
     for item in items:
         try:
-            result = work(engine, item, tell)
+            result = work(engine, item, report)
         except ROW_FAULTS as error:
             result = lost(item, fault_of_row(error))
         yield result
@@ -102,7 +102,7 @@ def judged(
     oracles: Sequence[str],
     candidates: Sequence[str],
     how: HowJudged,
-    tell: Tell,
+    report: Report,
     further: Sequence[Example] = (),
 ) -> Verdicts:
     """What is said of candidates.
@@ -113,7 +113,7 @@ def judged(
     """
     named = [Candidate(str(number), source) for number, source in enumerate(candidates)]
     problem = task.problem(oracles, named, further)
-    runs = RunCounter(tell)
+    runs = RunCounter(report)
 
     def on_run(outcome: Outcome) -> None:
         runs.count(outcome)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from semi_instruct.engine import Outcome
-from semi_instruct.harness.parallel.processes import Tell, Work, in_processes
+from semi_instruct.harness.parallel.processes import Report, Work, in_processes
 
 # Seconds between two reports of the number of runs.
 REPORT_INTERVAL_S = 0.2
@@ -28,7 +28,7 @@ class OpenEngine[Engine](Protocol):
         """Open an engine with this number of sandboxes."""
 
 
-type StreamWork[Engine, Item, Result] = Callable[[Engine, Iterable[Item], Tell], Iterator[Result]]
+type StreamWork[Engine, Item, Result] = Callable[[Engine, Iterable[Item], Report], Iterator[Result]]
 """Work on a stream of items with an open engine.
 
 It yields any number of results per item, in the order of the items, and may work on several items at a time. The third
@@ -108,7 +108,7 @@ class ProcessPerCore:
     ) -> Generator[Result]:
         """See :meth:`ParallelMap.map`."""
         workplaces = [partial(_workplace, open_engine, count, work) for count in self.sandboxes]
-        with closing(in_processes(items, workplaces, lost=lost, on_told=on_news)) as results:
+        with closing(in_processes(items, workplaces, lost=lost, on_news=on_news)) as results:
             for of_item in results:
                 yield from of_item
 
@@ -158,7 +158,7 @@ def _workplace[Engine, Item, Result](
 ) -> Iterator[Work[Item, list[Result]]]:
     """Work on single items with an engine that stays open."""
     with open_engine(workers=sandboxes) as engine:
-        yield lambda item, tell: list(work(engine, [item], tell))
+        yield lambda item, report: list(work(engine, [item], report))
 
 
 class RunCounter:

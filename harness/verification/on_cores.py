@@ -8,7 +8,7 @@ from typing import Protocol
 
 from semi_instruct.engine import Outcome
 from semi_instruct.harness.parallel.parallel_map import OpenEngine, RunCounter, map_on_cores
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.verification.scheduler import Executor
 
@@ -59,8 +59,8 @@ def verify_on_cores[Row](
 
 
 def _judge_stream[Row](
-    judge: JudgeProblems[Row], engine: Executor, problems: Iterable[Problem], tell: Tell
+    judge: JudgeProblems[Row], engine: Executor, problems: Iterable[Problem], report: Report
 ) -> Iterator[Row]:
-    runs = RunCounter(tell)
+    runs = RunCounter(report)
     yield from judge(problems, engine, on_run=runs.count)
     runs.report()

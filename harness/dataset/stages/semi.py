@@ -24,7 +24,7 @@ from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict
 from semi_instruct.harness.verification.scheduler import Executor
@@ -102,7 +102,7 @@ def retell(generator: Generator, before: JudgedTask, samples: int, seed: int) ->
     return Proposals(tuple(codes))
 
 
-def judge_semi(engine: Executor, work: SemiWork, tell: Tell) -> JudgedTask:
+def judge_semi(engine: Executor, work: SemiWork, report: Report) -> JudgedTask:
     """Judge proposals by the natural codes of their task."""
     task, oracles = work.task, work.task.codes[:ORACLES]
     if not oracles or not work.proposals.codes:
@@ -110,11 +110,11 @@ def judge_semi(engine: Executor, work: SemiWork, tell: Tell) -> JudgedTask:
     evidence = Evidence.CONSENSUS if len(oracles) > 1 else Evidence.ORACLE
     names = [oracle.id for oracle in oracles]
     pairs = [pair_of(task, proposed, work.generator, evidence, names) for proposed in work.proposals.codes]
-    faults = {pair.code: fault for pair in pairs if (fault := _fault(engine, task, pair, tell)) is not None}
+    faults = {pair.code: fault for pair in pairs if (fault := _fault(engine, task, pair, report)) is not None}
     sound = [pair for pair in pairs if pair.code not in faults]
     further = [Example(given) for given in work.proposals.inputs]
     sources = [oracle.source for oracle in oracles]
-    said = judged(engine, task, sources, [pair.runs_as for pair in sound], work.how, tell, further)
+    said = judged(engine, task, sources, [pair.runs_as for pair in sound], work.how, report, further)
     rows = dict(zip((pair.code for pair in sound), said.rows, strict=True))
     accepted = sum(row.verdict is Verdict.ACCEPTED for row in said.rows)
     rate = round(accepted / len(pairs), 4) if pairs else None
@@ -151,11 +151,11 @@ def round_trip_rates(told: JudgedTask, pairs: Sequence[Pair]) -> dict[str, float
     return rates
 
 
-def _fault(engine: Executor, task: Task, pair: Pair, tell: Tell) -> str | None:
+def _fault(engine: Executor, task: Task, pair: Pair, report: Report) -> str | None:
     if runs_as(task, ask_of(pair), pair.source) is None:
         return "it cannot stand for the natural code: another kind of program, and no adapter"
     if pair.adapter is not None and pair.entry is not None and task.kind == "stdin":
-        fault = adapter_fault(engine, task, pair.entry, pair.adapter, tell)
+        fault = adapter_fault(engine, task, pair.entry, pair.adapter, report)
         return fault and f"adapter: {fault}"
     return None
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from semi_instruct.harness.parallel.parallel_map import InProcess, ParallelMap, ProcessPerCore, choose_map, map_on_cores
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 
 KILLS = 3
 
@@ -21,19 +21,19 @@ def open_engine(*, workers: int) -> Iterator[int]:
     yield workers
 
 
-def repeated(engine: int, items: Iterable[int], tell: Tell) -> Iterator[str]:
+def repeated(engine: int, items: Iterable[int], report: Report) -> Iterator[str]:
     """As many results as the item says, and one report."""
     assert engine > 0
     for item in items:
-        tell(item)
+        report(item)
         yield from (f"{item}.{number}" for number in range(item))
 
 
-def deadly(engine: int, items: Iterable[int], tell: Tell) -> Iterator[str]:
+def deadly(engine: int, items: Iterable[int], report: Report) -> Iterator[str]:
     for item in items:
         if item == KILLS:
             os.kill(os.getpid(), signal.SIGKILL)
-        yield from repeated(engine, [item], tell)
+        yield from repeated(engine, [item], report)
 
 
 def lost(item: int, _: str) -> list[str]:

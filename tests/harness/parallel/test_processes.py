@@ -54,7 +54,7 @@ def test_whatever_crosses_is_as_it_was() -> None:
 
 def test_news_come_on_the_callers_side() -> None:
     news: list[int] = []
-    list(pooled([("tell", number) for number in range(10)], on_told=news.append))
+    list(pooled([("tell", number) for number in range(10)], on_news=news.append))
     assert sorted(news) == list(range(10))
 
 
@@ -98,7 +98,7 @@ def test_processes_killed_from_outside_lose_nothing() -> None:
             killed.add(process)
             os.kill(process, signal.SIGKILL)
 
-    assert list(pooled(items, on_told=kill)) == items
+    assert list(pooled(items, on_news=kill)) == items
     assert len(killed) == 2
 
 
@@ -193,7 +193,7 @@ def test_the_work_goes_on_with_the_processes_there_are(monkeypatch: pytest.Monke
         monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0)
 
     items = [("tell", 1), *[("nap", 0.2)] * 10, *[("process", None)] * 5]
-    assert len(set(list(pooled(items, on_told=wait_no_longer))[11:])) == 1
+    assert len(set(list(pooled(items, on_news=wait_no_longer))[11:])) == 1
 
 
 def test_when_no_process_can_be_started_for_long_the_machine_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
