@@ -13,7 +13,7 @@ from itertools import groupby
 
 # Of an input, beyond which it gives no shape: a grammar of it would take longer than the model.
 _LONGEST = 200
-_MOST_WORDS = 60
+_MAX_WORDS = 60
 # So many different characters in all words are an alphabet of their own, "#" and "." for instance.
 _SMALL_ALPHABET = 3
 
@@ -33,7 +33,7 @@ def pattern_like(texts: Sequence[str]) -> str | None:
 def _is_usable(text: str) -> bool:
     # What is escaped in JSON counts otherwise in some grammars.
     is_plain = _PLAIN.match(text) is not None and '"' not in text and "\\" not in text
-    return is_plain and 0 < len(text.strip()) <= _LONGEST and len(text.split()) <= _MOST_WORDS
+    return is_plain and 0 < len(text.strip()) <= _LONGEST and len(text.split()) <= _MAX_WORDS
 
 
 def _shape(text: str, alphabet: set[str]) -> str:

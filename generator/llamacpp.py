@@ -20,8 +20,8 @@ TOGETHER = 8
 # Tokens that the prompt and the texts of a request may have in all.
 CONTEXT = 16_384
 # Characters of a text in a list of inputs, and items of a list within it.
-LONGEST_STRING = 100
-LONGEST_LIST = 12
+MAX_STRING_LENGTH = 100
+MAX_LIST_LENGTH = 12
 
 
 class LlamaCpp:
@@ -136,8 +136,8 @@ def _bounded(schema: Any) -> Any:
     if "pattern" in schema and schema.get("type") == "string":
         return schema | {"pattern": schema["pattern"].replace(r"\n", r"\\n")}
     ends: dict[Any, dict[str, Any]] = {
-        "string": {"maxLength": LONGEST_STRING},
-        "array": {} if "prefixItems" in schema else {"maxItems": LONGEST_LIST},
+        "string": {"maxLength": MAX_STRING_LENGTH},
+        "array": {} if "prefixItems" in schema else {"maxItems": MAX_LIST_LENGTH},
     }
     kind = schema.get("type")
     return (ends.get(kind, {}) if isinstance(kind, str) else {}) | bounded

@@ -17,10 +17,10 @@ from semi_instruct.generator.schemas import without_patterns
 LANES = 8
 _TRIES = 6
 _FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 60.0
+_MAX_WAIT_S = 60.0
 _TIMEOUT_S = 300.0
 # More than any request uses; what is beyond is a mistake of the server's.
-_MOST_TOKENS = 10**9
+_MAX_TOKENS = 10**9
 
 
 class OpenAIServer:
@@ -160,7 +160,7 @@ def _asked(model: str, request: Request, before: int) -> dict[str, Any]:
 
 def _tokens(said: Any) -> int | None:
     """A number of tokens, if it can be one."""
-    return said if type(said) is int and 0 <= said <= _MOST_TOKENS else None
+    return said if type(said) is int and 0 <= said <= _MAX_TOKENS else None
 
 
 def _content(said: Any) -> str:
@@ -180,8 +180,8 @@ def _wait_s(attempt: int, said: str | None) -> float:
     """Seconds to wait: what the server says, else twice as long each time, less a little by chance."""
     try:
         if said is not None:
-            return min(_LONGEST_WAIT_S, max(0.0, float(said)))
+            return min(_MAX_WAIT_S, max(0.0, float(said)))
     except ValueError:
         pass  # it may be a date, or anything: then the time is ours to choose
-    longest = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * (1 << attempt))
+    longest = min(_MAX_WAIT_S, _FIRST_WAIT_S * (1 << attempt))
     return longest * (0.5 + random.random() / 2)  # noqa: S311  nothing secret is drawn

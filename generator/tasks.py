@@ -13,10 +13,10 @@ from semi_instruct.generator.prompting import FOLDER, messages
 from semi_instruct.generator.schemas import input_list, test_list
 
 # Longer examples and inputs are not shown to a model.
-LONGEST_SHOWN = 600
-_MOST_EXAMPLES = 3
-_MOST_RIGHT = 5
-_MOST_WRONG = 3
+MAX_SHOWN_CHARACTERS = 600
+_MAX_EXAMPLES = 3
+_MAX_RIGHT = 5
+_MAX_WRONG = 3
 _INSTRUCTIONS = 2
 
 FOR_INPUTS = Sampling(temperature=0.7, max_tokens=400)
@@ -62,8 +62,8 @@ class NaturalCode:
     @property
     def shown(self) -> list[Example]:
         """A few examples that are short enough to be shown."""
-        short = [one for one in self.examples if len(str(one.input)) + len(str(one.output)) <= LONGEST_SHOWN]
-        return short[:_MOST_EXAMPLES]
+        short = [one for one in self.examples if len(str(one.input)) + len(str(one.output)) <= MAX_SHOWN_CHARACTERS]
+        return short[:_MAX_EXAMPLES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Tasks:
         """
         told = feedback or Feedback()
         known_right = [example.input for example in natural.shown]
-        right = [*known_right, *(one for one in _short(told.valid) if one not in known_right)][:_MOST_RIGHT]
+        right = [*known_right, *(one for one in _short(told.valid) if one not in known_right)][:_MAX_RIGHT]
         asked = messages(
             "inputs",
             self.prompts,
@@ -146,7 +146,7 @@ class Tasks:
             arity=natural.arity,
             count=count,
             right=right,
-            invalid=[wrong for wrong in told.invalid if len(str(wrong.input)) <= LONGEST_SHOWN][:_MOST_WRONG],
+            invalid=[wrong for wrong in told.invalid if len(str(wrong.input)) <= MAX_SHOWN_CHARACTERS][:_MAX_WRONG],
             mutants=told.mutants,
             edge=edge,
         )
@@ -230,4 +230,4 @@ class Tasks:
 
 
 def _short(inputs: Sequence[Any]) -> list[Any]:
-    return [one for one in inputs if len(str(one)) <= LONGEST_SHOWN]
+    return [one for one in inputs if len(str(one)) <= MAX_SHOWN_CHARACTERS]

@@ -13,7 +13,7 @@ from semi_instruct.generator.parsing.text import LONGEST, general_fault
 
 _OPENING = "[{"
 # Places in a text from which JSON is tried; a text of brackets alone would else take for ever.
-_MOST_TRIES = 50
+_MAX_TRIES = 50
 _DEEPEST = 50
 
 
@@ -48,7 +48,7 @@ def _why_not(content: str, finish: Finish) -> Fault:
 def _first_json(content: str) -> Any:
     """The first object or list in a text that holds something; None if there is none."""
     start, tries = 0, 0
-    while tries < _MOST_TRIES and (start := _next_opening(content, start)) >= 0:
+    while tries < _MAX_TRIES and (start := _next_opening(content, start)) >= 0:
         read = _read(content, start)
         if read is not None and read[0]:
             return read[0]

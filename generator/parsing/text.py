@@ -12,7 +12,7 @@ from semi_instruct.generator.parsing.parsed import Fault
 LONGEST = 60_000
 # Below, repetition is no sign of anything. A text that shrinks to less than this part says nothing either.
 _SHORT = 400
-_LEAST_DENSITY = 0.03
+_MIN_DENSITY = 0.03
 # A line of the prompt that is no shorter says that it is repeated.
 _TELLING_LINE = 30
 _REPEATED_PART = 0.6
@@ -34,7 +34,7 @@ def general_fault(text: Text) -> Fault | None:
 def is_degenerate(text: str) -> bool:
     """Whether a text is the same few characters again and again."""
     data = text.encode("utf-8", "surrogatepass")
-    return len(data) >= _SHORT and len(zlib.compress(data)) < _LEAST_DENSITY * len(data)
+    return len(data) >= _SHORT and len(zlib.compress(data)) < _MIN_DENSITY * len(data)
 
 
 def repeats_prompt(prose: str, prompt: Sequence[Message]) -> bool:

@@ -20,8 +20,7 @@ import msgspec
 from semi_instruct.harness.cli.pair_tally import PairTally
 from semi_instruct.harness.dataset.corpora import Corpus, pair_rows
 from semi_instruct.harness.dataset.corpora.rows import RowFile
-from semi_instruct.harness.dataset.judging import HowJudged
-from semi_instruct.harness.dataset.on_cores import on_cores
+from semi_instruct.harness.dataset.judging import HowJudged, map_items
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
 from semi_instruct.harness.dataset.stages.natural import NaturalWork, judge_natural, lost_natural
 from semi_instruct.harness.dataset.stages.screening import screened
@@ -29,8 +28,8 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.output.progress import progress
 from semi_instruct.harness.output.rows import row_output
-from semi_instruct.harness.parallel.cores import OpenEngine
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.parallel_map import OpenEngine
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.verification.earlier_rows import DIGEST, EarlierRows, digest_of
 from semi_instruct.harness.verification.scheduler import Executor
@@ -115,7 +114,7 @@ def verify_pairs(
                     write(_row(new[code], judged) | {DIGEST: due.digest})
                     tally.count(new[code].verdict, evidence_of(new[code]).value)
 
-        finished = on_cores(work, open_engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
+        finished = map_items(work, open_engine, _judge, lost=lost_natural, workers=workers, on_runs=on_runs)
         with closing(finished):
             for judged in finished:
                 for due in work.kept_before_next():
@@ -245,11 +244,11 @@ def _distinct(names: list[str]) -> list[str]:
     return found
 
 
-def _judge(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+def _judge(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
     """Those that run and keep to their own examples, judged; and what is wrong with the others."""
-    kept = screened(engine, work.task, tell)
+    kept = screened(engine, work.task, report)
     sound = msgspec.structs.replace(work, task=work.task.with_codes(kept.codes))
-    judged = judge_natural(engine, sound, tell)
+    judged = judge_natural(engine, sound, report)
     faults = {drop.code: drop for drop in kept.dropped}
     by_code = {pair.code: pair for pair in judged.pairs}
     for pair in lost_natural(work, "").pairs:

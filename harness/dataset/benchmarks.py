@@ -22,7 +22,7 @@ RUN = 10
 PROSE_SHARE = 0.3
 CODE_SHARE = 0.5
 # Solutions of fewer words are what anybody would write.
-_FEWEST_WORDS = 20
+_MIN_WORDS = 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Benchmark:
             if len(words) >= RUN:
                 prose[task.id] = shingles(words, RUN)
             solutions = [words_of_code(one.source) for one in task.codes]
-            runs = [shingles(found, RUN) for found in solutions if len(found) >= _FEWEST_WORDS]
+            runs = [shingles(found, RUN) for found in solutions if len(found) >= _MIN_WORDS]
             if runs:
                 code[task.id] = frozenset().union(*runs)
         return cls(name, prose, code)

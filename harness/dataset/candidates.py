@@ -8,10 +8,11 @@ import msgspec
 
 from semi_instruct.harness.dataset.pairs import Evidence, Pair
 from semi_instruct.harness.dataset.program_adapters import whole_program
-from semi_instruct.harness.dataset.proposing import Ask, Failure, Proposal
+from semi_instruct.harness.dataset.proposing import Ask, Proposal
 from semi_instruct.harness.dataset.state import Drop
-from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
+from semi_instruct.harness.dataset.tasks import MAX_SOURCE_CHARACTERS, Task
 from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.synthesis.steps import Rejection
 
 
 class Proposed(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ def _adapter_of(ask: Ask) -> tuple[str, ...]:
 def is_text(*texts: str) -> bool:
     """Whether these are whole characters, some, and not too many."""
     try:
-        return all(text.encode() and len(text) <= LONGEST_SOURCE for text in texts)
+        return all(text.encode() and len(text) <= MAX_SOURCE_CHARACTERS for text in texts)
     except UnicodeEncodeError:
         return False
 
@@ -95,10 +96,10 @@ def pair_of(task: Task, proposed: Proposed, generator: str, evidence: Evidence, 
     )
 
 
-def failure_of(pair: Pair) -> Failure:
-    """What a rejected pair did wrong, as a generator is told."""
+def rejection_of(pair: Pair) -> Rejection:
+    """Why a pair was rejected."""
     shown = pair.counterexample or {}
-    return Failure(pair.verdict, shown.get("input"), shown.get("expected"), shown.get("actual"), pair.detail)
+    return Rejection(pair.verdict, shown.get("input"), shown.get("expected"), shown.get("actual"), pair.detail)
 
 
 def ask_of(pair: Pair) -> Ask:

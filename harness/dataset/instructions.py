@@ -9,15 +9,15 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.problems.schema import Example
 
 FROM_EXAMPLES = "examples"
-_MOST_SHOWN = 3
-_LONGEST_SHOWN = 600
+_MAX_SHOWN = 3
+_MAX_SHOWN_CHARACTERS = 600
 
 
 def instruction_of(task: Task) -> tuple[str, str]:
     """An instruction, and who wrote it: ``people`` or ``examples``."""
     if task.statement:
         return task.statement.strip(), PEOPLE
-    shown = [text for example in task.examples if (text := _shown(task, example)) is not None][:_MOST_SHOWN]
+    shown = [text for example in task.examples if (text := _shown(task, example)) is not None][:_MAX_SHOWN]
     what = f": {task.title.rstrip('.')}." if task.title else "."
     if task.kind == "function":
         head = f"Write a Python function `{task.entry}`{what}"
@@ -36,4 +36,4 @@ def _shown(task: Task, example: Example) -> str | None:
         text = f"Example: `{task.entry}({arguments})` returns `{example.output!r}`"
     else:
         text = f"Example input:\n{example.input.rstrip()}\n\nExample output:\n{example.output.rstrip()}"
-    return text if len(text) <= _LONGEST_SHOWN else None
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else None

@@ -1,9 +1,10 @@
-"""Has candidates judged by oracles, as ``verify`` does, with the test cases that are kept."""
+"""Work on the tasks of a build on all cores; and the judgement of candidates by oracles, as ``verify`` makes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,11 +12,63 @@ import msgspec
 from semi_instruct.engine import Outcome
 from semi_instruct.harness.dataset.pairs import suite_row
 from semi_instruct.harness.dataset.tasks import Task
-from semi_instruct.harness.parallel.cores import RunCounter
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.parallel_map import OpenEngine, RunCounter, map_on_cores
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Candidate, Example
 from semi_instruct.harness.problems.verdicts import VerdictRow
+from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row
 from semi_instruct.harness.verification.scheduler import Executor, judge
+
+MIN_TASKS_PER_PROCESS = 4
+
+type ItemWork[Item, Result] = Callable[[Executor, Item, Report], Result]
+"""Work on one item with an open engine. The third argument reports the number of new runs."""
+
+
+def map_items[Item, Result](
+    items: Iterable[Item],
+    open_engine: OpenEngine[Executor],
+    work: ItemWork[Item, Result],
+    *,
+    lost: Callable[[Item, str], Result],
+    workers: int | None = None,
+    on_runs: Callable[[int], None],
+) -> Generator[Result]:
+    """Yield one result per item, in order; see ``harness.parallel.parallel_map.ParallelMap``.
+
+    Args:
+        lost: the result of an item on which several processes died, or on which ``work`` raises one of ``ROW_FAULTS``.
+        workers: total number of sandboxes; None for one per core.
+        on_runs: called with the number of new runs, on the caller's thread.
+
+    Raises:
+        SandboxUnavailable: an engine cannot be opened.
+        MachineFailed: see ``harness.parallel.processes``.
+    """
+    return map_on_cores(
+        items,
+        open_engine,
+        partial(_one_by_one, work, lost),
+        min_items=MIN_TASKS_PER_PROCESS,
+        lost=lambda item, why: [lost(item, why)],
+        workers=workers,
+        on_news=on_runs,
+    )
+
+
+def _one_by_one[Item, Result](
+    work: ItemWork[Item, Result],
+    lost: Callable[[Item, str], Result],
+    engine: Executor,
+    items: Iterable[Item],
+    report: Report,
+) -> Iterator[Result]:
+    for item in items:
+        try:
+            result = work(engine, item, report)
+        except ROW_FAULTS as error:
+            result = lost(item, fault_of_row(error))
+        yield result
 
 
 class HowJudged(msgspec.Struct, frozen=True):
@@ -49,7 +102,7 @@ def judged(
     oracles: Sequence[str],
     candidates: Sequence[str],
     how: HowJudged,
-    tell: Tell,
+    report: Report,
     further: Sequence[Example] = (),
 ) -> Verdicts:
     """What is said of candidates.
@@ -60,7 +113,7 @@ def judged(
     """
     named = [Candidate(str(number), source) for number, source in enumerate(candidates)]
     problem = task.problem(oracles, named, further)
-    runs = RunCounter(tell)
+    runs = RunCounter(report)
 
     def on_run(outcome: Outcome) -> None:
         runs.count(outcome)
@@ -75,7 +128,7 @@ def judged(
         keeps_suites=True,
         on_run=on_run,
     )
-    runs.tell()
+    runs.report()
     if found.suite is None:
         raise AssertionError("a suite was asked for")
     return Verdicts(found.rows, suite_row(found.suite))

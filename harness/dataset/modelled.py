@@ -10,25 +10,15 @@ from threading import Lock
 from typing import Any
 
 from semi_instruct.generator.model import Model, Request, Text
-from semi_instruct.generator.parsing.code import Wanted
 from semi_instruct.generator.parsing.parsed import Parsed
 from semi_instruct.generator.tasks import NaturalCode as Shown
 from semi_instruct.generator.tasks import Tasks
-from semi_instruct.harness.dataset.proposing import Adapter, Ask, Failure, Proposal, Rewritten, Usage
+from semi_instruct.harness.dataset.proposing import Adapter, Ask, Proposal, Rewritten, Usage
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.problems.schema import Example
-from semi_instruct.harness.synthesis.model_text import (
-    adapted_in,
-    code_in,
-    examples_in,
-    inputs_in,
-    instruction_of,
-    instructions_in,
-    pair_in,
-)
 from semi_instruct.harness.synthesis.natural import natural_code
 from semi_instruct.harness.synthesis.plan import Plan
-from semi_instruct.harness.synthesis.telling import failure as told
+from semi_instruct.harness.synthesis.steps import Rejection, Steps
 
 # Where a corpus has neither statements nor titles, new instructions are after the manner of these.
 _TASKS = (
@@ -36,7 +26,7 @@ _TASKS = (
     "Write a function `is_anagram(first, second)` that says whether two words have the same letters.",
     "Write a program that reads a line of words and prints the longest of them, the first one if there are several.",
 )
-_LONGEST_TASK = 300
+_MAX_TASK_CHARACTERS = 300
 _TESTS = 6
 _FUNCTION = re.compile(r"`([A-Za-z_]\w*)\(|function (?:named |called )?`?([A-Za-z_]\w*)`?\(")
 
@@ -80,10 +70,9 @@ class ModelGenerator:
 
     def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
         """The natural code as code that can be read; mostly without an instruction, see :meth:`instruct`."""
-        request = self.tasks.documented(_shown(task, code), samples, _seed(seed, f"{task.id}/{code.id}", "pairs"))
-        copies = tuple(one.source for one in task.codes)
-        wanted = Wanted(request.messages, _functions(task.entry), copies)
-        read = [pair_in(text, wanted) for text in self._ask(request)]
+        copies = [one.source for one in task.codes]
+        own = _seed(seed, f"{task.id}/{code.id}", "pairs")
+        read = self._steps.rewrite(_shown(task, code), samples, own, copies)
         pairs = dict.fromkeys(one.value for one in read if one.value is not None)
         found = [Proposal(Ask(pair.instruction or "", task.kind, task.entry), pair.code) for pair in pairs]
         faults = _faults(read)
@@ -95,8 +84,7 @@ class ModelGenerator:
     def _as_functions(self, task: Task, code: NaturalCode, seed: int) -> Rewritten:
         """A whole program as functions, each with its adapter."""
         own = _seed(seed, f"{task.id}/{code.id}", "functions")
-        request = self.tasks.functions(_shown(task, code), self.functions, own)
-        read = [adapted_in(text, Wanted(request.messages)) for text in self._ask(request)]
+        read = self._steps.as_functions(_shown(task, code), self.functions, own)
         found = [
             Proposal(Ask("", "function", one.entry, Adapter(one.parse, one.show)), one.function)
             for one in dict.fromkeys(each.value for each in read if each.value is not None)
@@ -108,48 +96,43 @@ class ModelGenerator:
         # What a function of a program is given and returns, in values, nobody has said.
         examples = _shown(task, task.codes[0]).shown if ask.adapter is None else []
         about = task.id if ask.adapter is None else f"{task.id}/{ask.entry}"
-        request = self.tasks.instruction(source, ask.entry, examples, _seed(seed, about, "instruction"))
-        read = [instruction_of(text, request.messages) for text in self._ask(request)]
+        read = self._steps.instruct(source, ask.entry, examples, _seed(seed, about, "instruction"))
         return next((one.value for one in read if one.value is not None), None)
 
     def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
         """Inputs after the manner of the examples."""
         if not self.listed:
             return []
-        shown = _shown(task, code)
-        request = self.tasks.inputs(shown, self.listed, _seed(seed, f"{task.id}/{code.id}", "inputs"))
-        read = inputs_in(self._ask(request)[0], shown.arity)
+        own = _seed(seed, f"{task.id}/{code.id}", "inputs")
+        read = self._steps.inputs(_shown(task, code), self.listed, own)
         return read.value.inputs if read.value is not None else []
 
     def invent(self, seeds: Sequence[str], samples: int, seed: int) -> Sequence[Ask]:
         """New instructions; of functions where they name one, else of whole programs."""
-        like = [" ".join(one.split())[:_LONGEST_TASK] for one in seeds] or list(_TASKS)
-        request = self.tasks.instructions(like, samples, _seed(seed, "\n".join(like), "instructions"))
-        read = instructions_in(self._ask(request)[0], frozenset(like))
+        like = [" ".join(one.split())[:_MAX_TASK_CHARACTERS] for one in seeds] or list(_TASKS)
+        read = self._steps.invent(like, samples, _seed(seed, "\n".join(like), "instructions"))
         return [_asked(one) for one in (read.value or ())[:samples]]
 
     def solve(self, ask: Ask, samples: int, seed: int) -> Sequence[str]:
         """Codes from an instruction alone."""
-        request = self.tasks.codes(ask.instruction, ask.entry, samples, _seed(seed, ask.instruction, "codes"))
-        wanted = Wanted(request.messages, _functions(ask.entry))
-        read = [code_in(text, wanted) for text in self._ask(request)]
+        read = self._steps.solve(ask.instruction, ask.entry, samples, _seed(seed, ask.instruction, "codes"))
         return [one.value for one in read if one.value is not None]
 
     def tests(self, ask: Ask, seed: int) -> Sequence[Example]:
         """Inputs and outputs from an instruction alone."""
-        request = self.tasks.tests(ask.instruction, ask.entry, _TESTS, _seed(seed, ask.instruction, "tests"))
-        read = examples_in(self._ask(request)[0], ask.entry)
+        read = self._steps.tests(ask.instruction, ask.entry, _TESTS, _seed(seed, ask.instruction, "tests"))
         return [Example(one.input, one.output) for one in read.value or ()]
 
-    def repair(self, ask: Ask, source: str, failure: Failure, seed: int) -> str | None:
+    def repair(self, ask: Ask, source: str, rejection: Rejection, seed: int) -> str | None:
         """Another code; None where no counterexample can be shown."""
-        if failure.input is None:
+        if rejection.input is None:
             return None
-        shown = told(failure.verdict, failure.input, failure.expected, failure.actual, failure.detail)
         own = _seed(seed, f"{ask.instruction}\n{source}", "repair")
-        request = self.tasks.repairs(ask.instruction or None, source, ask.entry, shown, 1, own)
-        read = code_in(self._ask(request)[0], Wanted(request.messages, _functions(ask.entry), (source,)))
-        return read.value
+        return self._steps.repair(ask.instruction or None, source, ask.entry, rejection, own, [source]).value
+
+    @property
+    def _steps(self) -> Steps:
+        return Steps(self._ask, self.tasks)
 
     def _ask(self, request: Request) -> list[Text]:
         [texts] = self.model.generate([request])
@@ -168,10 +151,6 @@ def _seed(seed: int, about: str, task: str) -> int:
 
 def _faults(read: Sequence[Parsed[Any]]) -> tuple[str, ...]:
     return tuple(one.fault.value for one in read if one.value is None and one.fault)
-
-
-def _functions(entry: str | None) -> frozenset[str]:
-    return frozenset([entry] if entry else [])
 
 
 def _asked(instruction: str) -> Ask:

@@ -20,7 +20,7 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
 from semi_instruct.harness.judge.consensus import answer_of, why_failed
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.verification.scheduler import Executor
 
 _STUBS = (
@@ -32,7 +32,7 @@ _STUBS = (
     "arguments[1] if len(arguments) > 1 else None",
     "arguments[-1] if arguments else None",
 )
-_MOST_EXAMPLES = 8
+_MAX_EXAMPLES = 8
 
 
 def whole_program(function: str, entry: str, adapter: Adapter) -> str:
@@ -57,7 +57,7 @@ def whole_program(function: str, entry: str, adapter: Adapter) -> str:
     )
 
 
-def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, tell: Tell) -> str | None:
+def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, report: Report) -> str | None:
     """What is wrong with an adapter on the examples of its task, in words; None if nothing is."""
     for name, source in (("parse", adapter.parse), ("show", adapter.show)):
         try:
@@ -67,13 +67,13 @@ def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, te
         if beyond is not None:
             return f"{name} may not use {beyond}"
     problem = task.problem(["pass"], ())
-    examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MOST_EXAMPLES]
+    examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MAX_EXAMPLES]
     if not examples:
         return "there is no example to try it on"
     for number, example in enumerate(examples, 1):
         read = example.stdin.decode("utf-8", "replace")
         outcome = engine.submit(Program(adapter.parse, entry="parse"), args=(read,), limits=problem.limits).result()
-        tell(1)
+        report(1)
         if not outcome.returned:
             return f"parse failed on example {number}: {why_failed(outcome)}"
         if not isinstance(outcome.value, list | tuple):
@@ -85,7 +85,7 @@ def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, te
         right = 0
         for example in examples:
             outcome = engine.submit(program, stdin=example.stdin, limits=problem.limits).result()
-            tell(1)
+            report(1)
             answer = answer_of(problem, outcome)
             assert example.known is not None
             right += answer is not None and problem.how_compared.agree(example.known.content, answer.content)

@@ -13,7 +13,7 @@ import msgspec
 
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.problems.schema import Example
-from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.synthesis.steps import Rejection
 
 
 class Adapter(msgspec.Struct, frozen=True):
@@ -59,21 +59,6 @@ class Rewritten(msgspec.Struct, frozen=True):
 
     found: tuple[Proposal, ...] = ()
     faults: tuple[str, ...] = ()
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """What a candidate did wrong.
-
-    Attributes:
-        input, expected, actual: of its smallest known counterexample; None if there is none.
-        detail: more in words.
-    """
-
-    verdict: Verdict
-    input: Any = None
-    expected: Any = None
-    actual: Any = None
-    detail: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -134,5 +119,5 @@ class Generator(Protocol):
     def tests(self, ask: Ask, seed: int) -> Sequence[Example]:
         """Inputs and expected outputs from an instruction alone."""
 
-    def repair(self, ask: Ask, source: str, failure: Failure, seed: int) -> str | None:
+    def repair(self, ask: Ask, source: str, rejection: Rejection, seed: int) -> str | None:
         """Another code in the place of one that failed; None to give up."""

@@ -11,7 +11,7 @@ import msgspec
 from semi_instruct.harness.problems.schema import Candidate, Example, Problem, parse_row
 
 # Characters of a source. Nothing that looks into programs (``harness.analysis.source``) looks into longer ones.
-LONGEST_SOURCE = 1 << 18
+MAX_SOURCE_CHARACTERS = 1 << 18
 
 
 class NaturalCode(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,7 +1,7 @@
 """Faults of the machine: which ones pass by themselves, which ones end the work, and how to wait for their end.
 
 No memory, no process, no descriptor: another program has them, and gives them back. Work waits for that, with back-off,
-for at most ``MOST_WAITED_S``, and says so once when it begins to wait and once when it goes on. A full disk does not
+for at most ``MAX_WAITED_S``, and says so once when it begins to wait and once when it goes on. A full disk does not
 pass: it ends the work, with the name of the file.
 """
 
@@ -23,9 +23,9 @@ from semi_instruct.harness.errors import MachineFailed
 LOGGER = logging.getLogger("semi_instruct.harness")
 
 # How long a fault that may pass is waited for.
-MOST_WAITED_S = 300.0
+MAX_WAITED_S = 300.0
 _FIRST_WAIT_S = 0.1
-_LONGEST_WAIT_S = 10.0
+_MAX_WAIT_S = 10.0
 
 _PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
 _FAILED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE})
@@ -76,7 +76,7 @@ def naming(path: Path | str) -> Iterator[None]:
 
 @dataclass(slots=True)
 class BackOff:
-    """How long to wait for the end of one fault: longer each time, and for ``MOST_WAITED_S`` in all."""
+    """How long to wait for the end of one fault: longer each time, and for ``MAX_WAITED_S`` in all."""
 
     since: float = field(default_factory=time.monotonic)
     _next_s: float = _FIRST_WAIT_S
@@ -84,7 +84,7 @@ class BackOff:
     @property
     def is_over(self) -> bool:
         """Whether the fault was waited for long enough."""
-        return time.monotonic() - self.since >= MOST_WAITED_S
+        return time.monotonic() - self.since >= MAX_WAITED_S
 
     def going_on(self) -> str:
         """What to say when the fault has passed."""
@@ -92,7 +92,7 @@ class BackOff:
 
     def next_wait_s(self) -> float:
         """Seconds to wait before the next try."""
-        seconds, self._next_s = self._next_s, min(2 * self._next_s, _LONGEST_WAIT_S)
+        seconds, self._next_s = self._next_s, min(2 * self._next_s, _MAX_WAIT_S)
         return seconds
 
 
@@ -103,7 +103,7 @@ def patiently[Result](act: Callable[[], Result], what: str) -> Result:
         what: the act, for people: ``"start a thread"``.
 
     Raises:
-        MachineFailed: the fault has not passed after ``MOST_WAITED_S``.
+        MachineFailed: the fault has not passed after ``MAX_WAITED_S``.
         Exception: whatever else ``act`` raises.
     """
     back_off: BackOff | None = None
@@ -117,7 +117,7 @@ def patiently[Result](act: Callable[[], Result], what: str) -> Result:
                 back_off = BackOff()
                 LOGGER.warning("%s", waiting(what, error))
             if back_off.is_over:
-                raise MachineFailed(f"could not {what} for {MOST_WAITED_S:g} s: {said_of(error)}") from error
+                raise MachineFailed(f"could not {what} for {MAX_WAITED_S:g} s: {said_of(error)}") from error
             time.sleep(back_off.next_wait_s())
         else:
             if back_off is not None:

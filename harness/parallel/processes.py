@@ -33,7 +33,7 @@ from semi_instruct.engine import SandboxUnavailable
 from semi_instruct.harness.errors import MachineFailed
 from semi_instruct.harness.parallel.machine_faults import (
     LOGGER,
-    MOST_WAITED_S,
+    MAX_WAITED_S,
     BackOff,
     memory_kills,
     passes,
@@ -42,8 +42,8 @@ from semi_instruct.harness.parallel.machine_faults import (
     waiting,
 )
 
-type Tell = Callable[[Any], None]
-type Work[Item, Result] = Callable[[Item, Tell], Result]
+type Report = Callable[[Any], None]
+type Work[Item, Result] = Callable[[Item, Report], Result]
 type Workplace[Item, Result] = Callable[[], AbstractContextManager[Work[Item, Result]]]
 
 # Processes that die on an item before it is given up, and processes that die in turn before they can take any.
@@ -61,7 +61,7 @@ class _Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _News:
     """What the work on an item had to say before it was done."""
 
     news: Any
@@ -102,7 +102,7 @@ class _Logged:
     text: str
 
 
-type _Message = _Ready | _Told | _Done | _Failed | _Lacking | _Logged
+type _Message = _Ready | _News | _Done | _Failed | _Lacking | _Logged
 
 
 @dataclass(slots=True)
@@ -159,7 +159,7 @@ def in_processes[Item, Result](
     workplaces: Sequence[Workplace[Item, Result]],
     *,
     lost: Callable[[Item, str], Result],
-    on_told: Tell = lambda _: None,
+    on_news: Report = lambda _: None,
 ) -> Generator[Result]:
     """The result of every item, in the order of the items.
 
@@ -169,14 +169,14 @@ def in_processes[Item, Result](
         workplaces: one for each process. It is called there; what the block yields is called with every item and with
             a function that tells this process news. ``dill`` takes it there: it holds no thread, lock or open file.
         lost: gives the result of an item on which ``ATTEMPTS`` processes died, from the item and how they died.
-        on_told: called with news, on the caller's thread. News of work that is done again comes again.
+        on_news: called with news, on the caller's thread. News of work that is done again comes again.
 
     Raises:
         SandboxUnavailable: processes die before they take an item; or from a workplace.
-        MachineFailed: no process could be started for ``MOST_WAITED_S``.
+        MachineFailed: no process could be started for ``MAX_WAITED_S``.
         Exception: whatever else a workplace or the work on an item raises. All processes are then ended.
     """
-    pool = _Pool(iter(items), workplaces, lost, on_told)
+    pool = _Pool(iter(items), workplaces, lost, on_news)
     try:
         yield from pool.results()
         pool.dismiss()
@@ -191,7 +191,7 @@ class _Pool:
     items: Iterator[Any]
     workplaces: Sequence[Workplace[Any, Any]]
     lost: Callable[[Any, str], Any]
-    on_told: Tell
+    on_news: Report
     _processes: list[_Process] = field(default_factory=list)
     _vacancies: list[_Vacancy] = field(default_factory=list)
     _again: deque[_Task] = field(default_factory=deque)
@@ -280,7 +280,7 @@ class _Pool:
             self._starting = BackOff()
             LOGGER.warning("%s", waiting("start a process", lacking))
         if self._starting.is_over and not any(process.ready for process in self._processes):
-            raise MachineFailed(f"no process could be started for {MOST_WAITED_S:g} s: {lacking}")
+            raise MachineFailed(f"no process could be started for {MAX_WAITED_S:g} s: {lacking}")
         return time.monotonic() + self._starting.next_wait_s()
 
     def _listen(self) -> None:
@@ -310,8 +310,8 @@ class _Pool:
                 if self._starting is not None:
                     LOGGER.info("%s", self._starting.going_on())
                     self._starting = None
-            case _Told(news):
-                self.on_told(news)
+            case _News(news):
+                self.on_news(news)
             case _Done(result) if process.task is not None:
                 self._results[process.task.place] = result
                 self._end_wait(process.task)
@@ -360,7 +360,7 @@ class _Pool:
                 LOGGER.warning("%s", waiting("work on an item", lacking))
             self._put_off_places.add(task.place)
         if task.back_off.is_over:
-            self._lose(task, f"processes of ours ended on it for {MOST_WAITED_S:g} s, last: {lacking}")
+            self._lose(task, f"processes of ours ended on it for {MAX_WAITED_S:g} s, last: {lacking}")
             self._put_off_places.discard(task.place)
         else:
             task.due = time.monotonic() + task.back_off.next_wait_s()
@@ -454,7 +454,7 @@ def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
         with workplace() as work:
             say(_Ready())
             for item in _items(channel):
-                say(_Done(work(item, lambda news: say(_Told(news)))))
+                say(_Done(work(item, lambda news: say(_News(news)))))
     except Exception as error:  # raised again, in the parent, if it is not a lack that passes
         say(_Lacking(said_of(error)) if passes(error) else _Failed(_portable(error)))
 

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from semi_instruct.generator.model import Request
-from semi_instruct.generator.parsing.code import Wanted
 from semi_instruct.generator.parsing.pairs import Pair
+from semi_instruct.generator.parsing.parsed import Parsed
 from semi_instruct.generator.tasks import NaturalCode, Tasks
 from semi_instruct.harness.problems.schema import Candidate, Problem
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict, VerdictRow
 from semi_instruct.harness.synthesis.meter import Meter, MeteredModel
-from semi_instruct.harness.synthesis.model_text import code_in, instruction_of, is_documented, pair_in
+from semi_instruct.harness.synthesis.model_text import is_documented
 from semi_instruct.harness.synthesis.natural import with_inputs
 from semi_instruct.harness.synthesis.plan import Plan
-from semi_instruct.harness.synthesis.telling import failure
+from semi_instruct.harness.synthesis.steps import Rejection, Steps
 from semi_instruct.harness.synthesis.trying import Sandbox, tried
 from semi_instruct.harness.synthesis.typed import inputs_by_types
 from semi_instruct.harness.verification.scheduler import Executor, Judged, judge
@@ -93,9 +92,8 @@ class Pairing:
         self._natural = natural
         self._problem = problem
         self._engine = engine
-        self._model = model
         self._meter = meter
-        self._tasks = tasks
+        self._steps = Steps(model.ask, tasks)
         self._plan = plan
         self._found = Pairs()
         self._seen: set[str] = set()
@@ -119,13 +117,13 @@ class Pairing:
 
     def _sample(self, first: int, count: int) -> None:
         task = f"pairs from {first}" if first else "pairs"
-        fresh = self._sampled(self._tasks.documented(self._natural, count, self._seed(task)))
+        fresh = self._rewritten(count, self._seed(task))
         if not first:
             self._add_typed([pair.code for pair in fresh])
         self._verify(fresh, [None] * len(fresh), f"sample{first}-" if first else "sample")
 
-    def _sampled(self, request: Request) -> list[Pair]:
-        read = [pair_in(text, self._wanted(request)) for text in self._model.ask(request)]
+    def _rewritten(self, count: int, seed: int) -> list[Pair]:
+        read = self._steps.rewrite(self._natural, count, seed, self._problem.oracles)
         self._found.texts += len(read)
         self._found.faults.update(one.fault.value for one in read if one.fault)
         return self._fresh([one.value for one in read if one.value])
@@ -143,8 +141,7 @@ class Pairing:
         failed.sort(key=lambda one: -one.row.passed)
         repaired: list[tuple[Pair, str]] = []
         for one in failed[:_REPAIRED]:
-            request = self._repair_request(one, turn)
-            read = code_in(self._model.ask(request)[0], self._wanted(request))
+            read = self._repaired(one, turn)
             self._found.texts += 1
             if read.fault:
                 self._found.faults[read.fault.value] += 1
@@ -159,18 +156,17 @@ class Pairing:
             return
         best = max(without, key=lambda one: one.documented)
         natural = self._natural
-        request = self._tasks.instruction(best.pair.code, natural.entry, natural.shown, self._seed("instruction"))
-        read = [instruction_of(text, request.messages) for text in self._model.ask(request)]
+        read = self._steps.instruct(best.pair.code, natural.entry, natural.shown, self._seed("instruction"))
         self._found.instruction_faults.update(one.fault.value for one in read if one.fault)
         written = next((one.value for one in read if one.value is not None), None)
         self._found.pairs = [
             replace(one, pair=Pair(written, one.pair.code)) if one in without else one for one in self._found.pairs
         ]
 
-    def _repair_request(self, failed: VerifiedPair, turn: int) -> Request:
+    def _repaired(self, failed: VerifiedPair, turn: int) -> Parsed[str]:
         counterexample = failed.row.counterexample
         assert counterexample is not None
-        told = failure(
+        rejection = Rejection(
             failed.row.verdict,
             counterexample.input,
             counterexample.expected,
@@ -178,7 +174,8 @@ class Pairing:
             failed.row.detail,
         )
         seed = self._seed(f"repair {turn} {failed.row.candidate}")
-        return self._tasks.repairs(failed.pair.instruction, failed.pair.code, self._natural.entry, told, 1, seed)
+        pair, entry = failed.pair, self._natural.entry
+        return self._steps.repair(pair.instruction, pair.code, entry, rejection, seed, self._problem.oracles)
 
     def _verify(self, pairs: list[Pair], origins: Sequence[str | None], prefix: str) -> None:
         if not pairs:
@@ -210,10 +207,6 @@ class Pairing:
         self._found.doubles += len(pairs) - len(fresh)
         self._seen.update(pair.code for pair in fresh)
         return fresh
-
-    def _wanted(self, request: Request) -> Wanted:
-        entry = self._natural.entry
-        return Wanted(request.messages, frozenset([entry] if entry else []), tuple(self._problem.oracles))
 
     def _seed(self, task: str) -> int:
         return self._plan.seed_for(self._problem.id, task)

@@ -9,13 +9,13 @@ from typing import Any
 
 from semi_instruct.engine import Limits
 from semi_instruct.engine.inside.values import encode
-from semi_instruct.generator.model import Request
-from semi_instruct.generator.parsing.code import Wanted
+from semi_instruct.generator.parsing.inputs import InputList
+from semi_instruct.generator.parsing.parsed import Parsed
 from semi_instruct.generator.parsing.programs import GENERATE, VALID
 from semi_instruct.generator.tasks import Feedback, Invalid, NaturalCode, Tasks
 from semi_instruct.harness.synthesis.meter import MeteredModel
-from semi_instruct.harness.synthesis.model_text import inputs_in, programs_in
 from semi_instruct.harness.synthesis.plan import Plan
+from semi_instruct.harness.synthesis.steps import Steps
 from semi_instruct.harness.synthesis.trying import Sandbox, Tried, living_mutants, tried
 
 _SEEDS = 8
@@ -65,8 +65,7 @@ class Proposing:
     def __init__(self, natural: NaturalCode, sandbox: Sandbox, model: MeteredModel, tasks: Tasks, plan: Plan) -> None:
         self._natural = natural
         self._sandbox = sandbox
-        self._model = model
-        self._tasks = tasks
+        self._steps = Steps(model.ask, tasks)
         self._plan = plan
         self._found = Proposed()
 
@@ -79,15 +78,15 @@ class Proposing:
         if self._plan.inputs:
             self._concrete()
         if self._plan.edge_cases:
-            request = self._tasks.inputs(self._natural, self._plan.edge_cases, self._seed("edge cases"), edge=True)
-            self._list("edge_cases", request)
+            seed = self._seed("edge cases")
+            self._list("edge_cases", self._steps.inputs(self._natural, self._plan.edge_cases, seed, edge=True))
         for number in range(self._plan.programs):
             self._program(number)
         return self._found
 
     def _concrete(self) -> None:
         wanted = self._plan.inputs
-        last = self._list("inputs", self._tasks.inputs(self._natural, wanted, self._seed("inputs")))
+        last = self._list("inputs", self._steps.inputs(self._natural, wanted, self._seed("inputs")))
         for turn in range(self._plan.feedback):
             missing = wanted - len(self._found.valid)
             mutants = living_mutants(self._sandbox, last, self._plan.seed) if last.valid else ()
@@ -96,12 +95,10 @@ class Proposing:
             feedback = Feedback(tuple(self._found.valid), last.invalid, mutants)
             count = missing if missing > 0 else len(mutants)
             last = self._list(
-                "feedback", self._tasks.inputs(self._natural, count, self._seed(f"feedback {turn}"), feedback)
+                "feedback", self._steps.inputs(self._natural, count, self._seed(f"feedback {turn}"), feedback)
             )
 
-    def _list(self, task: str, request: Request) -> Tried:
-        [text] = self._model.ask(request)
-        read = inputs_in(text, self._natural.arity)
+    def _list(self, task: str, read: Parsed[InputList]) -> Tried:
         if read.value is None:
             return self._try(task, read.fault, ())
         misfits = [Invalid(one, f"expected {self._expected}") for one in read.value.misfits]
@@ -113,9 +110,7 @@ class Proposing:
         return "a text" if arity is None else f"a list of {arity} arguments"
 
     def _program(self, number: int) -> None:
-        request = self._tasks.programs(self._natural, 1, self._seed(f"programs {number}"))
-        [text] = self._model.ask(request)
-        read = programs_in(text, Wanted(request.messages, not_these=(self._natural.source,)))
+        read = self._steps.input_program(self._natural, self._seed(f"programs {number}"))
         self._try("programs", read.fault, self._made_by(read.value) if read.value else ())
 
     def _made_by(self, source: str) -> Sequence[Any]:

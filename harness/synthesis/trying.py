@@ -20,8 +20,8 @@ from semi_instruct.harness.synthesis.meter import Meter
 from semi_instruct.harness.synthesis.natural import as_input
 from semi_instruct.harness.verification.scheduler import Executor
 
-_MOST_MUTANTS = 6
-_MOST_SHOWN = 3
+_MAX_MUTANTS = 6
+_MAX_SHOWN = 3
 _MUTANT_CPU_S = 0.25
 
 
@@ -99,7 +99,7 @@ def living_mutants(sandbox: Sandbox, result: Tried, seed: int) -> tuple[Mutation
     """A few mutants of the natural code that answer all these inputs as it does."""
     problem = sandbox.problem
     inputs = [given for one in result.valid if (given := as_input(problem, one)) is not None]
-    chosen = limited_mutants(problem.oracles[0], _MOST_MUTANTS, seed)
+    chosen = limited_mutants(problem.oracles[0], _MAX_MUTANTS, seed)
     limits = msgspec.structs.replace(problem, time_limit_s=_MUTANT_CPU_S).limits
 
     def lives(mutant: Mutant) -> bool:
@@ -112,4 +112,4 @@ def living_mutants(sandbox: Sandbox, result: Tried, seed: int) -> tuple[Mutation
         )
 
     living = [Mutation(one.line, one.before, one.after) for one in chosen if lives(one)] if inputs else []
-    return tuple(one for one in living if len(one.before) + len(one.after) <= 120)[:_MOST_SHOWN]
+    return tuple(one for one in living if len(one.before) + len(one.after) <= 120)[:_MAX_SHOWN]

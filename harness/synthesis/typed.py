@@ -1,4 +1,4 @@
-"""Calls of a function by the types that a model gave its arguments."""
+"""Calls of a function, made from the types that a model annotated its arguments with."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from hypothesis.strategies import SearchStrategy
 
 from semi_instruct.engine.inside.values import ValueRefused, encode
 from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
 from semi_instruct.harness.inputs.calls import Domain, domain_of, generated_calls
 from semi_instruct.harness.inputs.calls.relations import Arguments
 from semi_instruct.harness.inputs.calls.signature import signature_of
-from semi_instruct.harness.inputs.calls.strategies import calls
 from semi_instruct.harness.problems.schema import Problem
 
 
-def domain_by_types(problem: Problem, codes: Iterable[str]) -> Domain | None:
-    """What the first typed code says of the arguments; None where none does, or where the problem says it itself."""
+def _domain_by_types(problem: Problem, codes: Iterable[str]) -> Domain | None:
+    """The domain of the arguments by the first typed code; None without one, or if the problem has types of its own."""
     entry = problem.entry or ""
     known = signature_of(problem.oracles, entry)
     if problem.kind != "function" or (known is not None and known.says_something):
@@ -31,14 +29,8 @@ def domain_by_types(problem: Problem, codes: Iterable[str]) -> Domain | None:
     return None
 
 
-def strategy_by_types(problem: Problem, codes: Iterable[str]) -> SearchStrategy[Arguments] | None:
-    """The same as a Hypothesis strategy, which shrinks."""
-    domain = domain_by_types(problem, codes)
-    return None if domain is None else calls(domain)
-
-
 def inputs_by_types(problem: Problem, codes: Iterable[str], count: int, seed: int) -> list[Any]:
-    """So many calls, simple ones first, as lists of arguments in tagged JSON; the same ones for the same seed."""
+    """Return up to ``count`` lists of arguments in tagged JSON, simple ones first. The seed decides all of them."""
     try:
         made = call_limited(_inputs_by_types, problem, tuple(codes), count, seed)
     except AnalysisFailed:  # what a model wrote is beyond the limits: it has no types that can be used
@@ -47,7 +39,7 @@ def inputs_by_types(problem: Problem, codes: Iterable[str], count: int, seed: in
 
 
 def _inputs_by_types(problem: Problem, codes: tuple[str, ...], count: int, seed: int) -> list[Any]:
-    domain = domain_by_types(problem, codes)
+    domain = _domain_by_types(problem, codes)
     if domain is None:
         return []
     return [tree for call in islice(generated_calls(domain, seed), count) if (tree := _as_tree(call.arguments))]

@@ -1,11 +1,10 @@
-"""Corpora: where natural codes come from. A layout is a module that makes tasks of rows, and a line here."""
+"""Corpora: the sources of natural code. A layout is a module that makes tasks from rows, and one line in the table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -24,15 +23,16 @@ from semi_instruct.harness.dataset.corpora import (
     taco,
 )
 from semi_instruct.harness.dataset.corpora.fields import Row, Unusable
+from semi_instruct.harness.dataset.corpora.layout import Layout
 from semi_instruct.harness.dataset.corpora.mapped import ColumnMapping
 from semi_instruct.harness.dataset.corpora.rows import RawRow, RowFile
-from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, Task
+from semi_instruct.harness.dataset.tasks import MAX_SOURCE_CHARACTERS, Task
 from semi_instruct.harness.errors import BadFile, BadRequest, BadRow
 
 AUTO = "auto"
 CODE_NET = "codenet"
 COLUMNS = "columns"
-ROW_LAYOUTS: dict[str, ModuleType] = {
+ROW_LAYOUTS: dict[str, Layout] = {
     "problems": problem_rows,
     "condefects": condefects,
     "apps": apps,
@@ -52,7 +52,7 @@ class Read:
     Attributes:
         line: counted from 1.
         task: or what is wrong with the row.
-        too_long: ids of natural codes that were left out, for they are longer than ``LONGEST_SOURCE``.
+        too_long: ids of natural codes that were left out, for they are longer than ``MAX_SOURCE_CHARACTERS``.
         position: of ``Corpus.size``.
     """
 
@@ -187,8 +187,7 @@ def _task(layout: str, mapping: ColumnMapping | None, path: Path, line: int, row
         return mapped.task(mapping, row, line)
     if layout not in ROW_LAYOUTS:
         raise Unusable("row", "no layout is known")
-    task: Task = ROW_LAYOUTS[layout].task(row)
-    return task
+    return ROW_LAYOUTS[layout].task(row)
 
 
 def _bounded(task: Task) -> tuple[Task, tuple[str, ...]]:
@@ -197,9 +196,9 @@ def _bounded(task: Task) -> tuple[Task, tuple[str, ...]]:
     Raises:
         Unusable: all are.
     """
-    too_long = tuple(code.id for code in task.codes if len(code.source) > LONGEST_SOURCE)
+    too_long = tuple(code.id for code in task.codes if len(code.source) > MAX_SOURCE_CHARACTERS)
     if len(too_long) == len(task.codes):
         longest = max(len(code.source) for code in task.codes)
-        raise Unusable("source", f"longer than {LONGEST_SOURCE} characters ({longest})")
+        raise Unusable("source", f"longer than {MAX_SOURCE_CHARACTERS} characters ({longest})")
     kept = [code.id for code in task.codes if code.id not in too_long]
     return task.with_codes(kept) if too_long else task, too_long

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from semi_instruct.harness.dataset.corpora.fields import Unusable, printed_examples
 from semi_instruct.harness.dataset.corpora.rows import RawRow
-from semi_instruct.harness.dataset.tasks import LONGEST_SOURCE, NaturalCode, Task
+from semi_instruct.harness.dataset.tasks import MAX_SOURCE_CHARACTERS, NaturalCode, Task
 from semi_instruct.harness.errors import BadFile
 from semi_instruct.harness.problems.schema import Example
 
 LICENCE = "CDLA-Permissive-2.0"
 # A problem has up to tens of thousands of accepted submissions; these are the first by number.
-MOST_CODES = 64
+MAX_CODES = 64
 _BLOCK = re.compile(r"</?(?:p|h\d|br|li|ul|ol|div|pre|tr|table)\b[^>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 
@@ -45,7 +45,7 @@ def task(path: Path, problem: str) -> Task:
     Raises:
         Unusable: none can be made of it.
     """
-    codes = tuple(islice(_accepted(path, problem), MOST_CODES))
+    codes = tuple(islice(_accepted(path, problem), MAX_CODES))
     if not codes:
         raise Unusable("status", "no Python submission is accepted")
     return Task(
@@ -83,7 +83,7 @@ def _accepted(path: Path, problem: str) -> Iterator[NaturalCode]:
 def _source(file: Path) -> str | None:
     """A source; None where it is missing, not UTF-8, or too long."""
     try:
-        if file.stat().st_size > LONGEST_SOURCE:
+        if file.stat().st_size > MAX_SOURCE_CHARACTERS:
             return None
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError):  # not there, or in another encoding: there is no source

@@ -14,8 +14,8 @@ from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.text import plain_value
 
 # Of the test cases that come with a task; the first are the public ones.
-MOST_EXAMPLES = 32
-MOST_EXAMPLE_BYTES = 1 << 20
+MAX_EXAMPLES = 32
+MAX_EXAMPLE_BYTES = 1 << 20
 
 Row = Mapping[str, Any]
 
@@ -118,17 +118,17 @@ def printed_examples(field: str, inputs: Any, outputs: Any) -> tuple[Example, ..
 
 
 def within_bounds(found: Iterable[Example]) -> tuple[Example, ...]:
-    """The first of the examples, up to ``MOST_EXAMPLES`` and ``MOST_EXAMPLE_BYTES``; each input once."""
+    """The first of the examples, up to ``MAX_EXAMPLES`` and ``MAX_EXAMPLE_BYTES``; each input once."""
     kept: dict[str, Example] = {}
     size = 0
     for example in found:
         key = repr(example.input)
         grown = size + len(key) + (0 if example.output is msgspec.UNSET else len(repr(example.output)))
-        if key in kept or grown > MOST_EXAMPLE_BYTES:
+        if key in kept or grown > MAX_EXAMPLE_BYTES:
             continue
         kept[key] = example
         size = grown
-        if len(kept) == MOST_EXAMPLES:
+        if len(kept) == MAX_EXAMPLES:
             break
     return tuple(kept.values())
 

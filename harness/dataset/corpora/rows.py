@@ -15,9 +15,9 @@ from semi_instruct.harness.errors import BadFile, BadRow
 from semi_instruct.harness.strict_json import MAX_MARKS, has_more_marks
 
 # A row beyond this is refused unread.
-LONGEST_ROW_BYTES = 64 << 20
+MAX_ROW_BYTES = 64 << 20
 # A compressed line that goes on for longer is not read to its end.
-LONGEST_LINE_BYTES = 1 << 30
+MAX_LINE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class RowFile:
     def _parsed(self, line: int, raw: bytes | int) -> dict[str, Any] | BadRow:
         name = self.path.name
         if isinstance(raw, int):
-            return BadRow(name, line, "row", f"longer than {LONGEST_ROW_BYTES} bytes ({raw})")
+            return BadRow(name, line, "row", f"longer than {MAX_ROW_BYTES} bytes ({raw})")
         try:
             text = raw.decode("utf-8-sig" if line == 1 else "utf-8")
             if has_more_marks(raw, MAX_MARKS):
@@ -117,15 +117,15 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | int]:
     """Each line, or how long it is if that is too long."""
-    while raw := file.readline(LONGEST_ROW_BYTES):
-        if len(raw) < LONGEST_ROW_BYTES or raw.endswith(b"\n"):
+    while raw := file.readline(MAX_ROW_BYTES):
+        if len(raw) < MAX_ROW_BYTES or raw.endswith(b"\n"):
             yield raw
             continue
         length = len(raw)
         while raw and not raw.endswith(b"\n"):
-            raw = file.readline(LONGEST_ROW_BYTES)
+            raw = file.readline(MAX_ROW_BYTES)
             length += len(raw)
-            if length > LONGEST_LINE_BYTES:
+            if length > MAX_LINE_BYTES:
                 yield length
-                raise OSError(f"a line is longer than {LONGEST_LINE_BYTES} bytes: what comes after it is not read")
+                raise OSError(f"a line is longer than {MAX_LINE_BYTES} bytes: what comes after it is not read")
         yield length

@@ -11,7 +11,7 @@ from semi_instruct.harness.dataset.tasks import Task
 
 LICENCE = "Apache-2.0"
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)")
-_LONGEST_LIMIT_S = 20.0
+_MAX_LIMIT_S = 20.0
 
 
 def recognises(row: Row) -> bool:
@@ -32,4 +32,4 @@ def task(row: Row) -> Task:
 def _time_limit_s(row: Row) -> float:
     stated = _SECONDS.search(optional_text(row, "time_limit") or "")
     seconds = float(stated[1]) if stated else 0.0
-    return min(seconds, _LONGEST_LIMIT_S) if seconds > 0 else 2.0
+    return min(seconds, _MAX_LIMIT_S) if seconds > 0 else 2.0

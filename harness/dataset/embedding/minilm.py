@@ -21,7 +21,7 @@ type Vector = NDArray[np.float32]
 
 SIZE = 384
 _LAYERS, _HEADS = 6, 12
-_MOST_PIECES = 128
+_MAX_PIECES = 128
 _EPSILON = 1e-12
 _WEIGHTS, _VOCABULARY = "model.safetensors", "vocab.txt"
 # Before the weights of a safetensors file: the length of the header that describes them.
@@ -52,7 +52,7 @@ class MiniLM:
 
     def embed(self, text: str) -> Vector:
         """What a text means, as a vector of length 1. Of a long text the beginning counts."""
-        numbers = pieces(text, self._vocabulary, _MOST_PIECES)
+        numbers = pieces(text, self._vocabulary, _MAX_PIECES)
         known = self._weights
         states = known["embeddings.word_embeddings.weight"][numbers]
         states = states + known["embeddings.position_embeddings.weight"][: len(numbers)]

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 
 _UNKNOWN, _BEGIN, _END = "[UNK]", "[CLS]", "[SEP]"
-_LONGEST_WORD = 100
+_MAX_WORD_LENGTH = 100
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 # Blocks of ideographs, each of which is a word of its own.
 _IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2CEAF), (0x2F800, 0x2FA1F))
@@ -65,7 +65,7 @@ def _pieces_of(word: str, vocabulary: Mapping[str, int]) -> list[int]:
     while start < len(word):
         mark = "##" if start else ""
         end = next((end for end in range(len(word), start, -1) if mark + word[start:end] in vocabulary), None)
-        if end is None or len(word) > _LONGEST_WORD:
+        if end is None or len(word) > _MAX_WORD_LENGTH:
             return [vocabulary[_UNKNOWN]]
         found.append(vocabulary[mark + word[start:end]])
         start = end

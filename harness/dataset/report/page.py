@@ -25,7 +25,7 @@ _BAD_ROWS_LISTED = 200
 _CONTAMINATED_LISTED = 50
 # To say how alike pairs are, so many of them are compared, each with each.
 _COMPARED = 300
-_LONGEST_SHOWN = 700
+_MAX_SHOWN_CHARACTERS = 700
 
 
 @dataclass(slots=True)
@@ -180,4 +180,4 @@ def _cut(shown: dict[str, Any]) -> dict[str, str]:
 
 
 def _beginning(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]} ..."
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]} ..."

@@ -22,14 +22,14 @@ from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
 from semi_instruct.harness.judge.consensus import answer_of
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.verification.scheduler import Executor
 
 SEEDS = 3
 _ORACLES = 2
-_MOST_TESTS = 32
+_MAX_TESTS = 32
 OUTVOTED = "other candidates and tests agree against it"
 
 
@@ -65,15 +65,15 @@ def invent(generator: Generator, task: Task, others: Sequence[str], samples: int
         if not is_text(ask.instruction) or (ask.kind == "function") != (ask.entry is not None):
             continue
         sources = tuple(source for source in generator.solve(ask, samples, seed) if is_text(source))
-        found.append(Invention(ask, sources, tuple(generator.tests(ask, seed))[:_MOST_TESTS]))
+        found.append(Invention(ask, sources, tuple(generator.tests(ask, seed))[:_MAX_TESTS]))
     return Inventions(tuple(found))
 
 
-def judge_self(engine: Executor, work: SelfWork, tell: Tell) -> JudgedTask:
+def judge_self(engine: Executor, work: SelfWork, report: Report) -> JudgedTask:
     """Judge the inventions of a task, each as a task of its own."""
     done = JudgedTask()
     for number, invention in enumerate(work.inventions.found):
-        done = done.with_more(_judge(engine, work, number, invention, tell))
+        done = done.with_more(_judge(engine, work, number, invention, report))
     return done
 
 
@@ -100,12 +100,12 @@ def standing_together(passed: Sequence[frozenset[int]]) -> tuple[list[int], froz
     return ([], frozenset()) if best is None else (together[best], best)
 
 
-def _judge(engine: Executor, work: SelfWork, number: int, invention: Invention, tell: Tell) -> JudgedTask:
+def _judge(engine: Executor, work: SelfWork, number: int, invention: Invention, report: Report) -> JudgedTask:
     task = _task_of(work, number, invention.ask)
     tests = [test for test in invention.tests if _may_be_test(task, test)]
     independent = _independent(invention.sources)
     sources = [invention.sources[place] for place in independent]
-    passed = [_passed(engine, task, source, tests, tell) for source in sources]
+    passed = [_passed(engine, task, source, tests, report) for source in sources]
     believed, common = standing_together(passed)
     if not believed:
         return JudgedTask()
@@ -114,7 +114,7 @@ def _judge(engine: Executor, work: SelfWork, number: int, invention: Invention, 
     evidence = Evidence.AGREEMENT if agrees else Evidence.EXECUTED
     chosen = believed[0]
     oracles = [sources[place] for place in believed[1 : 1 + _ORACLES]] if agrees else [sources[chosen]]
-    said = judged(engine, kept, oracles, [sources[chosen]], work.how, tell)
+    said = judged(engine, kept, oracles, [sources[chosen]], work.how, report)
     pairs = []
     for place, own in enumerate(independent):
         pair = msgspec.structs.replace(_pair(work, number, own, invention), evidence=evidence)
@@ -146,7 +146,7 @@ def _independent(sources: Sequence[str]) -> list[int]:
     return sorted(first.values())
 
 
-def _passed(engine: Executor, task: Task, source: str, tests: Sequence[Example], tell: Tell) -> frozenset[int]:
+def _passed(engine: Executor, task: Task, source: str, tests: Sequence[Example], report: Report) -> frozenset[int]:
     """The tests that a candidate passes."""
     problem = task.problem([source], (), tests)
     program = problem.program(source)
@@ -155,7 +155,7 @@ def _passed(engine: Executor, task: Task, source: str, tests: Sequence[Example],
         if place >= len(tests) or test.known is None:
             continue
         outcome = engine.submit(program, stdin=test.stdin, args=test.args or (), limits=problem.limits).result()
-        tell(1)
+        report(1)
         answer = answer_of(problem, outcome)
         if answer is not None and problem.how_compared.agree(test.known.content, answer.content):
             found.add(place)

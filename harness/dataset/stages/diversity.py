@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from semi_instruct.harness.dataset.stages.alike import Alike, Embedder
 
 DIVERSIFY = "diversify"
-_MOST_WORDS = 20_000
+_MAX_WORDS = 20_000
 
 
 def diversify(build: Build, benchmarks: Sequence[Benchmark], embedder: Embedder | None = None) -> None:
@@ -94,8 +94,8 @@ def _told(like: Duplicate | None, what: str) -> tuple[str, str] | None:
 
 
 def _code(pair: Pair) -> list[str]:
-    return words_of_code(pair.source)[:_MOST_WORDS]
+    return words_of_code(pair.source)[:_MAX_WORDS]
 
 
 def _instruction(pair: Pair) -> list[str]:
-    return words_of_prose(pair.instruction)[:_MOST_WORDS]
+    return words_of_prose(pair.instruction)[:_MAX_WORDS]

@@ -22,9 +22,9 @@ DEDUPLICATE = "deduplicate"
 BANDS, ROWS = 16, 8
 _SEED = 1
 # Those that share a band with one, to be compared with it.
-_MOST_COMPARED = 8
+_MAX_COMPARED = 8
 # Of longer programs this much is hashed: a table of constants is no program.
-_MOST_WORDS = 20_000
+_MAX_WORDS = 20_000
 
 
 def deduplicate(build: Build) -> None:
@@ -33,7 +33,7 @@ def deduplicate(build: Build) -> None:
 
     @lru_cache(maxsize=512)
     def shingles_at(place: int, code: str) -> frozenset[str]:
-        return shingles(words_of_code(state.task(place).code(code).source)[:_MOST_WORDS])
+        return shingles(words_of_code(state.task(place).code(code).source)[:_MAX_WORDS])
 
     index = Duplicates(state, "code", build.settings.near, shingles_at)
 
@@ -43,7 +43,7 @@ def deduplicate(build: Build) -> None:
         kept: list[str] = []
         dropped: list[Drop] = []
         for name in screened.codes if screened else ():
-            first = index.first_like(words_of_code(task.code(name).source)[:_MOST_WORDS], place, name)
+            first = index.first_like(words_of_code(task.code(name).source)[:_MAX_WORDS], place, name)
             if first is None:
                 kept.append(name)
             else:
@@ -95,7 +95,7 @@ class Duplicates:
             return same
         own = shingles(words)
         keys = band_keys(own)
-        for other_place, other in self._state.in_bands(self._kind, keys, _MOST_COMPARED)[: 4 * _MOST_COMPARED]:
+        for other_place, other in self._state.in_bands(self._kind, keys, _MAX_COMPARED)[: 4 * _MAX_COMPARED]:
             if jaccard(own, self._shingles_at(other_place, other)) >= self._near:
                 return Duplicate("near_duplicate", other_place, other)
         self._state.add_bands(self._kind, keys, place, code)

@@ -10,7 +10,7 @@ from semi_instruct.harness.dataset.instructions import instruction_of
 from semi_instruct.harness.dataset.judging import HowJudged, Verdicts, judged
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.verification.scheduler import Executor
 
@@ -26,31 +26,31 @@ class NaturalWork(msgspec.Struct, frozen=True):
     how: HowJudged
 
 
-def judge_natural(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+def judge_natural(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
     """Judge the natural codes of a task; their pairs are in the order of the codes.
 
     One alone is executed. Of two, one is judged by the other, and neither is believed if they differ. Of more, some
     judge the others; where those ever disagreed, some of the others that were accepted judge them in turn.
     """
     places = {code.id: place for place, code in enumerate(work.task.codes)}
-    done = _judged(engine, work, tell)
+    done = _judged(engine, work, report)
     return msgspec.structs.replace(done, pairs=tuple(sorted(done.pairs, key=lambda pair: places[pair.code])))
 
 
-def _judged(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+def _judged(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
     task, codes = work.task, work.task.codes
     if len(codes) <= 1:
-        return _alone(engine, work, tell)
+        return _alone(engine, work, report)
     count = min(ORACLES, (len(codes) + 1) // 2)
     oracles, others = codes[:count], codes[count:]
-    first = _verdicts(engine, work, oracles, others, tell)
+    first = _verdicts(engine, work, oracles, others, report)
     evidence = Evidence.CONSENSUS if len(oracles) > 1 else Evidence.ORACLE
     done = _as_judged(task, others, oracles, first, evidence)
     accepted = [task.code(pair.code) for pair in done.pairs if pair.verdict is Verdict.ACCEPTED][:ORACLES]
     differed = len(oracles) > 1 and bool(first.dropped_inputs.get("disagree"))
     if accepted and differed:
         evidence = Evidence.CONSENSUS if len(accepted) > 1 else Evidence.ORACLE
-        again = _verdicts(engine, work, accepted, oracles, tell)
+        again = _verdicts(engine, work, accepted, oracles, report)
         return done.with_more(_as_judged(task, oracles, accepted, again, evidence))
     agreed = len(oracles) > 1 and not differed
     return done.with_more(_of_oracles(task, oracles, accepted, first, believed=agreed or bool(accepted)))
@@ -62,18 +62,18 @@ def lost_natural(work: NaturalWork, why: str) -> JudgedTask:
     return JudgedTask(tuple(pairs), ({},))
 
 
-def _alone(engine: Executor, work: NaturalWork, tell: Tell) -> JudgedTask:
+def _alone(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
     codes = work.task.codes
     if not codes:
         return JudgedTask()
-    return _as_judged(work.task, codes, (), _verdicts(engine, work, codes, codes, tell), Evidence.EXECUTED)
+    return _as_judged(work.task, codes, (), _verdicts(engine, work, codes, codes, report), Evidence.EXECUTED)
 
 
 def _verdicts(
-    engine: Executor, work: NaturalWork, oracles: Sequence[NaturalCode], others: Sequence[NaturalCode], tell: Tell
+    engine: Executor, work: NaturalWork, oracles: Sequence[NaturalCode], others: Sequence[NaturalCode], report: Report
 ) -> Verdicts:
     sources = [[code.source for code in codes] for codes in (oracles, others)]
-    return judged(engine, work.task, sources[0], sources[1], work.how, tell)
+    return judged(engine, work.task, sources[0], sources[1], work.how, report)
 
 
 def _as_judged(

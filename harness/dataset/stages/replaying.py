@@ -15,7 +15,7 @@ from semi_instruct.harness.dataset.stages.retention import Retained
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.stages.validation import judged_at
 from semi_instruct.harness.dataset.state import Drop
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import parse_row
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.verification.scheduler import Executor, judge
@@ -86,13 +86,13 @@ def problem_rows(judged: JudgedTask, kept: Sequence[str]) -> list[dict[str, Any]
     return rows
 
 
-def replayed(engine: Executor, work: ReplayWork, tell: Tell) -> Replayed:
+def replayed(engine: Executor, work: ReplayWork, report: Report) -> Replayed:
     """Which candidates of the rows are accepted."""
     kept: list[str] = []
     dropped: list[Drop] = []
     for text in work.rows:
         problem = parse_row(text, "the rows to be exported", 1)
-        [judged] = judge([problem], engine, budget=work.budget, on_run=lambda _: tell(1))
+        [judged] = judge([problem], engine, budget=work.budget, on_run=lambda _: report(1))
         for row in judged.rows:
             if row.verdict is Verdict.ACCEPTED:
                 kept.append(row.candidate)

@@ -16,7 +16,7 @@ from semi_instruct.harness.inputs.sources import Sources
 from semi_instruct.harness.judge.checker import checker_of
 from semi_instruct.harness.judge.consensus import answer_of, why_failed
 from semi_instruct.harness.judge.time_rule import confirming
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.verification.scheduler import Executor
 
 SCREEN = "screen"
@@ -34,12 +34,12 @@ def screen(build: Build) -> None:
     )
 
 
-def screened(engine: Executor, task: Task, tell: Tell) -> Kept:
+def screened(engine: Executor, task: Task, report: Report) -> Kept:
     """What is left of the codes of a task."""
     kept: list[str] = []
     dropped: list[Drop] = []
     for code in task.codes:
-        fault = _cannot_be(task, code) or _fails(engine, task, code, tell)
+        fault = _cannot_be(task, code) or _fails(engine, task, code, report)
         if fault is None:
             kept.append(code.id)
         else:
@@ -82,7 +82,7 @@ def _binds(tree: ast.Module, entry: str) -> bool:
     )
 
 
-def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop | None:
+def _fails(engine: Executor, task: Task, code: NaturalCode, report: Report) -> Drop | None:
     """How a code fails on the examples; None if it does not."""
     problem = task.problem([code.source], ())
     comparison = problem.how_compared
@@ -90,7 +90,7 @@ def _fails(engine: Executor, task: Task, code: NaturalCode, tell: Tell) -> Drop 
     for number, example in enumerate(inputs(problem, 0, Sources.EXAMPLES), 1):
         for limits in (problem.limits, confirming(problem.limits)):
             outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=limits).result()
-            tell(1)
+            report(1)
             if outcome.status is not Status.TIME_LIMIT:
                 break
         if outcome.status is Status.SANDBOX_ERROR:

@@ -10,9 +10,9 @@ from semi_instruct.harness.dataset.candidates import (
     Proposals,
     Proposed,
     ask_of,
-    failure_of,
     is_text,
     pair_of,
+    rejection_of,
     runs_as,
     usable,
 )
@@ -24,13 +24,13 @@ from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
-from semi_instruct.harness.parallel.processes import Tell
+from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict
 from semi_instruct.harness.verification.scheduler import Executor
 
 ORACLES = 3
-_MOST_INPUTS = 64
+_MAX_INPUTS = 64
 
 
 class Instructions(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def propose(generator: Generator, task: Task, settings: Settings) -> Proposals:
             codes.append(Proposed(f"{natural.id}.{number}", one.ask, one.source))
         inputs.extend(generator.inputs(task, natural, seed))
     kept = [given for given in inputs if _may_be_input(task, given)]
-    return Proposals(tuple(codes), tuple(kept[:_MOST_INPUTS]), tuple(dropped))
+    return Proposals(tuple(codes), tuple(kept[:_MAX_INPUTS]), tuple(dropped))
 
 
 def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:
@@ -69,7 +69,7 @@ def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:
     codes: list[Proposed] = []
     for pair in before.pairs:
         if pair.verdict in REJECTIONS:
-            source = generator.repair(ask_of(pair), pair.source, failure_of(pair), seed)
+            source = generator.repair(ask_of(pair), pair.source, rejection_of(pair), seed)
             if source is not None and is_text(source):
                 codes.append(Proposed(f"{pair.code}r", ask_of(pair), source))
     return Proposals(tuple(codes))
@@ -102,7 +102,7 @@ def retell(generator: Generator, before: JudgedTask, samples: int, seed: int) ->
     return Proposals(tuple(codes))
 
 
-def judge_semi(engine: Executor, work: SemiWork, tell: Tell) -> JudgedTask:
+def judge_semi(engine: Executor, work: SemiWork, report: Report) -> JudgedTask:
     """Judge proposals by the natural codes of their task."""
     task, oracles = work.task, work.task.codes[:ORACLES]
     if not oracles or not work.proposals.codes:
@@ -110,11 +110,11 @@ def judge_semi(engine: Executor, work: SemiWork, tell: Tell) -> JudgedTask:
     evidence = Evidence.CONSENSUS if len(oracles) > 1 else Evidence.ORACLE
     names = [oracle.id for oracle in oracles]
     pairs = [pair_of(task, proposed, work.generator, evidence, names) for proposed in work.proposals.codes]
-    faults = {pair.code: fault for pair in pairs if (fault := _fault(engine, task, pair, tell)) is not None}
+    faults = {pair.code: fault for pair in pairs if (fault := _fault(engine, task, pair, report)) is not None}
     sound = [pair for pair in pairs if pair.code not in faults]
     further = [Example(given) for given in work.proposals.inputs]
     sources = [oracle.source for oracle in oracles]
-    said = judged(engine, task, sources, [pair.runs_as for pair in sound], work.how, tell, further)
+    said = judged(engine, task, sources, [pair.runs_as for pair in sound], work.how, report, further)
     rows = dict(zip((pair.code for pair in sound), said.rows, strict=True))
     accepted = sum(row.verdict is Verdict.ACCEPTED for row in said.rows)
     rate = round(accepted / len(pairs), 4) if pairs else None
@@ -151,11 +151,11 @@ def round_trip_rates(told: JudgedTask, pairs: Sequence[Pair]) -> dict[str, float
     return rates
 
 
-def _fault(engine: Executor, task: Task, pair: Pair, tell: Tell) -> str | None:
+def _fault(engine: Executor, task: Task, pair: Pair, report: Report) -> str | None:
     if runs_as(task, ask_of(pair), pair.source) is None:
         return "it cannot stand for the natural code: another kind of program, and no adapter"
     if pair.adapter is not None and pair.entry is not None and task.kind == "stdin":
-        fault = adapter_fault(engine, task, pair.entry, pair.adapter, tell)
+        fault = adapter_fault(engine, task, pair.entry, pair.adapter, report)
         return fault and f"adapter: {fault}"
     return None
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import msgspec
 
-from semi_instruct.harness.dataset.on_cores import ItemWork, on_cores
+from semi_instruct.harness.dataset.judging import ItemWork, map_items
 from semi_instruct.harness.dataset.progress import StageProgress, stage_progress
 from semi_instruct.harness.dataset.proposing import Generator, Usage
 from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.state import Drop, Spent, State
-from semi_instruct.harness.parallel.cores import OpenEngine
 from semi_instruct.harness.parallel.machine_faults import start_threads
+from semi_instruct.harness.parallel.parallel_map import OpenEngine
 from semi_instruct.harness.verification.scheduler import Executor
 
 # Tasks that are asked about, or wait for one before them, for each lane of the generator.
@@ -160,7 +160,7 @@ class Build:
                     places.append(place)
                     yield given(place)
 
-            results = on_cores(
+            results = map_items(
                 items(),
                 self.open_engine,
                 work,

@@ -35,7 +35,7 @@ VALIDATE = "validate"
 INSTRUCT = "instruct"
 RETELL = "retell"
 ROUND_TRIP = "round trip"
-_MOST_OTHERS = 256
+_MAX_OTHERS = 256
 
 
 def validate(build: Build) -> str:
@@ -105,7 +105,7 @@ def _validate_natural(build: Build) -> None:
 def _validate_self(build: Build) -> None:
     generator, settings = _generator(build), build.settings
     tasks = (build.state.task(place) for place in build.state.places())
-    others = list(islice((text for task in tasks if (text := task.statement or task.title)), _MOST_OTHERS))
+    others = list(islice((text for task in tasks if (text := task.statement or task.title)), _MAX_OTHERS))
 
     def asked(task: Task) -> tuple[Inventions, Iterable[Drop]]:
         return (invent(generator, task, others, settings.samples, settings.seed) if task.codes else Inventions()), ()

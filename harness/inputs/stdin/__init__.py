@@ -1,7 +1,7 @@
 """What the inputs of a whole program look like: inferred from examples, shown as text, and drawn anew.
 
 ``model`` says what a format is, ``text_form`` how a person reads and edits it, ``matching`` and ``checking`` whether a
-text is of it. ``shapes`` and ``values`` infer it. ``drawing`` writes inputs; ``choosers`` and ``strategy`` decide what
+text is of it. ``shapes`` and ``values`` infer it. ``drawing`` writes inputs; ``choosers`` decide what
 is in them. ``relaxing`` is about what examples leave in doubt, ``mutation`` about inputs nobody can explain,
 ``planning`` about which inputs come when.
 """

@@ -1,4 +1,4 @@
-"""Who decides what a format leaves open: a seed with a profile, or (``strategy``) Hypothesis."""
+"""Decides what a format leaves open, by a seed and a profile."""
 
 from __future__ import annotations
 

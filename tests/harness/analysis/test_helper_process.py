@@ -156,7 +156,7 @@ def test_a_helper_that_cannot_be_started_for_long_is_the_machine_s_fault(
     def fail(*_: object, **__: object) -> None:
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0.2)
+    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0.2)
     monkeypatch.setattr("semi_instruct.harness.analysis.helper_process.subprocess.Popen", fail)
     with pytest.raises(MachineFailed, match=r"start a process that looks at texts.*temporarily unavailable"):
         pool.call(work.echo, 1)

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from semi_instruct.harness.dataset.corpora import Corpus
 from semi_instruct.harness.dataset.corpora.mapped import read_mapping
-from semi_instruct.harness.dataset.corpora.rows import LONGEST_ROW_BYTES
+from semi_instruct.harness.dataset.corpora.rows import MAX_ROW_BYTES
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadFile, BadRequest, BadRow
 from semi_instruct.harness.problems.schema import Example
@@ -228,7 +228,7 @@ def test_a_code_that_is_too_long_leaves_the_others(tmp_path: Path) -> None:
 def test_a_row_beyond_all_bounds_is_never_held(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "c.jsonl.gz", "wb", compresslevel=1) as file:
         file.write(json.dumps(task_row("good", DOUBLE)).encode() + b"\n")
-        for _ in range(LONGEST_ROW_BYTES // (1 << 20) + 2):
+        for _ in range(MAX_ROW_BYTES // (1 << 20) + 2):
             file.write(b" " * (1 << 20))
         file.write(b"\n" + json.dumps(task_row("last", DOUBLE)).encode() + b"\n")
     first, long, last = Corpus(tmp_path / "c.jsonl.gz").read()

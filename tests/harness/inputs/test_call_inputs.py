@@ -37,8 +37,8 @@ from semi_instruct.harness.inputs.calls.shapes import (
     Tuples,
     Whole,
 )
-from semi_instruct.harness.inputs.calls.strategies import calls, strategy
 from semi_instruct.harness.inputs.source import inputs
+from tests.harness.support.call_strategies import calls, strategy
 from tests.harness.support.problem_rows import function_row, problem
 
 ABC = Text("abc", 1, 3, ("a", "abc", "b"))

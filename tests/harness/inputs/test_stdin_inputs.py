@@ -16,8 +16,8 @@ from semi_instruct.harness.inputs.stdin.mutation import mutated
 from semi_instruct.harness.inputs.stdin.planning import InputPlan, Planned
 from semi_instruct.harness.inputs.stdin.relaxing import Doubt, confirmed, doubts, without
 from semi_instruct.harness.inputs.stdin.scaling import multiplied
-from semi_instruct.harness.inputs.stdin.strategy import inputs_of
 from semi_instruct.harness.inputs.stdin.text_form import text_of
+from tests.harness.support.stdin_strategy import inputs_of
 
 FORMATS = {
     "list": "N: int 1..100000; K: int 0..N\nA: N * int -1000000000..1000000000\n",

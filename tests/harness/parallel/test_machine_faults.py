@@ -61,7 +61,7 @@ def test_what_passes_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_it_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_faults, "MOST_WAITED_S", 0.3)
+    monkeypatch.setattr(machine_faults, "MAX_WAITED_S", 0.3)
     with pytest.raises(MachineFailed, match=r"could not do it for 0.3 s: no process"):
         patiently(fails(float("inf"), OSError(errno.EAGAIN, "no process")), "do it")
     with pytest.raises(PermissionError):

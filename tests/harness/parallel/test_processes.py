@@ -54,7 +54,7 @@ def test_whatever_crosses_is_as_it_was() -> None:
 
 def test_news_come_on_the_callers_side() -> None:
     news: list[int] = []
-    list(pooled([("tell", number) for number in range(10)], on_told=news.append))
+    list(pooled([("tell", number) for number in range(10)], on_news=news.append))
     assert sorted(news) == list(range(10))
 
 
@@ -98,7 +98,7 @@ def test_processes_killed_from_outside_lose_nothing() -> None:
             killed.add(process)
             os.kill(process, signal.SIGKILL)
 
-    assert list(pooled(items, on_told=kill)) == items
+    assert list(pooled(items, on_news=kill)) == items
     assert len(killed) == 2
 
 
@@ -190,15 +190,15 @@ def test_the_work_goes_on_with_the_processes_there_are(monkeypatch: pytest.Monke
     monkeypatch.setattr(processes, "_start", start_one)
 
     def wait_no_longer(_: int) -> None:
-        monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0)
+        monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0)
 
     items = [("tell", 1), *[("nap", 0.2)] * 10, *[("process", None)] * 5]
-    assert len(set(list(pooled(items, on_told=wait_no_longer))[11:])) == 1
+    assert len(set(list(pooled(items, on_news=wait_no_longer))[11:])) == 1
 
 
 def test_when_no_process_can_be_started_for_long_the_machine_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     _Machine(monkeypatch, float("inf"), LACKS[0])
-    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0.5)
+    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0.5)
     with pytest.raises(MachineFailed, match=r"no process could be started for .*: Resource temporarily unavailable"):
         list(pooled([("keep", 1)]))
 
@@ -222,7 +222,7 @@ def test_an_item_that_lacks_memory_for_a_while_is_done_again(tmp_path: Path, cap
 def test_an_item_that_lacks_memory_for_long_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MOST_WAITED_S", 0.5)
+    monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0.5)
     items = [("keep", 0), ("lack", (str(tmp_path), float("inf"))), ("keep", 2)]
     kept, lost_one, other = pooled(items)
     assert (kept, other) == (items[0], items[2])

@@ -19,13 +19,13 @@ from semi_instruct.engine import Engine, Outcome, Program, Status
 from semi_instruct.harness.cli import app
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.search.fuzz import Finding, Settings
-from semi_instruct.harness.search.fuzz_on_cores import FEWEST_PROBLEMS_A_PROCESS, News, fuzz_on_cores
+from semi_instruct.harness.search.fuzz_on_cores import MIN_PROBLEMS_PER_PROCESS, News, fuzz_on_cores
 from semi_instruct.harness.search.fuzz_request import Wanted
 from tests.harness.support.fake_engine import ScriptedEngine, ended, printed
 from tests.harness.support.problem_rows import function_row, problem, stdin_row, write_rows
 
 CORES = 2
-ENOUGH = FEWEST_PROBLEMS_A_PROCESS * CORES
+ENOUGH = MIN_PROBLEMS_PER_PROCESS * CORES
 PROBLEMS = 6
 DEADLY = "# deadly"
 FAILING = "# failing"

@@ -15,7 +15,7 @@ from semi_instruct.harness.dataset.proposing import Generator
 from semi_instruct.harness.dataset.settings import Mode, Settings
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.state import State
-from semi_instruct.harness.parallel.cores import OpenEngine
+from semi_instruct.harness.parallel.parallel_map import OpenEngine
 from tests.harness.support.fake_engine import SubprocessEngine
 
 DOUBLE = "print(int(input()) * 2)\n"

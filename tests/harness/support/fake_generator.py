@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from semi_instruct.harness.dataset.proposing import Ask, Failure, Proposal, Rewritten, Usage
+from semi_instruct.harness.dataset.proposing import Ask, Proposal, Rewritten, Usage
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.problems.schema import Example
+from semi_instruct.harness.synthesis.steps import Rejection
 
 
 @dataclass
@@ -24,7 +25,7 @@ class FakeGenerator:
     written_tests: dict[str, list[Example]] = field(default_factory=dict)
     instructions: dict[str, str] = field(default_factory=dict)
     repairs: dict[str, str] = field(default_factory=dict)
-    told: list[Failure] = field(default_factory=list)
+    told: list[Rejection] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -53,6 +54,6 @@ class FakeGenerator:
     def tests(self, ask: Ask, seed: int) -> Sequence[Example]:
         return self.written_tests.get(ask.instruction, [])
 
-    def repair(self, ask: Ask, source: str, failure: Failure, seed: int) -> str | None:
-        self.told.append(failure)
+    def repair(self, ask: Ask, source: str, rejection: Rejection, seed: int) -> str | None:
+        self.told.append(rejection)
         return self.repairs.get(source)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from semi_instruct.engine import SandboxUnavailable
-from semi_instruct.harness.parallel.processes import Tell, Work
+from semi_instruct.harness.parallel.processes import Report, Work
 from tests.timing import allow_seconds
 
 _LONG = 1000
@@ -48,7 +48,7 @@ def broken(what: str) -> Iterator[Work[Any, Any]]:
     yield work
 
 
-def work(item: Any, tell: Tell) -> Any:
+def work(item: Any, report: Report) -> Any:
     """Do what the item says: ``(what, argument)``."""
     what, argument = item
     match what:
@@ -68,10 +68,10 @@ def work(item: Any, tell: Tell) -> Any:
             _await(Path(argument).exists, argument)
             time.sleep(0.3)  # in which more would be taken, if more were
         case "announce":
-            tell(os.getpid())
+            report(os.getpid())
             time.sleep(0.1)
         case "tell":
-            tell(argument)
+            report(argument)
         case "fail":
             raise Strange(1, 2)
         case "die once" if not Path(argument).exists():

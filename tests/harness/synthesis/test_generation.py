@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
 
 from semi_instruct.engine import Engine, Outcome, Program
 from semi_instruct.generator.errors import ModelUnusable
@@ -19,7 +18,7 @@ from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.synthesis import Generated, Plan, generate
 from semi_instruct.harness.synthesis.funnel import Funnel
 from semi_instruct.harness.synthesis.meter import Meter
-from semi_instruct.harness.synthesis.typed import inputs_by_types, strategy_by_types
+from semi_instruct.harness.synthesis.typed import inputs_by_types
 from tests.harness.support.fake_engine import ScriptedEngine, SubprocessEngine, printed
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
 from tests.timing import allow_seconds
@@ -431,16 +430,6 @@ def test_types_that_the_model_gives_make_further_calls(engine: Engine) -> None:
     [one] = generate([row], model, engine, Plan(0, samples=2, planned=0, repairs=0), Meter())
     assert one.pairs.typed == (20, 20)
     assert [each.row.verdict for each in one.pairs.pairs] == [Verdict.ACCEPTED, Verdict.WRONG_ANSWER]
-    strategy = strategy_by_types(row, [natural, typed])
-    assert strategy is not None
-
-    @given(strategy)
-    def each_has_the_types(arguments: tuple[Any, ...]) -> None:
-        numbers, count = arguments
-        assert type(count) is int
-        assert all(type(number) is int for number in numbers)
-
-    each_has_the_types()
 
 
 def test_types_of_the_natural_codes_own_are_left_to_the_harness() -> None:
@@ -453,3 +442,7 @@ def test_types_of_the_natural_codes_own_are_left_to_the_harness() -> None:
     assert len(first) == 5
     assert all(isinstance(word, str) for [word] in first)
     assert inputs_by_types(untyped, ["def f(n: str):\n    return n"], 5, 7) == first
+    two = problem(function_row(oracles=["def f(a, k):\n    return a"], examples=[], candidates=[]))
+    made = inputs_by_types(two, ["def f(numbers: list[int], count: int):\n    return numbers"], 20, 0)
+    assert len(made) == 20
+    assert all(type(count) is int and all(type(one) is int for one in numbers) for numbers, count in made)

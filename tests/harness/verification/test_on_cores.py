@@ -20,7 +20,7 @@ from multiprocess import active_children
 from semi_instruct.engine import Engine, SandboxUnavailable
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.verdicts import VerdictRow
-from semi_instruct.harness.verification.on_cores import FEWEST_PROBLEMS_A_PROCESS, verify_on_cores
+from semi_instruct.harness.verification.on_cores import MIN_PROBLEMS_PER_PROCESS, verify_on_cores
 from semi_instruct.harness.verification.row_faults import unjudged_rows
 from semi_instruct.harness.verification.scheduler import judge, verify
 from tests.engine_processes import groups
@@ -30,7 +30,7 @@ from tests.timing import allow_seconds, until
 
 ROOT = Path(__file__).parents[3]
 CORES = 2
-ENOUGH = FEWEST_PROBLEMS_A_PROCESS * CORES
+ENOUGH = MIN_PROBLEMS_PER_PROCESS * CORES
 DOUBLE = "print(int(input()) * 2)"
 SOURCES = (DOUBLE, "print(42)", "1 / 0", "import os\nos.kill(os.getpid(), 9)", "import os\nos.killpg(0, 9)")
 SLOW = "import time\ntime.sleep(0.2)\n" + DOUBLE

@@ -43,7 +43,7 @@ def _seeded(draw_from: st.DrawFn, format_: Format) -> str:
     profile = draw_from(st.sampled_from(_PROFILES))
     seed = draw_from(st.integers(0, 2**32 - 1))
     try:
-        return draw(format_, SeededChooser(Random(seed), profile))  # noqa: S311  nothing secret is drawn
+        return draw(format_, SeededChooser(Random(seed), profile))
     except CannotDraw:
         reject()
 
