@@ -28,7 +28,7 @@ from semi_instruct.engine.cancellation import Cancellation
 # No run is kept waiting longer, so that answers are not late: then it goes on beside what is still under way. A rise is
 # told apart all the same, as what the groups of other engines are charged for is accounted for.
 _MAX_WAIT_S = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.001, 0.05
 
 _log = logging.getLogger("semi_instruct.engine")
 
@@ -72,7 +72,7 @@ class Admission:
                     _log.info("other engines have not let go of the machine: going on beside them")
                     return False
                 time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_S)
+                pause = min(2 * pause, _MAX_PAUSE_S)
             else:
                 return True
 

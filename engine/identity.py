@@ -16,7 +16,7 @@ from pathlib import Path
 from semi_instruct.engine.errors import SandboxUnavailable
 
 _NOBODYS = range(0x70000000, 0x80000000)
-_FEWEST_IDS = 1 << 10
+_MIN_IDS = 1 << 10
 _HELPERS = ("usr/bin/newuidmap", "usr/bin/newgidmap")  # where nsjail looks for them
 
 
@@ -67,7 +67,7 @@ def _mapped(map_file: Path) -> int:
             return secrets.choice(_NOBODYS)
         ranges.append(range(first, first + count))
     longest = max(ranges, key=len, default=range(0))
-    if len(longest) < _FEWEST_IDS:
+    if len(longest) < _MIN_IDS:
         reason = f"{map_file} maps {sum(map(len, ranges))} ids, none to spare for programs"
         remedy = "start the container with a range of ids (rootless: subordinate ids in /etc/subuid and /etc/subgid)"
         raise SandboxUnavailable("uid", reason, remedy)

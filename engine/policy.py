@@ -44,7 +44,7 @@ _X32_BIT = 0x40000000
 _NR, _ARCH, _ARGS = 0, 4, 16  # offsets in struct seccomp_data
 _LOAD, _AND, _RET, _JUMP, _JEQ, _JGE, _JSET = 0x20, 0x54, 0x06, 0x05, 0x15, 0x35, 0x45
 _WORD = 0xFFFFFFFF
-_LONGEST_JUMP = 255
+_MAX_JUMP = 255
 _MAX_INSTRUCTIONS = 1024  # the kernel takes four times as many, and every run would pay for them
 
 type _Action = Literal["SCMP_ACT_KILL_PROCESS", "SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY", "SCMP_ACT_ALLOW"]
@@ -265,7 +265,7 @@ class _Assembler:
 
         Where that is too far a relay is put, which serves all jumps from then on: a jump, or another copy of a RET.
         """
-        if len(self.reversed) - self._relays.get(label, label) >= _LONGEST_JUMP:
+        if len(self.reversed) - self._relays.get(label, label) >= _MAX_JUMP:
             code, _, _, k = self.reversed[label - 1]
             self._relays[label] = self.put(_RET, k) if code == _RET else self.put(_JUMP, len(self.reversed) - label)
         return self._relays.get(label, label)

@@ -33,7 +33,7 @@ from semi_instruct.engine.streams import Stream, sealed
 
 READY_SECONDS = 10.0
 _GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the caller is answered
-_SHORTEST_CPU_CHECK = 0.002
+_MIN_CPU_CHECK = 0.002
 _UNWATCHED_SECONDS = 0.003
 _MAPPED_BY_ALL = 64 * MIB
 _TRUSTED_TASKS = 2  # the zygote and init share the group with the program
@@ -406,7 +406,7 @@ class Run:
         left = self._limits.cpu_time - (self._group.cpu_ns() - self.before.cpu_ns) / 1e9
         if left <= 0:
             self._kill(Status.TIME_LIMIT, f"cpu time of {self._limits.cpu_time:g} s")
-        return max(left / _cores(), _SHORTEST_CPU_CHECK)
+        return max(left / _cores(), _MIN_CPU_CHECK)
 
     def _forbid(self, poller: select.poll, events: int) -> None:
         # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.

@@ -17,7 +17,7 @@ from semi_instruct.engine import diagnosis
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.errors import SandboxUnavailable
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.05, 5.0
 _GLANCE_S = 0.1  # a cancelled run, or one of an engine that was closed, waits no longer than this
 
 _log = logging.getLogger("semi_instruct.engine")
@@ -130,7 +130,7 @@ class Wait:
         """Wait a little, each time longer; false when there is no point in waiting longer."""
         self._shortage.begin(self, reason)
         until = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
+        self._pause = min(2 * self._pause, _MAX_PAUSE_S)
         while (left := until - time.monotonic()) > 0:
             cancelled = self._cancellation is not None and self._cancellation.cancelled
             if cancelled or self._given_up() or self.seconds > self._patience:

@@ -14,19 +14,19 @@ from typing import Any
 
 from semi_instruct.engine.inside.values import encode
 
-LONGEST_SHOWN = 2_000
-_MOST_BYTES_A_CHARACTER = 4
+MAX_SHOWN_CHARACTERS = 2_000
+_MAX_BYTES_PER_CHARACTER = 4
 _BACKTICKS = re.compile("`+")
 _PUNCTUATION = frozenset("!\"#$%'()*+,-./:;=?@[\\]^_`{|}~")  # all of ASCII but what HTML gives a meaning
 
 
 def shown_bytes(data: bytes) -> str:
-    """Bytes as text, what is not UTF-8 as ``\\xff``; cut to ``LONGEST_SHOWN`` characters and a marker."""
+    """Bytes as text, what is not UTF-8 as ``\\xff``; cut to ``MAX_SHOWN_CHARACTERS`` characters and a marker."""
     # One character more than is shown, so that a character broken by this cut is not shown either.
-    text = data[: (LONGEST_SHOWN + 1) * _MOST_BYTES_A_CHARACTER].decode("utf-8", "backslashreplace")
-    if len(text) <= LONGEST_SHOWN:
+    text = data[: (MAX_SHOWN_CHARACTERS + 1) * _MAX_BYTES_PER_CHARACTER].decode("utf-8", "backslashreplace")
+    if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
-    return f"{text[:LONGEST_SHOWN]}... [cut: {len(data)} bytes in all]"
+    return f"{text[:MAX_SHOWN_CHARACTERS]}... [cut: {len(data)} bytes in all]"
 
 
 def plain_value(value: Any) -> Any:
@@ -35,10 +35,14 @@ def plain_value(value: Any) -> Any:
 
 
 def shown_value(value: Any) -> Any:
-    """Like :func:`plain_value`; if its JSON is longer than ``LONGEST_SHOWN``, that text, cut, with a marker."""
+    """Like :func:`plain_value`; if its JSON is longer than ``MAX_SHOWN_CHARACTERS``, that text, cut, with a marker."""
     tree = plain_value(value)
     text = json.dumps(tree)
-    return tree if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}... [cut: {len(text)} characters in all]"
+    return (
+        tree
+        if len(text) <= MAX_SHOWN_CHARACTERS
+        else f"{text[:MAX_SHOWN_CHARACTERS]}... [cut: {len(text)} characters in all]"
+    )
 
 
 def one_line(text: str, longest: int = 500) -> str:

@@ -14,8 +14,8 @@ import sys
 
 _INTERPRETER = "/opt/python/bin/python3"
 _EARLIEST, _LATEST = 1_000_000_000, 2_000_000_000  # September 2001 to May 2033
-_MOST_PIDS_SKIPPED = 16
-_MOST_PADDING = 4096
+_MAX_PIDS_SKIPPED = 16
+_MAX_PADDING = 4096
 _RANDOMISED_ADDRESSES = 0  # a personality(2) without ADDR_NO_RANDOMIZE
 
 _entropy = os.getrandom
@@ -24,7 +24,7 @@ _personality = ctypes.PyDLL(None).personality
 
 def start_over(program_fd, lengths, stage_fd, value_fd, clock):
     """Run the program in a new interpreter; never returns. The arguments are those of ``python_program.become``."""
-    for _ in range(_below(_MOST_PIDS_SKIPPED)):
+    for _ in range(_below(_MAX_PIDS_SKIPPED)):
         os.waitpid(_start(os._exit, 0), 0)
     if math.isnan(clock):
         clock = _EARLIEST + _below(_LATEST - _EARLIEST)
@@ -55,7 +55,7 @@ def _execute(descriptors, lengths, clock):
     hours, minutes = _below(24) - 12, _below(60)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"}
     environment["TZ"] = f"<varied>{hours}:{minutes:02}"
-    environment["SEMI_INSTRUCT_PADDING"] = "x" * _below(_MOST_PADDING)
+    environment["SEMI_INSTRUCT_PADDING"] = "x" * _below(_MAX_PADDING)
     numbers = map(str, (*descriptors, *lengths, clock))
     _personality(_RANDOMISED_ADDRESSES)
     os.execve(_INTERPRETER, ["python3", "-s", "-S", "-P", "-B", __file__, *numbers], environment)

@@ -15,7 +15,7 @@ from semi_instruct.engine import Program
 from semi_instruct.harness.inside import report_branches
 
 _MARKER = "semi-instruct branches: "
-_LONGEST_REPORT = 1 << 20
+_MAX_REPORT = 1 << 20
 
 
 class InvalidReport(ValueError):
@@ -79,7 +79,7 @@ def coverage(stderr: bytes) -> Coverage:
         InvalidReport: there is none.
     """
     line = stderr.rstrip(b"\n").rpartition(b"\n")[2]
-    if not line.startswith(_MARKER.encode()) or len(line) > _LONGEST_REPORT:
+    if not line.startswith(_MARKER.encode()) or len(line) > _MAX_REPORT:
         raise InvalidReport("stderr does not end with a report of branches")
     try:
         report = msgspec.json.decode(line[len(_MARKER) :], type=_Report)

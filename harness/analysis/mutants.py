@@ -16,7 +16,7 @@ from random import Random
 from types import CodeType
 
 from semi_instruct.harness.analysis.mutation_operators import OPERATORS
-from semi_instruct.harness.analysis.source import LONGEST_SOURCE, parse
+from semi_instruct.harness.analysis.source import MAX_SOURCE_CHARACTERS, parse
 
 # Not mutated: hints and documentation change nothing, and who imports something else is not nearly right.
 _LEFT_ALONE = {"annotation", "returns", "decorator_list", "type_comment", "type_params", "names"}
@@ -144,7 +144,7 @@ def _is_documentation(node: ast.AST) -> bool:
 
 def _compiled(source: str) -> Hashable | None:
     """What a source compiles to, without names of files and numbers of lines; None if it does not compile."""
-    if len(source) > 2 * LONGEST_SOURCE:
+    if len(source) > 2 * MAX_SOURCE_CHARACTERS:
         return None
     try:
         with warnings.catch_warnings():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # Longer sources are not looked into: what their syntax tree would take grows with them.
-LONGEST_SOURCE = 1 << 18
+MAX_SOURCE_CHARACTERS = 1 << 18
 # What a parser raises on text that was not made to be parsed: null characters, endless digits, endless nesting.
 _UNPARSABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
@@ -18,8 +18,8 @@ class NotLiteral(ValueError):
 
 
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree of a program; None if it has none or is longer than ``LONGEST_SOURCE`` characters."""
-    if len(source) > LONGEST_SOURCE:
+    """The syntax tree of a program; None if it has none or is longer than ``MAX_SOURCE_CHARACTERS`` characters."""
+    if len(source) > MAX_SOURCE_CHARACTERS:
         return None
     try:
         with warnings.catch_warnings():

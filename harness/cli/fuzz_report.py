@@ -14,8 +14,8 @@ from rich.text import Text
 from semi_instruct.harness.search.fuzz import Finding
 from semi_instruct.harness.text import one_line
 
-_MOST_LINES = 60
-_LONGEST_LINE = 400
+_MAX_LINES = 60
+_MAX_LINE_LENGTH = 400
 
 
 def report(finding: Finding, console: Console) -> None:
@@ -63,9 +63,9 @@ def _as_text(shown: Any, is_text: bool) -> str:
 def _safe(text: str) -> Text:
     """Text whose control characters are escaped, cut where long."""
     lines = text.split("\n")
-    safe = [one_line(line, _LONGEST_LINE) for line in lines[:_MOST_LINES]]
-    if len(lines) > _MOST_LINES:
-        safe.append(f"... [{len(lines) - _MOST_LINES} more lines]")
+    safe = [one_line(line, _MAX_LINE_LENGTH) for line in lines[:_MAX_LINES]]
+    if len(lines) > _MAX_LINES:
+        safe.append(f"... [{len(lines) - _MAX_LINES} more lines]")
     return Text("\n".join(safe).rstrip("\n"))
 
 
@@ -75,5 +75,5 @@ def _changes(expected: str, actual: str) -> RenderableType | None:
     if not lines:
         return None
     styles = {"+": "green", "-": "red", "@": "cyan"}
-    shown = [Text(one_line(line, _LONGEST_LINE), styles.get(line[:1], "")) for line in lines[:_MOST_LINES]]
+    shown = [Text(one_line(line, _MAX_LINE_LENGTH), styles.get(line[:1], "")) for line in lines[:_MAX_LINES]]
     return Panel(Group(*shown), title="diff", title_align="left", expand=False)

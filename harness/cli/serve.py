@@ -21,7 +21,7 @@ from semi_instruct.harness.errors import BadRequest
 from semi_instruct.harness.serve.settings import Settings, listen
 
 _NEEDED = ("fastapi", "httptools", "prometheus_client", "uvicorn")
-_SHORTEST_TOKEN = 16
+_MIN_TOKEN = 16
 LIMITS = "Limits"
 
 
@@ -139,9 +139,9 @@ def _token(path: Path) -> bytes:
         token = path.read_bytes().strip()
     except OSError as error:
         raise BadRequest(f"--token-file {path}: {error.strerror or error}") from None
-    if len(token) < _SHORTEST_TOKEN or not token.isascii() or any(byte <= 0x20 for byte in token):
+    if len(token) < _MIN_TOKEN or not token.isascii() or any(byte <= 0x20 for byte in token):
         raise BadRequest(
-            f"--token-file {path}: expected at least {_SHORTEST_TOKEN} ASCII characters without spaces; make one with: "
+            f"--token-file {path}: expected at least {_MIN_TOKEN} ASCII characters without spaces; make one with: "
             "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return token

@@ -35,7 +35,7 @@ from semi_instruct.harness.verification.earlier_rows import DIGEST, EarlierRows,
 from semi_instruct.harness.verification.scheduler import Executor
 
 LAYOUT = "pairs"
-_MOST_TOGETHER = 64
+_MAX_TOGETHER = 64
 # Of a task, what says where it is from.
 _DECIDES_NOTHING = ("id", "file", "line", "title", "difficulty")
 _AFTER_SCREENING = {
@@ -228,7 +228,7 @@ def _batches(tasks: Iterator[Task]) -> Iterator[list[Task]]:
     batch: list[Task] = []
     for task in tasks:
         batch.append(task)
-        if len(batch) == _MOST_TOGETHER:
+        if len(batch) == _MAX_TOGETHER:
             yield batch
             batch = []
     if batch:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 _INTEGER = re.compile(rb"[+-]?(?:0|[1-9][0-9]*+)")
 _DECIMAL = re.compile(rb"[+-]?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 # Beyond this a word is compared as text: nobody prints a measured quantity so long, and reading one takes time.
-_LONGEST_DECIMAL = 1_000
+_MAX_DECIMAL = 1_000
 # A float of at least this size is whole.
 _WHOLE_FLOATS_FROM = 1 << 52
 
@@ -47,7 +47,7 @@ def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance, *, decima
     """
     if _INTEGER.fullmatch(expected) and (not decimals or _INTEGER.fullmatch(actual)):
         return bool(_INTEGER.fullmatch(actual)) and _canonical(expected) == _canonical(actual)
-    if max(len(expected), len(actual)) > _LONGEST_DECIMAL:
+    if max(len(expected), len(actual)) > _MAX_DECIMAL:
         return False
     if not (_DECIMAL.fullmatch(expected) and _DECIMAL.fullmatch(actual)):
         return False
@@ -57,7 +57,7 @@ def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance, *, decima
 
 def measure(word: bytes) -> float | None:
     """A printed number as a float, for putting words in an order; None for text and for what is too long to measure."""
-    if len(word) > _LONGEST_DECIMAL or not _DECIMAL.fullmatch(word):
+    if len(word) > _MAX_DECIMAL or not _DECIMAL.fullmatch(word):
         return None
     return float(word)
 

@@ -24,8 +24,8 @@ from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.runs import Ask, Steps
 
 # Of one sandbox run: together they should take a second, and be a message of moderate size.
-MOST_INPUTS = 200
-MOST_BYTES = 1 << 19
+MAX_INPUTS = 200
+MAX_BYTES = 1 << 19
 # After so many inputs that a program did not survive, it is not asked any more.
 ENDINGS = 3
 _PATIENCE_S = 30.0
@@ -186,8 +186,8 @@ def seeming_case(problem: Problem, test_input: TestInput, looks: Sequence[Glimps
 def _batch(inputs: Sequence[TestInput]) -> tuple[Sequence[TestInput], bytes]:
     """The first inputs, as many as one run takes, and how they are told; nothing if the first cannot be told."""
     told: list[bytes] = []
-    room = MOST_BYTES
-    for test_input in inputs[:MOST_INPUTS]:
+    room = MAX_BYTES
+    for test_input in inputs[:MAX_INPUTS]:
         crossing = _crossing(test_input)
         room -= len(crossing)
         if not crossing or (room < 0 and told):

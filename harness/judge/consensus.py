@@ -13,12 +13,12 @@ from semi_instruct.harness.compare.comparison import Comparison
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.resource_rule import Use
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.text import LONGEST_SHOWN, one_line
+from semi_instruct.harness.text import MAX_SHOWN_CHARACTERS, one_line
 
 # Whether an expected and an actual answer are the same, of their contents.
 Agree = Callable[[Any, Any], bool]
 
-_LONGEST_ERROR = 300
+_MAX_ERROR = 300
 
 
 class Drop(StrEnum):
@@ -84,8 +84,8 @@ def why_failed(outcome: Outcome) -> str:
         return "the program ended before its function returned"
     if outcome.status is Status.TIME_LIMIT:
         return "it did not end in time"
-    last_line = outcome.stderr[-LONGEST_SHOWN:].decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
-    parts = [one_line(text.strip(), _LONGEST_ERROR) for text in (outcome.detail, last_line)]
+    last_line = outcome.stderr[-MAX_SHOWN_CHARACTERS:].decode("utf-8", "backslashreplace").strip().rpartition("\n")[2]
+    parts = [one_line(text.strip(), _MAX_ERROR) for text in (outcome.detail, last_line)]
     return ": ".join(part for part in parts if part) or outcome.status.value
 
 

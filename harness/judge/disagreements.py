@@ -21,7 +21,7 @@ from semi_instruct.harness.judge.consensus import TestCase, settle
 _WIDER_TOLERANCES = (1e-5, 1e-4, 1e-3, 1e-2)
 # A comparison that explains a smaller share of the disagreements is no explanation: invalid inputs make oracles
 # disagree in every way there is.
-_LEAST_SHARE = 0.5
+_MIN_SHARE = 0.5
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Disagreements:
             for strictness, candidate in enumerate(looser_than(self.comparison))
         ]
         explains, place = max(ranked, default=(0, 0))
-        if not explains or explains < _LEAST_SHARE * len(explained):
+        if not explains or explains < _MIN_SHARE * len(explained):
             return None
         return ProposedComparison(looser_than(self.comparison)[-place], explains, len(explained))
 

@@ -21,7 +21,7 @@ from semi_instruct.harness.text import shown_bytes, shown_value
 # cases: its verdict stands already.
 EXHAUSTIONS_ALLOWED = 3
 # Bytes of a test case that a card may hold whole.
-LARGEST_HELD = 1 << 20
+MAX_HELD = 1 << 20
 # Of the time that a program sleeps, or waits for a core: what it counts for beside CPU time.
 _IDLE_PART = 0.1
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
@@ -259,7 +259,7 @@ class Scorecard:
             detail = why_failed(outcome)
         blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
         counterexample = self._counterexample(case, outcome) if blames_input else None
-        whole = case if case.size <= LARGEST_HELD else None
+        whole = case if case.size <= MAX_HELD else None
         return Failure(case.index, verdict, counterexample, detail, case.input, whole)
 
     def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:

@@ -19,7 +19,7 @@ from semi_instruct.harness.text import plain_value
 
 # Bytes of a test case that a suite is chosen from. A larger one is kept only if it is the first that a candidate fails,
 # the candidate fails no smaller one, and a card could hold it.
-LARGEST_CHOSEN = 1 << 14
+MAX_CHOSEN = 1 << 14
 
 
 def kept_suite(
@@ -32,7 +32,7 @@ def kept_suite(
 
     Args:
         cases: indexes of the problem's test cases, in order.
-        held: of these, and of inputs that count no more, those of at most ``LARGEST_CHOSEN`` bytes.
+        held: of these, and of inputs that count no more, those of at most ``MAX_CHOSEN`` bytes.
         cards: of the candidates, in the order of the problem.
     """
     rejecting = [card.rejecting(cases) for card in cards]

@@ -35,7 +35,7 @@ _FIRST_BATCH = 12  # most differences show at once, and what takes long comes la
 _BATCH = 60
 _CHECKED = 3  # inputs on which the fast way is compared with fresh sandboxes
 _FALSE_ALARMS = 5  # after these, a candidate is not run the fast way any more
-_MOST_HELD = 1 << 24  # bytes of test cases that wait to be run in fresh sandboxes
+_MAX_HELD = 1 << 24  # bytes of test cases that wait to be run in fresh sandboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +336,7 @@ class Search:
                 return difference
             suspect.false_alarms += seems_right is False
             suspect.fast &= suspect.false_alarms < _FALSE_ALARMS
-        return self._first_unconfirmed(suspect) if suspect.held > _MOST_HELD else None
+        return self._first_unconfirmed(suspect) if suspect.held > _MAX_HELD else None
 
     def _first_unconfirmed(self, suspect: _Suspect) -> Difference | None:
         """The difference on the first input that the candidate only seemed to answer right."""

@@ -20,7 +20,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.control import reject
 from hypothesis.database import ExampleDatabase, choices_to_bytes
 
-_MOST_VALUES = 500  # most of them are no smaller than the best, or not valid, and cost only Hypothesis's time
+_MAX_VALUES = 500  # most of them are no smaller than the best, or not valid, and cost only Hypothesis's time
 
 
 class Choose(Protocol):
@@ -86,7 +86,7 @@ def shrink_choices[Value](
     def test(value: Value) -> None:
         nonlocal values
         values += 1
-        if values > _MOST_VALUES or not goes_on():
+        if values > _MAX_VALUES or not goes_on():
             raise _Enough
         if fails(value):
             raise _Fails

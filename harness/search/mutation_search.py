@@ -32,7 +32,7 @@ _UNLOOKED = 25
 _MUTANT_CPU_S = 0.5
 _MUTANT_MULTIPLE = 3
 # Coverage takes a run a test case; the first ones tell nearly all of it.
-_MOST_COVERED = 100
+_MAX_COVERED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def _covered(
     oracle: Program, cases: Sequence[TestCase], limits: Limits
 ) -> Steps[tuple[list[frozenset[Hashable]], int]]:
     """The branches that each test case takes, and how many there are."""
-    measured = cases[:_MOST_COVERED]
+    measured = cases[:_MAX_COVERED]
     program = instrumented(oracle)
     outcomes = yield [Ask(program, case.input.stdin, limits, case.input.args or ()) for case in measured]
     taken: list[frozenset[Hashable]] = [frozenset()] * len(cases)

@@ -15,7 +15,7 @@ from semi_instruct.harness.runs import Ask, Conversation
 from semi_instruct.harness.search.mutation_search import Findings, Proposal, search
 
 # Bytes of a test case that a search works with.
-_LARGEST_SEARCHED = 1 << 14
+_MAX_SEARCHED = 1 << 14
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Searching:
 
     def keep(self, case: TestCase) -> None:
         """Give a test case to a search that has not begun."""
-        if self._steps is None and case.size <= _LARGEST_SEARCHED:
+        if self._steps is None and case.size <= _MAX_SEARCHED:
             self._cases.append(case)
 
     @property

@@ -44,15 +44,15 @@ SHRUNK = "shrunk"  # the provenance of what is made here
 _POOL = 160
 _POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
 _POOL_PART = 0.25  # likewise, of the time there is for a counterexample
-_LEAST_LOOK_S = 0.01  # less is not worth a sandbox
-_LEAST_RUN_S = 0.001
-_MOST_TAKEN_S = 20.0  # by a candidate; one that sleeps or wastes time is given up then
+_MIN_LOOK_S = 0.01  # less is not worth a sandbox
+_MIN_RUN_S = 0.001
+_MAX_TAKEN_S = 20.0  # by a candidate; one that sleeps or wastes time is given up then
 _SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
 _EXHAUSTIONS = 3  # runs that may use up a limit, as each takes all the time there is; one if that is the failure
 # CPU seconds that an oracle may take for a smaller input: so many, and so many times what the known one took.
 _ORACLE_S = 0.5
 _ORACLE_MULTIPLE = 4
-_MOST_SIMPLER = 2_000  # texts of which one is to be chosen; few are valid
+_MAX_SIMPLER = 2_000  # texts of which one is to be chosen; few are valid
 _PROFILES = [
     Profile(cap, span, style, sizes)
     for cap, span, style, sizes in product(
@@ -135,7 +135,7 @@ class Shrinker:
         found = self._judge.difference(candidate, known, outcome) if runs else None
         if found is None:
             return None
-        attempt = _Attempt(self._judge, candidate, found, runs, min(self._cpu_s, _MOST_TAKEN_S))
+        attempt = _Attempt(self._judge, candidate, found, runs, min(self._cpu_s, _MAX_TAKEN_S))
         made = self._smallest_of(self._pool, attempt)
         if made is None:
             made = self._smallest_beyond_guesses(attempt) if known.args is None else _made_of_arguments(known)
@@ -151,7 +151,7 @@ class Shrinker:
 
     def _affordable(self, case: TestCase) -> int:
         """Tries that there is time for, if each takes the oracles and the candidate what this one takes the oracles."""
-        each_s = max(self._judge.usual_s(case), _LEAST_RUN_S) * (len(self._problem.oracles) + 1)
+        each_s = max(self._judge.usual_s(case), _MIN_RUN_S) * (len(self._problem.oracles) + 1)
         return RUNS if self._cpu_s == inf else int(self._cpu_s / each_s)
 
     def _smallest_of(self, pool: Sequence[tuple[_Made, TestCase]], attempt: _Attempt) -> _Made | None:
@@ -236,7 +236,7 @@ class Shrinker:
 
     def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
         most_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._cpu_s * _POOL_PART)
-        if most_s < _LEAST_LOOK_S:
+        if most_s < _MIN_LOOK_S:
             return ((test_input, None) for test_input in inputs)
         limits = replace(self._problem.limits, cpu_time=most_s)
         return glimpses(self._engine, program, inputs, limits, endings=1, on_run=self._on_run)
@@ -291,7 +291,7 @@ class Shrinker:
             best = attempt.best
             simpler_ones = (
                 _text_input(text)
-                for text in islice(simpler(_text(best.case.input)), _MOST_SIMPLER)
+                for text in islice(simpler(_text(best.case.input)), _MAX_SIMPLER)
                 if format_ is None or fits(format_, text)
             )
             for some in batched(simpler_ones, _POOL):

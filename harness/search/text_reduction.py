@@ -11,7 +11,7 @@ from semi_instruct.harness.inputs.stdin.matching import INTEGER, rows_of
 _Rows = list[list[str]]
 
 # Numbers that may count what is taken away: few do, and most of these stand early.
-_MOST_COUNTS = 6
+_MAX_COUNTS = 6
 
 
 def simpler(text: str) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _counted_down(rows: _Rows, lines: int, lost: int) -> Iterator[_Rows]:
         for place, token in enumerate(row)
         if INTEGER.match(token) and int(token) >= lost
     ]
-    for line, place in counts[:_MOST_COUNTS]:
+    for line, place in counts[:_MAX_COUNTS]:
         row = rows[line]
         less = [*row[:place], str(int(row[place]) - lost), *row[place + 1 :]]
         yield [*rows[:line], less, *rows[line + 1 :]]

@@ -27,7 +27,7 @@ from semi_instruct.harness.text import one_line
 
 DIGEST = "digest"
 _DIGITS = 16
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 class EarlierVerdict(msgspec.Struct, frozen=True):
@@ -315,9 +315,9 @@ def _converted[Row](data: Any, kind: type[Row], path: Path, line: int) -> Row:
 def _named(candidates: list[tuple[str, str]]) -> str:
     """The first of some candidates, for people."""
     names = ", ".join(
-        f"{one_line(problem, 100)} {one_line(candidate, 100)}" for problem, candidate in candidates[:_MOST_NAMED]
+        f"{one_line(problem, 100)} {one_line(candidate, 100)}" for problem, candidate in candidates[:_MAX_NAMED]
     )
-    return f"{names}, ..." if len(candidates) > _MOST_NAMED else names
+    return f"{names}, ..." if len(candidates) > _MAX_NAMED else names
 
 
 def _counted(count: int, what: str) -> str:

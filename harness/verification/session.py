@@ -19,7 +19,7 @@ from semi_instruct.harness.judge.consensus import TestCase
 from semi_instruct.harness.judge.oracle_record import OracleRecord
 from semi_instruct.harness.judge.oracle_runs import Heard, Hearing
 from semi_instruct.harness.judge.scorecard import Failure
-from semi_instruct.harness.judge.suite import LARGEST_CHOSEN, kept_suite
+from semi_instruct.harness.judge.suite import MAX_CHOSEN, kept_suite
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.strength import UNRATED, Merit, Rating
 from semi_instruct.harness.problems.verdicts import VerdictRow
@@ -195,7 +195,7 @@ class Examination:
         self._judging.line_up(case, usual_s, heard.slowest_s, sorted(candidates), is_own=is_own)
         if self._searching is not None:
             self._searching.keep(case)
-        if self.keeps_suite and case.size <= LARGEST_CHOSEN:
+        if self.keeps_suite and case.size <= MAX_CHOSEN:
             self._held.append(case)
 
     def _is_searchable(self) -> bool:

@@ -14,7 +14,7 @@ from rich.table import Table
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.text import one_line
 
-_MOST_LINES_LISTED = 50
+_MAX_LINES_LISTED = 50
 
 
 class Counted(Protocol):
@@ -131,7 +131,7 @@ class Tally:
 
 
 def _list(console: Console, lines: list[str]) -> None:
-    for line in lines[:_MOST_LINES_LISTED]:
+    for line in lines[:_MAX_LINES_LISTED]:
         console.print(f"  {line}", soft_wrap=True)
-    if len(lines) > _MOST_LINES_LISTED:
-        console.print(f"  and {len(lines) - _MOST_LINES_LISTED} more", soft_wrap=True)
+    if len(lines) > _MAX_LINES_LISTED:
+        console.print(f"  and {len(lines) - _MAX_LINES_LISTED} more", soft_wrap=True)

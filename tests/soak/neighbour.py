@@ -25,7 +25,7 @@ from tests.timing import allow_seconds
 
 _RUNS_AN_ENGINE = 40  # so that jails are started all the time, too
 _PAUSE_SECONDS = 0.05
-_MOST_TOLD = 20
+_MAX_TOLD = 20
 _END_SECONDS = 60.0
 _ROOT = Path(__file__).parents[2]
 
@@ -87,7 +87,7 @@ def _run_until_told(seed: int) -> Report:
         except SandboxUnavailable as error:
             wrong.append(f"no engine: {error}")
             time.sleep(_PAUSE_SECONDS)
-    report.wrong = (*wrong[:_MOST_TOLD], *([f"and {len(wrong) - _MOST_TOLD} more"] if len(wrong) > _MOST_TOLD else []))
+    report.wrong = (*wrong[:_MAX_TOLD], *([f"and {len(wrong) - _MAX_TOLD} more"] if len(wrong) > _MAX_TOLD else []))
     return report
 
 

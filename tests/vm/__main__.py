@@ -24,7 +24,7 @@ from tests.vm import debian, host, image
 
 FOLDER = image.ENVIRONMENT / "share/semi-instruct/vm"
 _MEMORY_MIB = 4096
-_MOST_SECONDS = 4 * 60 * 60
+_MAX_SECONDS = 4 * 60 * 60
 _PATIENCE = os.environ.get("SEMI_INSTRUCT_TEST_PATIENCE", "5")
 
 
@@ -83,7 +83,7 @@ def main() -> int:
     except host.CannotBuild as error:
         print(f"test-vm: {error}", file=sys.stderr)
         return 2
-    deadline = time.monotonic() + _MOST_SECONDS
+    deadline = time.monotonic() + _MAX_SECONDS
     guests = [Guest(made, privilege) for privilege in options.privileges or ("root", debian.USER)]
     try:
         results = {guest.privilege: guest.end(deadline) for guest in guests}

@@ -22,11 +22,11 @@ from semi_instruct.harness.inputs.calls.signature import Signature
 
 Call = tuple[object, ...]
 
-_LONGEST_EXPRESSION = 2_000
+_MAX_EXPRESSION = 2_000
 # How many closing brackets are tried as the end of one expression.
 _ENDS_TRIED = 30
 # How many calls, values, numbers or words are looked at; a documentation may be made to have no end of them.
-_MOST_FOUND = 200
+_MAX_FOUND = 200
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\.?\w)")
 _QUOTED = re.compile(r"""(["'`])([^"'`\n]{1,30})\1""")
 _CAPITALISED = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b")
@@ -104,7 +104,7 @@ def _expression(text: str, start: int, before: str = "") -> ast.expr | None:
     closing = _CLOSING[text[start]]
     end = start
     for _ in range(_ENDS_TRIED):
-        end = text.find(closing, end + 1, start + _LONGEST_EXPRESSION)
+        end = text.find(closing, end + 1, start + _MAX_EXPRESSION)
         if end < 0:
             return None
         # In a docstring that is not raw, an escaped line break inside quotes has become a real one.
@@ -184,4 +184,4 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _first(pattern: str | re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    return islice(re.finditer(pattern, text), _MOST_FOUND)
+    return islice(re.finditer(pattern, text), _MAX_FOUND)

@@ -31,7 +31,7 @@ from semi_instruct.harness.inputs.calls.text_drawing import draw_text
 _DEEPEST_GUESS = 2
 _SMALL = 12
 # Items of all lists of one call together, so that nested ones do not multiply without end.
-_MOST_ITEMS = 1_000
+_MAX_ITEMS = 1_000
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Drawing:
     _drawn_texts: list[str] = field(default_factory=list)
     _chosen: type | None = None
     _depth: int = 0
-    _items_left: int = _MOST_ITEMS
+    _items_left: int = _MAX_ITEMS
 
     def draw(self, shape: Shape) -> Any:
         """A value."""

@@ -28,8 +28,8 @@ from semi_instruct.harness.inputs.calls.shapes import (
 from semi_instruct.harness.inputs.calls.text_drawing import tokens
 
 _LONG = 200
-_MOST_ALTERNATIVES = 12
-_MOST_SAMPLES = 3
+_MAX_ALTERNATIVES = 12
+_MAX_SAMPLES = 3
 
 
 def edges(shape: Shape) -> list[Any]:
@@ -112,7 +112,7 @@ def _texts(shape: Text) -> Iterator[str]:
     yield from shape.characters[:1] + shape.characters[-1:]
     first = shape.characters[0]
     yield from (first * 2, first * 5, shape.characters, shape.characters[::-1])
-    for sample in shape.samples[:_MOST_SAMPLES]:
+    for sample in shape.samples[:_MAX_SAMPLES]:
         yield from (sample.upper(), sample.lower(), sample.title(), sample.swapcase(), sample[::-1])
         yield from (sample[:-1], sample[1:], sample + sample, sample + sample[:1], f" {sample}", f"{sample} ")
         yield from ("  ".join(sample.split(" ")), sample.replace(" ", ""))
@@ -152,7 +152,7 @@ def _with_properties(shape: ListOf, values: list[Any]) -> list[Any]:
 
 
 def _small(shape: Shape) -> list[Any]:
-    return edges(shape)[:_MOST_ALTERNATIVES]
+    return edges(shape)[:_MAX_ALTERNATIVES]
 
 
 def _tuples(shape: TupleOf) -> Iterator[tuple[Any, ...]]:

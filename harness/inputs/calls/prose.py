@@ -21,14 +21,14 @@ _PHRASES: tuple[tuple[str, Shape], ...] = (
 )
 # In characters: a type is that of a parameter if both are named this near to each other.
 _NEAR = 60
-_MOST_MENTIONS = 100
+_MAX_MENTIONS = 100
 _NO_SIGN = re.compile(r"(?i)\b(?:positive|natural|non-?negative)\b")
 _SIGN = re.compile(r"(?i)(?<!non-)(?<!non)\bnegative\b|(?<![\w-])-\d")
 
 
 def shape_in_words(text: str, name: str) -> Shape | None:
     """The shape whose name stands nearest to that of a parameter, or None."""
-    mentions = [match.start() for match in islice(re.finditer(rf"\b{re.escape(name)}\b", text), _MOST_MENTIONS)]
+    mentions = [match.start() for match in islice(re.finditer(rf"\b{re.escape(name)}\b", text), _MAX_MENTIONS)]
     found: list[tuple[int, int, Shape]] = []
     for order, (phrase, shape) in enumerate(_PHRASES):
         for match in re.finditer(phrase, text, re.IGNORECASE):

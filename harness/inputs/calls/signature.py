@@ -12,7 +12,7 @@ from semi_instruct.harness.inputs.calls.hints import shape_of_hint
 from semi_instruct.harness.inputs.calls.shapes import Shape
 
 # Longer documentation is cut before it is searched.
-LONGEST_DOCUMENTATION = 20_000
+MAX_DOCUMENTATION = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _signature(source: str, entry: str) -> Signature | None:
         )
         for index, argument in enumerate(named)
     )
-    return Signature(parameters, "\n".join(_texts(function.body))[:LONGEST_DOCUMENTATION])
+    return Signature(parameters, "\n".join(_texts(function.body))[:MAX_DOCUMENTATION])
 
 
 def _texts(body: list[ast.stmt]) -> Iterator[str]:

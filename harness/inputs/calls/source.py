@@ -28,7 +28,7 @@ MUTATIONS = 100
 # Of the draws, those that keep all that was seen in the examples.
 _STRICT_SHARE = 0.7
 _UNCERTAIN_KEPT_SHARE = 0.5
-_MOST_CHANGES = 3
+_MAX_CHANGES = 3
 # Where the known calls have less, this much is usual.
 _USUAL_NUMBER = 5
 _USUAL_ITEMS = 24
@@ -145,7 +145,7 @@ def _mutated_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
     for number in range(MUTATIONS):
         if number % 2 == 0 or not arguments:
             arguments = random.choice([call for call in domain.calls if call])
-        for _ in range(random.randint(1, _MOST_CHANGES)):
+        for _ in range(random.randint(1, _MAX_CHANGES)):
             arguments = _changed(arguments, mutation)
         yield restore(domain.relations, arguments, _keeping(random))
 

@@ -33,7 +33,7 @@ from semi_instruct.harness.inputs.stdin.model import (
 # If of so many numbers less than one is used, those are drawn, and not an order of all.
 _FEW = 4
 _ROW_TRIES = 50
-_MOST_TOKENS = 2_000_000  # of one list; more is a format gone wrong, not an input
+_MAX_TOKENS = 2_000_000  # of one list; more is a format gone wrong, not an input
 
 
 class CannotDraw(HarnessError):
@@ -338,7 +338,7 @@ class _Drawing:
 
     def _count(self, amount: Amount) -> int:
         count = amount.value(self._known)
-        if not 0 <= count <= _MOST_TOKENS:
+        if not 0 <= count <= _MAX_TOKENS:
             raise CannotDraw(f"a count of {count}")
         return count
 

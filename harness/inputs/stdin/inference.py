@@ -9,7 +9,7 @@ from semi_instruct.harness.inputs.stdin.model import Format
 from semi_instruct.harness.inputs.stdin.shapes import shapes
 from semi_instruct.harness.inputs.stdin.values import with_values
 
-_MOST_ALTERNATIVES = 4
+_MAX_ALTERNATIVES = 4
 
 
 def infer(texts: Sequence[str]) -> list[Format]:
@@ -20,7 +20,7 @@ def infer(texts: Sequence[str]) -> list[Format]:
     """
     examples = [rows_of(text) for text in texts]
     formats: list[Format] = []
-    for _, blocks in shapes(examples, _MOST_ALTERNATIVES):
+    for _, blocks in shapes(examples, _MAX_ALTERNATIVES):
         # What the first pass finds to be a choice is no word with a length, and what counts letters is a size.
         for _ in range(2):
             reading = read(blocks, examples)

@@ -8,14 +8,14 @@ from random import Random
 
 from semi_instruct.harness.inputs.stdin.matching import INTEGER, rows_of
 
-_MOST_CHANGES = 3
+_MAX_CHANGES = 3
 
 
 def mutated(texts: Sequence[str], random: Random) -> str:
     """One of the texts with one to three changes. Numbers that say how many of something there are stay as they are."""
     rows = [list(row) for row in rows_of(random.choice(texts))]
     pool = _pool(texts)
-    for _ in range(random.randint(1, _MOST_CHANGES)):
+    for _ in range(random.randint(1, _MAX_CHANGES)):
         _change(rows, pool, random)
     return "".join(" ".join(row) + "\n" for row in rows)
 

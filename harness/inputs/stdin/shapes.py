@@ -34,9 +34,9 @@ _STEPS_A_CASE = 60
 _ALTERNATIVES_KEPT = 2  # explanations of the same lines with the same integers known
 _SINGLE = 0.8  # cost of a token with a name of its own
 _LENGTH_EXPLAINED = 0.5  # cost saved by a word whose length is a number read before
-_MOST_SINGLES = 8  # tokens in a row, each with a name of its own
-_MOST_SHAPES = 6  # of lines told apart by their first token
-_MOST_FIRST = 3  # tokens before a list
+_MAX_SINGLES = 8  # tokens in a row, each with a name of its own
+_MAX_SHAPES = 6  # of lines told apart by their first token
+_MAX_FIRST = 3  # tokens before a list
 _GREATEST_COUNT = 1_000_000
 _FRESH_NAMES = 40  # offered to one step
 _NEARLY_AS_SIMPLE = 1.2  # cost above the simplest up to which an explanation is an alternative
@@ -204,8 +204,8 @@ class _Steps:
             for name in names
             for cost, times, plus in ((0.3, 1, 0), (0.8, 1, -1), (1.3, 1, 1), (1.0, 2, 0), (1.5, 3, 0))
         ]
-        amounts += [(2.5, Amount(constant)) for constant in range(2, min(left) + 1) if constant <= _MOST_SINGLES]
-        if min(left) == max(left) > _MOST_SINGLES:
+        amounts += [(2.5, Amount(constant)) for constant in range(2, min(left) + 1) if constant <= _MAX_SINGLES]
+        if min(left) == max(left) > _MAX_SINGLES:
             amounts.append((3.0, Amount(left[0])))
         for cost, amount in amounts:
             counts = [amount.value(known) for known in state.known]
@@ -236,7 +236,7 @@ def _line_shapes(
 ) -> Iterator[tuple[float, Line, frozenset[str]]]:
     """Ways to explain rows as lines of one shape: cost, shape, and the names that count in it."""
     lengths = {len(row) for row in rows}
-    if len(lengths) == 1 and 0 < len(rows[0]) <= _MOST_SINGLES:
+    if len(lengths) == 1 and 0 < len(rows[0]) <= _MAX_SINGLES:
         line = Line(tuple(Item(fresh[place], _kind([row[place] for row in rows])) for place in range(len(rows[0]))))
         heads = [_read_line(line, row, names) for row, names in zip(rows, known, strict=True)]
         counted = [
@@ -250,7 +250,7 @@ def _line_shapes(
         ]
         line = Line(tuple(items))
         yield _SINGLE * len(line.items) - _LENGTH_EXPLAINED * len(counted), line, frozenset()
-    for first, last in product(range(_MOST_FIRST + 1), range(2)):
+    for first, last in product(range(_MAX_FIRST + 1), range(2)):
         lists = list(_list_shapes(rows, known, fresh, used, first, last))
         yield from lists
         if not first and not last and any(amount_names for _, _, amount_names in lists):
@@ -289,7 +289,7 @@ def _either_shapes(rows: Sequence[Row], fresh: Sequence[str]) -> Iterator[tuple[
     for row in rows:
         groups.setdefault(row[0] if row else "", []).append(row)
     lengths = {len(row) for row in rows}
-    if len(lengths) < 2 or not 2 <= len(groups) <= _MOST_SHAPES or "" in groups:
+    if len(lengths) < 2 or not 2 <= len(groups) <= _MAX_SHAPES or "" in groups:
         return
     lines = []
     cost = 1.0
@@ -325,7 +325,7 @@ def _amounts(counts: Sequence[int], known: Sequence[Known], used: frozenset[str]
     for one, other in combinations(names, 2):
         if all(row[one] * row[other] == number for row, number in zip(known, counts, strict=True)):
             yield _Count(1.5 if len(set(counts)) > 1 else 2.5, Amount(0, (one, other)))
-    if len(set(counts)) == 1 and counts[0] > _MOST_SINGLES:
+    if len(set(counts)) == 1 and counts[0] > _MAX_SINGLES:
         yield _Count(2.0 if len(counts) > 1 else 3.0, Amount(counts[0]))
 
 

@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["engine", "harness"]):
     from semi_instruct.harness.problems.reader import ProblemFile
     from semi_instruct.harness.problems.schema import Problem
 
-_LONGEST_INPUT = 4096
+_MAX_INPUT_BYTES = 4096
 _OPS = [f"SCMP_CMP_{name}" for name in ("EQ", "MASKED_EQ")]
 _ACTIONS = [f"SCMP_ACT_{name}" for name in ("ALLOW", "ERRNO", "KILL_PROCESS", "NOTIFY")]
 _CALLS = [*policy.syscall_numbers(), "no_such_call"]
@@ -35,14 +35,14 @@ _SEEDS = {
         values.dumps({"a": (1, {2, 3}), 4: frozenset({(5,)}), "$": [[[]]]}),
         b'{"$opaque":"a.B"}',
     ],
-    "policy": [(policy.folder() / f"{name}.json").read_bytes()[:_LONGEST_INPUT] for name in ("program", "worker")]
+    "policy": [(policy.folder() / f"{name}.json").read_bytes()[:_MAX_INPUT_BYTES] for name in ("program", "worker")]
     + [
         b'{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,"architectures":["SCMP_ARCH_X86_64"],"syscalls":'
         b'[{"names":["clone"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"valueTwo":0,'
         b'"op":"SCMP_CMP_MASKED_EQ"}]},{"names":["read","write"],"action":"SCMP_ACT_ALLOW"}]}'
     ],
     "problems": [
-        (Path(__file__).parents[3] / "examples" / "corpus.jsonl").read_bytes()[:_LONGEST_INPUT],
+        (Path(__file__).parents[3] / "examples" / "corpus.jsonl").read_bytes()[:_MAX_INPUT_BYTES],
         b'{"id":"a","kind":"function","entry":"f","oracles":["def f(x): return x"],"candidates":[{"id":"b","source":"",'
         b'"expect":["accepted"]}],"examples":[{"input":[{"$tuple":[1]}],"output":null}],"time_limit_s":1}\n\n{}\n',
     ],
@@ -125,7 +125,7 @@ def main() -> None:
         dictionary.write_bytes(b"".join(b'"\\"%b\\""\n' % word for word in sorted(words)))
         options = {
             "max_total_time": seconds,
-            "max_len": _LONGEST_INPUT,
+            "max_len": _MAX_INPUT_BYTES,
             "timeout": _SLOWEST_INPUT_SECONDS,
             "dict": dictionary,
             "print_final_stats": 1,

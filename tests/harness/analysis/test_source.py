@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from semi_instruct.harness.analysis.source import LONGEST_SOURCE, NotLiteral, definition, literal, parse
+from semi_instruct.harness.analysis.source import MAX_SOURCE_CHARACTERS, NotLiteral, definition, literal, parse
 
 HOSTILE = ["\0", "(" * 1_000, "-" * 100_000 + "1", "+".join(["1"] * 60_000), "a" + ".b" * 60_000, "\ud800", "9" * 9_999]
 
 
-@pytest.mark.parametrize("source", [*HOSTILE, "def f(:", "# " + "x" * LONGEST_SOURCE])
+@pytest.mark.parametrize("source", [*HOSTILE, "def f(:", "# " + "x" * MAX_SOURCE_CHARACTERS])
 def test_what_cannot_be_parsed_is_none(source: str) -> None:
     assert parse(source) is None
 

@@ -11,7 +11,7 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Outcome, Program, Status
 from semi_instruct.harness.inputs.source import Answer, TestInput
-from semi_instruct.harness.judge.batch import MOST_INPUTS, Glimpse, glimpses, seeming_case
+from semi_instruct.harness.judge.batch import MAX_INPUTS, Glimpse, glimpses, seeming_case
 from semi_instruct.harness.judge.consensus import Drop, TestCase
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
 
@@ -127,7 +127,7 @@ def test_an_input_nested_as_deeply_as_can_cross(engine: Engine) -> None:
 def test_many_and_large_inputs_are_told_in_parts(engine: Engine) -> None:
     spy = Spy(engine)
     program = Program("print(len(input()))")
-    lengths = [1] * (MOST_INPUTS + 1) + [300_000] * 3
+    lengths = [1] * (MAX_INPUTS + 1) + [300_000] * 3
     assert answers(spy, program, texts(*(b"x" * n for n in lengths))) == [b"%d\n" % n for n in lengths]
     assert 3 <= len(spy.asked) <= 5
 

@@ -14,8 +14,8 @@ from semi_instruct.harness.inputs.calls.ordering import identity
 from semi_instruct.harness.inputs.source import Answer, TestInput, inputs
 from semi_instruct.harness.inputs.sources import Sources
 from semi_instruct.harness.judge.consensus import TestCase
-from semi_instruct.harness.judge.scorecard import LARGEST_HELD, Scorecard
-from semi_instruct.harness.judge.suite import LARGEST_CHOSEN, as_example, kept_suite, nothing_kept
+from semi_instruct.harness.judge.scorecard import MAX_HELD, Scorecard
+from semi_instruct.harness.judge.suite import MAX_CHOSEN, as_example, kept_suite, nothing_kept
 from semi_instruct.harness.problems.schema import Problem, parse_row
 from semi_instruct.harness.problems.strength import Merit, Rating, Strength
 from semi_instruct.harness.problems.verdicts import REJECTIONS
@@ -51,7 +51,7 @@ def kept(cases: list[TestCase], *outcomes: dict[int, Outcome], rating: Rating = 
     for card, given_answers in zip(cards, outcomes, strict=True):
         for each in reversed(cases):
             card.record(each, given_answers.get(each.index, printed("1")))
-    small = [each for each in cases if each.size <= LARGEST_CHOSEN]
+    small = [each for each in cases if each.size <= MAX_CHOSEN]
     return kept_suite(judged, [each.index for each in cases], small, cards, rating)
 
 
@@ -106,7 +106,7 @@ def test_without_a_rating_all_examples_are_kept_beside_what_rejects() -> None:
 
 
 def test_a_large_one_is_kept_only_where_nothing_smaller_rejects() -> None:
-    large = case(1, "large", stdin=b"1" * LARGEST_CHOSEN)
+    large = case(1, "large", stdin=b"1" * MAX_CHOSEN)
     alone = kept([case(0), large], {1: WRONG})
     assert sources(alone) == ["example", "large"]
     beside = kept([case(0), large, case(2, "small")], {1: WRONG, 2: WRONG})
@@ -116,7 +116,7 @@ def test_a_large_one_is_kept_only_where_nothing_smaller_rejects() -> None:
 
 
 def test_who_is_rejected_by_too_large_a_test_case_alone_is_named() -> None:
-    suite = kept([case(0), case(1, "huge", stdin=b"1" * (LARGEST_HELD + 1))], {1: WRONG}, {})
+    suite = kept([case(0), case(1, "huge", stdin=b"1" * (MAX_HELD + 1))], {1: WRONG}, {})
     assert sources(suite) == ["example"]
     assert suite.suite is not None
     assert (suite.suite.left_out, suite.suite.not_rejected) == ({"too_large": 1}, ("c0",))
