@@ -60,8 +60,6 @@ ORDER = [
     "errors",
     "strict_json",
     "runs",
-    "run_queue",
-    "driving",
     "inside",
     "parallel",
     "analysis",

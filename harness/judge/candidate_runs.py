@@ -22,7 +22,7 @@ from semi_instruct.harness.judge.resource_rule import is_excused
 from semi_instruct.harness.judge.scorecard import Scorecard
 from semi_instruct.harness.judge.time_rule import candidate_limits, confirming
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.run_queue import Run, Work
+from semi_instruct.harness.runs import Run, Work
 
 # A candidate that takes more than so many times its share of the budget, an oracle's share being as large, is judged on
 # fewer test cases. So one that wastes time costs a problem little, and the other candidates not a test case. To sleep

@@ -28,7 +28,7 @@ from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.harness.compare.comparison import Comparison
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.consensus import why_failed
-from semi_instruct.harness.run_queue import MakeRun, Run
+from semi_instruct.harness.runs import MakeRun, Run
 from semi_instruct.harness.text import one_line, plain_value, shown_bytes
 
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from semi_instruct.engine import Determinism, Outcome, Program, Status
-from semi_instruct.harness.driving import converse
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.batch import Glimpse, Look, looks, seeming_case
 from semi_instruct.harness.judge.checker import Inquiry, check, checker_of
@@ -17,7 +16,7 @@ from semi_instruct.harness.judge.oracle_record import OracleRecord, Shown
 from semi_instruct.harness.judge.oracle_statistics import Dissent, differs, dissent
 from semi_instruct.harness.judge.resource_rule import Use, use_of
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.run_queue import Run, Work
+from semi_instruct.harness.runs import Run, Work, converse
 from semi_instruct.harness.text import one_line
 
 # So many inputs, the first, are given to each oracle a second time, varied (``engine.Determinism``), to see whether its

@@ -10,8 +10,7 @@ from semi_instruct.engine import Outcome, Status
 from semi_instruct.harness.inputs.source import TestInput
 from semi_instruct.harness.judge.consensus import TestCase
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.run_queue import Run, Work
-from semi_instruct.harness.runs import Ask, Conversation
+from semi_instruct.harness.runs import Ask, Conversation, Run, Work
 from semi_instruct.harness.search.mutation_search import Findings, Proposal, search
 
 # Bytes of a test case that a search works with.

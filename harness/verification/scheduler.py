@@ -18,7 +18,7 @@ from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
 from semi_instruct.harness.judge.suite import nothing_kept
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.verdicts import VerdictRow
-from semi_instruct.harness.run_queue import Run
+from semi_instruct.harness.runs import Run
 from semi_instruct.harness.search.minimal import with_minimal_counterexamples
 from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row, unjudged_rows
 from semi_instruct.harness.verification.session import Examination

@@ -23,7 +23,7 @@ from semi_instruct.harness.judge.suite import MAX_CHOSEN, kept_suite
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.strength import UNRATED, Merit, Rating
 from semi_instruct.harness.problems.verdicts import VerdictRow
-from semi_instruct.harness.run_queue import Run, Work
+from semi_instruct.harness.runs import Run, Work
 from semi_instruct.harness.search.mutation_search import INPUTS_A_ROUND, ROUNDS, Proposal
 from semi_instruct.harness.search.search_runs import Searching
 from semi_instruct.harness.verification.verdict_rows import verdict_rows

@@ -12,7 +12,7 @@ from semi_instruct.harness.judge.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED
 from semi_instruct.harness.judge.scorecard import Scorecard
 from semi_instruct.harness.problems.strength import UNRATED, Strength
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
-from semi_instruct.harness.run_queue import Work
+from semi_instruct.harness.runs import Work
 
 
 def verdict_rows(

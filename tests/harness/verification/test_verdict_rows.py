@@ -7,7 +7,7 @@ from semi_instruct.harness.judge.consensus import Drop
 from semi_instruct.harness.judge.oracle_record import OracleRecord, Shown
 from semi_instruct.harness.judge.scorecard import Scorecard
 from semi_instruct.harness.problems.strength import UNRATED
-from semi_instruct.harness.run_queue import Work
+from semi_instruct.harness.runs import Work
 from semi_instruct.harness.verification.verdict_rows import verdict_rows
 from tests.harness.support.problem_rows import problem, stdin_row
 
