@@ -1,9 +1,9 @@
 """Work that needs runs, without doing them: what is asked for, in which order, and what it has cost.
 
-An algorithm is a generator (:data:`Steps`): it yields the runs that it asks for (:class:`Ask`) and is sent their outcomes.
-So it knows nothing of engines, threads or processes, and does not depend on the order in which runs end. The runs of one
-problem wait in a queue with a budget (:class:`Work`), from which the scheduler takes them; :func:`converse` puts the
-steps of a generator into it.
+An algorithm is a generator (:data:`Steps`): it yields the runs that it asks for (:class:`Ask`) and is sent their
+outcomes. So it knows nothing of engines, threads or processes, and does not depend on the order in which runs end. The
+runs of one problem wait in a queue with a budget (:class:`Work`), from which the scheduler takes them;
+:func:`converse` puts the steps of a generator into it.
 """
 
 from __future__ import annotations
