@@ -238,9 +238,9 @@ class Engine:
     def _submit(self, request: RunRequest, cancellation: Cancellation | None = None) -> RunFuture:
         encoded = request.encode()
         self._check_open()
-        future = RunFuture()
+        future = RunFuture(cancellation)
         try:
-            queued = self._executor.submit(future.work, partial(self._conduct, encoded), cancellation)
+            queued = self._executor.submit(future.work, partial(self._conduct, encoded))
         except RuntimeError as error:
             raise EngineClosed("this engine is closed") from error
         queued.add_done_callback(lambda ended: future.cancel() if ended.cancelled() else None)

@@ -167,7 +167,6 @@ class Run:
         self._streams: list[Stream] = []
         self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
         self._killed_at = 0.0
-        self._over = False  # every process of the program had ended before we had to kill any
         self._report: _Report | None = None
         self._started = 0.0
         self._starved_before: float | None = None
@@ -352,8 +351,10 @@ class Run:
                 look = now + LOOK_SECONDS
                 self._slot.watchdog.look()
             if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
-                if self._over and _is_stopped(self._slot.zygote):
-                    raise WorkerDied("the program has ended, but its zygote is stopped and does not say how")
+                # A zygote that was stopped from outside does not end what the program left when it exited, and does not
+                # say how it ended: whether the time was the program's is not known.
+                if _is_stopped(self._slot.zygote):
+                    raise WorkerDied("the zygote is stopped and does not say how the program ended")
                 # The kernel still takes apart what the program has left, or cannot (D state). That is the run's own
                 # time: its caller is answered, and the worker waits for the report (``Worker.recover``).
                 self.unfinished = True
@@ -412,7 +413,6 @@ class Run:
         # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
         if not events & select.POLLIN or self._verdict is not None:
             poller.unregister(self._child.listener)
-            self._over = self._verdict is None
             return
         name = self._listener.forbidden_call()
         if name is not None:
