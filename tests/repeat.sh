@@ -52,7 +52,7 @@ for run in $(seq "$times"); do
     for folder in $SIDE_BY_SIDE; do ignored+=("--ignore=$folder"); done
     suite "$run" "${ignored[@]}"
     # shellcheck disable=SC2086  # a list of words
-    suite "$run" -n auto $SIDE_BY_SIDE
+    suite "$run" -n auto --dist worksteal $SIDE_BY_SIDE
     [ ${#beside[@]} = 0 ] || end_beside
     grep -E '^(FAILED|ERROR) ' "$logs/run-$run.log" | sed -E "s/^(FAILED|ERROR) /$run /; s/ - .*//" >> "$logs/failures"
     echo "run $run ($manner): $((SECONDS - started)) s, $(grep -c "^$run " "$logs/failures") failures;" \

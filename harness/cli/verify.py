@@ -330,7 +330,7 @@ def _judge(options: Options, file: ProblemFile, problems: _GoodRows, earlier: Ea
             for due in work.kept_before_next():
                 rows.keep(due)
             rows.keep_those_aside()
-    if earlier is not None:
+    if earlier is not None and not options.quiet:
         judged_now = tally.verdicts.total() - rows.kept
         print(earlier.about_kept(rows.kept, judged_now, options.problem_file), file=sys.stderr, flush=True)
 

@@ -123,7 +123,7 @@ def verify_pairs(
                 refresh()
             for due in work.kept_before_next():
                 put(due, None)
-    if earlier is not None:
+    if earlier is not None and not quiet:
         print(earlier.about_kept(tally.kept, tally.pairs - tally.kept, path), file=sys.stderr, flush=True)
     if not as_json and not quiet:
         print("\n".join(tally.lines()), file=sys.stderr if on_stdout else sys.stdout)
