@@ -93,18 +93,23 @@ class Common:
         return sys.stderr.isatty() and not self.quiet
 
 
-def command_of[O: Common](options: type[O], execute: Callable[[O], int], name: str, description: str) -> TyperCommand:
+def command_of[O: Common](
+    options: type[O], execute: Callable[[O], int], name: str, description: str, *, has_own_log: bool = False
+) -> TyperCommand:
     """A command whose options are the fields of a dataclass.
 
     Args:
         options: its fields are annotated with ``typer.Option`` or ``typer.Argument``.
         execute: called with an instance; returns the exit status.
         description: shown by ``--help``.
+        has_own_log: the command writes what is logged itself, in its own form.
     """
     hints = get_type_hints(options, include_extras=True)
 
     def call(**given: Any) -> int:
         wanted = options(**given)
+        if has_own_log:
+            return execute(wanted)
         with log_on_stderr(quiet=wanted.quiet, verbose=wanted.verbose):
             return execute(wanted)
 

@@ -163,4 +163,5 @@ command = command_of(
 
     The page at / shows what is going on; /docs lists the routes. Needs the extra [serve].
     """,
+    has_own_log=True,
 )
