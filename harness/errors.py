@@ -48,3 +48,19 @@ class MachineFailed(HarnessError):
 
 class Interrupted(HarnessError):
     """Somebody pressed Ctrl-C; the text says what is left of the work."""
+
+
+class RunFailed(HarnessError):
+    """The sandbox did not make a run, so no verdict is possible. Repeating the command may help.
+
+    Attributes:
+        why: in words.
+    """
+
+    def __init__(self, problem: str, why: str) -> None:
+        self.why = why
+        super().__init__(f"{problem}: {why}")
+
+
+class CandidateRunFailed(RunFailed):
+    """It was a run for one candidate, so no verdict is possible for this candidate."""

@@ -13,7 +13,7 @@ from examples.tune.held_out import Task
 from examples.tune.judging import judged, source_of
 from examples.tune.sets import Pair, PairSet, chosen, digest
 from examples.tune.tuning import Training
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor
 
 
 @dataclass(frozen=True, slots=True)

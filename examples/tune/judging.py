@@ -12,7 +12,8 @@ from examples.tune.held_out import Task
 from semi_instruct.harness.errors import HarnessError
 from semi_instruct.harness.problems.schema import Candidate, Problem
 from semi_instruct.harness.problems.verdicts import Verdict
-from semi_instruct.harness.verification.scheduler import Executor, verify
+from semi_instruct.harness.runs import Executor
+from semi_instruct.harness.verification.scheduler import verify
 
 _NOTHING = "    pass\n"
 

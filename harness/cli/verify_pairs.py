@@ -31,8 +31,8 @@ from semi_instruct.harness.output.rows import row_output
 from semi_instruct.harness.parallel.parallel_map import OpenEngine
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.runs import Executor
 from semi_instruct.harness.verification.earlier_rows import DIGEST, EarlierRows, digest_of
-from semi_instruct.harness.verification.scheduler import Executor
 
 LAYOUT = "pairs"
 _MAX_TOGETHER = 64

@@ -16,8 +16,9 @@ from semi_instruct.harness.parallel.parallel_map import OpenEngine, RunCounter, 
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Candidate, Example
 from semi_instruct.harness.problems.verdicts import VerdictRow
+from semi_instruct.harness.runs import Executor
 from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row
-from semi_instruct.harness.verification.scheduler import Executor, judge
+from semi_instruct.harness.verification.scheduler import judge
 
 MIN_TASKS_PER_PROCESS = 4
 

@@ -19,9 +19,10 @@ from semi_instruct.harness.dataset.proposing import Adapter
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
-from semi_instruct.harness.judge.consensus import answer_of, why_failed
+from semi_instruct.harness.judge.consensus import why_failed
+from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.parallel.processes import Report
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor, Request, Runner
 
 _STUBS = (
     "None",
@@ -70,26 +71,21 @@ def adapter_fault(engine: Executor, task: Task, entry: str, adapter: Adapter, re
     examples = [one for one in inputs(problem, 0, Sources.EXAMPLES) if one.known is not None][:_MAX_EXAMPLES]
     if not examples:
         return "there is no example to try it on"
+    runner = Runner(engine, lambda _: report(1))
+    parse = Program(adapter.parse, entry="parse")
     for number, example in enumerate(examples, 1):
         read = example.stdin.decode("utf-8", "replace")
-        outcome = engine.submit(Program(adapter.parse, entry="parse"), args=(read,), limits=problem.limits).result()
-        report(1)
+        [outcome] = runner.make([Request(parse, args=(read,), limits=problem.limits)])
         if not outcome.returned:
             return f"parse failed on example {number}: {why_failed(outcome)}"
         if not isinstance(outcome.value, list | tuple):
             return f"parse returned no list on example {number}"
         if (made_up := next(_made_up(list(outcome.value), read), None)) is not None:
             return f"parse returned {made_up!r:.60} on example {number}, which is not in the input"
+    rules = Rules(problem)
     for stub in _STUBS:
         program = problem.program(whole_program(f"def {entry}(*arguments):\n    return {stub}\n", entry, adapter))
-        right = 0
-        for example in examples:
-            outcome = engine.submit(program, stdin=example.stdin, limits=problem.limits).result()
-            report(1)
-            answer = answer_of(problem, outcome)
-            assert example.known is not None
-            right += answer is not None and problem.how_compared.agree(example.known.content, answer.content)
-        if right == len(examples):
+        if all(runner.run(rules.example_result(program, example)).reproduces_it for example in examples):
             return "it solves the task without the function"
     return None
 

@@ -19,7 +19,7 @@ Only if the sandbox did not run the checker is nothing known of the answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -28,7 +28,6 @@ from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.harness.compare.comparison import Comparison
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.consensus import why_failed
-from semi_instruct.harness.runs import MakeRun, Run
 from semi_instruct.harness.text import one_line, plain_value, shown_bytes
 
 _EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
@@ -80,11 +79,6 @@ def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
     return json.dumps(asked).encode("ascii")
 
 
-def check(checker: Program, asked: bytes, done: Callable[[Outcome], None], limits: Limits = CHECKER_LIMITS) -> MakeRun:
-    """Makes the run of a checker that answers a :func:`question`."""
-    return lambda: Run(checker, asked, (), limits, done, Status.SANDBOX_ERROR)
-
-
 @dataclass(slots=True)
 class Inquiry:
     """What a checker is asked about the answers to one input before it becomes a test case, and what it has said.
@@ -109,18 +103,14 @@ class Inquiry:
             pairs += [(given[number], again) for number, again in sorted(varied.items()) if again is not None]
         self.questions = list(dict.fromkeys(question(self.input, *pair) for pair in pairs))
 
-    def record(self, asked: bytes, outcome: Outcome) -> None:
-        """Note what a run of the checker said."""
-        self._said[asked] = judgement_of(outcome)
+    def record(self, outcomes: Sequence[Outcome]) -> str | None:
+        """Note what the checker said to each of the questions, in order.
 
-    def is_answered(self) -> bool:
-        """Whether every question has been answered."""
-        return len(self._said) == len(self.questions)
-
-    def failure(self) -> str | None:
-        """How the checker failed on the first question on which it did; None if it answered them all."""
-        judgements = (self._said[asked] for asked in self.questions)
-        return next((one.reason for one in judgements if one.finding in _FAILURES), None)
+        Returns:
+            How it failed on the first question on which it did; None if it answered them all.
+        """
+        self._said = {asked: judgement_of(outcome) for asked, outcome in zip(self.questions, outcomes, strict=True)}
+        return next((one.reason for one in self._said.values() if one.finding in _FAILURES), None)
 
     def agree(self, expected: Any, actual: Any) -> bool:
         """Whether the checker has accepted an answer; not so if it was not asked. Of the answers' contents."""

@@ -1,75 +1,64 @@
-"""What the inputs of a problem have shown of its oracles, and what is said of it in the details of verdicts."""
+"""The oracles' results on all inputs of a problem, and the remarks about oracles in the details of verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from semi_instruct.harness.compare.proposal import ProposedComparison
-from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.consensus import Drop
 from semi_instruct.harness.judge.disagreements import Disagreements
-from semi_instruct.harness.judge.oracle_statistics import Dissent, remarks
+from semi_instruct.harness.judge.oracle_statistics import Outlier, remarks
+from semi_instruct.harness.judge.rules import OracleResult
 from semi_instruct.harness.problems.schema import Problem
 
-# When oracles use up a limit on so many inputs running, they are not what they are held for, and no more is taken.
+# After so many inputs in a row on which oracles use up a limit, no more inputs are taken.
 ORACLE_EXHAUSTIONS_ALLOWED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What one input shows.
-
-    Attributes:
-        drop: why it is no test case; None if it is one.
-        nondeterministic: the oracles that answered otherwise when the run was varied.
-        answers: all that was answered, if answers that differ may be told apart by another comparison.
-    """
+class _Noted:
+    """What is kept of the oracles' result on an input."""
 
     drop: Drop | None
-    dissent: Dissent = field(default_factory=Dissent)
-    nondeterministic: frozenset[int] = frozenset()
-    answers: Sequence[Answer | None] = ()
+    outlier: Outlier
+    nondeterministic: frozenset[int]
 
 
 @dataclass(slots=True)
 class OracleRecord:
-    """What is known so far, by the place of each input. It may arrive in any order; what is said does not depend on it.
+    """The results so far, by the index of each input. They may arrive in any order; the remarks do not depend on it.
 
-    An input counts up to the one after which none is taken, as oracles used up limits (:meth:`last_that_counts`).
+    Inputs count up to the one after which no more are taken because oracles used up limits (:meth:`last_that_counts`).
     """
 
     problem: Problem
-    _shown: dict[int, Shown] = field(default_factory=dict)
+    _noted: dict[int, _Noted] = field(default_factory=dict)
     _exhausted: set[int] = field(default_factory=set)
-    _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # input and oracle, and why
+    _crashes: dict[tuple[int, int], str] = field(default_factory=dict)  # by input and oracle
     _checker_failures: dict[int, str] = field(default_factory=dict)
     _disagreements: Disagreements = field(init=False)
 
     def __post_init__(self) -> None:
         self._disagreements = Disagreements(self.problem.how_compared)
 
-    def note_crash(self, index: int, oracle: int, why: str) -> None:
-        """An oracle gave no answer."""
-        self._crashes[index, oracle] = why
-
-    def note_exhaustion(self, index: int) -> None:
-        """An oracle used up a limit."""
-        self._exhausted.add(index)
-
-    def note_checker_failure(self, index: int, why: str) -> None:
-        """The checker said nothing that counts of the oracles' answers."""
-        self._checker_failures[index] = why
-
-    def note(self, index: int, test_input: TestInput, shown: Shown) -> None:
-        """An input that is no probe is settled."""
-        self._shown[index] = shown
-        if shown.answers:
-            self._disagreements.record(index, test_input, shown.answers)
+    def note(self, index: int, result: OracleResult) -> None:
+        """Record the result of an input. A probe counts for crashes and limits only."""
+        for number, why in result.failures.items():
+            self._crashes[index, number] = why
+        if result.exhausted:
+            self._exhausted.add(index)
+        if result.checker_failure is not None:
+            self._checker_failures[index] = result.checker_failure
+        if result.input.probe:
+            return
+        drop = result.case if isinstance(result.case, Drop) else None
+        self._noted[index] = _Noted(drop, result.outlier, result.nondeterministic)
+        if result.disputed:
+            self._disagreements.record(index, result.input, result.disputed)
 
     def last_that_counts(self) -> float:
-        """The place of the input after which none is taken or counted; infinite while there is none."""
+        """The index of the input after which none is taken or counted; infinite while there is none."""
         for index in sorted(self._exhausted):
             if all(index - back in self._exhausted for back in range(ORACLE_EXHAUSTIONS_ALLOWED)):
                 return index
@@ -78,7 +67,7 @@ class OracleRecord:
     def settled(self) -> dict[int, Drop | None]:
         """The inputs that count, in order: why each is no test case, or None for those that are."""
         last = self.last_that_counts()
-        return {index: shown.drop for index, shown in sorted(self._shown.items()) if index <= last}
+        return {index: noted.drop for index, noted in sorted(self._noted.items()) if index <= last}
 
     def test_cases(self) -> list[int]:
         """The inputs that count and became test cases, in order."""
@@ -101,7 +90,7 @@ class OracleRecord:
         return f"on the oracles' answers to input {failed[0] + 1} {self._checker_failures[failed[0]]}" if failed else ""
 
     def about_oracles(self, but: AbstractSet[int]) -> str:
-        """What is to be said of single oracles, by inputs but these."""
-        counted = [self._shown[index] for index in self.settled() if index not in but]
-        varying = sorted(frozenset[int]().union(*(shown.nondeterministic for shown in counted)))
-        return "; ".join(remarks([shown.dissent for shown in counted], varying, len(self.problem.oracles)))
+        """Remarks about single oracles, from all inputs but these."""
+        counted = [self._noted[index] for index in self.settled() if index not in but]
+        varying = sorted(frozenset[int]().union(*(noted.nondeterministic for noted in counted)))
+        return "; ".join(remarks([noted.outlier for noted in counted], varying, len(self.problem.oracles)))

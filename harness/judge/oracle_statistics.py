@@ -1,4 +1,4 @@
-"""How the oracles of a problem stand with each other: which of them is not what it is held for."""
+"""Oracle statistics: which oracle of a problem differs from the others, fails alone, or is nondeterministic."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ TOLERATED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Dissent:
-    """What one input shows of the oracles, when all others that count answer it alike.
+class Outlier:
+    """The oracle that differs from all others on an input, if there is one and the others agree.
 
     Attributes:
         crashed: the oracle that alone gave no answer.
@@ -25,8 +25,8 @@ class Dissent:
     minority: int | None = None
 
 
-def dissent(answers: Sequence[Answer | None], agree: Agree) -> Dissent:
-    """Who stands alone on an input.
+def outlier_of(answers: Sequence[Answer | None], agree: Agree) -> Outlier:
+    """The oracle that differs from all others on an input.
 
     Args:
         answers: one for each oracle, None for a crash.
@@ -34,11 +34,11 @@ def dissent(answers: Sequence[Answer | None], agree: Agree) -> Dissent:
     crashed = [number for number, answer in enumerate(answers) if answer is None]
     given = [answer for answer in answers if answer is not None]
     if len(crashed) == 1 and given and _alike(given, agree):
-        return Dissent(crashed=crashed[0])
+        return Outlier(crashed=crashed[0])
     if crashed or len(answers) < 3 or _alike(given, agree):
-        return Dissent()
+        return Outlier()
     alone = [number for number in range(len(given)) if _alike([*given[:number], *given[number + 1 :]], agree)]
-    return Dissent(minority=alone[0] if len(alone) == 1 else None)
+    return Outlier(minority=alone[0] if len(alone) == 1 else None)
 
 
 def differs(answer: Answer | None, varied: Answer | None, agree: Agree) -> bool:
@@ -49,24 +49,24 @@ def differs(answer: Answer | None, varied: Answer | None, agree: Agree) -> bool:
     return answer is not None and varied is not None and not agree(answer.content, varied.content)
 
 
-def remarks(seen: Iterable[Dissent], nondeterministic: Sequence[int], oracles: int) -> list[str]:
-    """What is to be said of single oracles, in words; they are numbered from 1.
+def remarks(seen: Iterable[Outlier], nondeterministic: Sequence[int], oracles: int) -> list[str]:
+    """Remarks about single oracles, which are numbered from 1 there.
 
     Args:
         seen: an entry for each input.
         nondeterministic: numbers of the oracles, from 0, that answered an input differently when it was varied.
         oracles: how many there are.
     """
-    found = list(seen)
-    said = [f"oracle {number + 1} is nondeterministic" for number in nondeterministic]
+    inputs = list(seen)
+    found = [f"oracle {number + 1} is nondeterministic" for number in nondeterministic]
     for number in range(oracles):
-        crashes = sum(each.crashed == number for each in found)
-        alone = sum(each.minority == number for each in found)
-        if crashes > TOLERATED_SHARE * len(found):
-            said.append(f"oracle {number + 1} alone crashed on {crashes} of {len(found)} inputs")
-        if alone > TOLERATED_SHARE * len(found):
-            said.append(f"oracle {number + 1} is in a minority of one on {alone} of {len(found)} inputs")
-    return said
+        crashes = sum(each.crashed == number for each in inputs)
+        alone = sum(each.minority == number for each in inputs)
+        if crashes > TOLERATED_SHARE * len(inputs):
+            found.append(f"oracle {number + 1} alone crashed on {crashes} of {len(inputs)} inputs")
+        if alone > TOLERATED_SHARE * len(inputs):
+            found.append(f"oracle {number + 1} is in a minority of one on {alone} of {len(inputs)} inputs")
+    return found
 
 
 def _alike(answers: Sequence[Answer], agree: Agree) -> bool:

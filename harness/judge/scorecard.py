@@ -93,11 +93,11 @@ class Scorecard:
         """Note that no inputs were looked for that it fails on, as it has used up its time."""
         self._is_unsearched = True
 
-    def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None = None) -> None:
+    def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> None:
         """Judge one run.
 
         Args:
-            judgement: what a checker says of the answer; None where the comparison decides.
+            judgement: of the answer; None if the run gave none.
         """
         self._class_of(case)
         self.charge(outcome)
@@ -140,6 +140,11 @@ class Scorecard:
                 return False
         self._run_in.add(one)
         return True
+
+    @property
+    def excused(self) -> int:
+        """The number of test cases on which a limit was excused."""
+        return len(self._excused)
 
     @property
     def has_failed(self) -> bool:
@@ -247,7 +252,7 @@ class Scorecard:
         answer = answer_of(self.problem, outcome)
         if answer is not None:
             if judgement is None:
-                judgement = Judgement(Finding.ACCEPTED if case.accepts(answer) else Finding.WRONG)
+                raise ValueError("an answer needs a judgement")
             if judgement.finding is Finding.ACCEPTED:
                 return None
             # A checker that took the oracles' answers and fails on this one was made to fail by it.

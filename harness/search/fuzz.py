@@ -1,32 +1,34 @@
 """Searches for inputs on which candidates differ from the oracles, and shrinks what it finds.
 
-The search is fast: many inputs in one sandbox, a program each. What it seems to find is run again, each input in a
-fresh sandbox, before it is believed; so a program that keeps things between inputs, or lies, costs nothing but time.
-One that is caught at it is run in fresh sandboxes from then on. That no difference was found is said of fresh sandboxes
-alone, too: what a candidate only seemed to answer right is run again in the end.
+The search runs many inputs of a program in one sandbox (``judge.batch``). What it seems to find is confirmed in fresh
+sandboxes, so a program that keeps state between inputs, or lies, costs time and nothing else. A candidate that does so
+too often is run in fresh sandboxes only. The result that a candidate does not differ is based on fresh sandboxes, too:
+the inputs that it only seemed to answer right are run again at the end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import batched
 from typing import Any
 
-from semi_instruct.engine import Engine, Outcome, Program
+from semi_instruct.engine import Engine, Outcome
+from semi_instruct.harness.errors import CandidateRunFailed
 from semi_instruct.harness.inputs.source import TestInput, largest_example
 from semi_instruct.harness.inputs.stdin import Format
-from semi_instruct.harness.judge.batch import Glimpse, OnRun, Submits, glimpses, seeming_case
+from semi_instruct.harness.judge.checker import Finding as CheckerFinding
 from semi_instruct.harness.judge.consensus import Drop, TestCase
-from semi_instruct.harness.judge.known_answers import KnownAnswers
 from semi_instruct.harness.judge.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED
 from semi_instruct.harness.judge.resource_rule import size_class, why_undecided
+from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.problems.schema import Candidate, Problem
 from semi_instruct.harness.problems.verdicts import Verdict
-from semi_instruct.harness.search.confirm import CandidateRunFailed, Difference, Excused, Judge
+from semi_instruct.harness.runs import OnRun, Runner, Submits
+from semi_instruct.harness.search.confirm import Confirmer, Difference, Excused
 from semi_instruct.harness.search.fuzz_inputs import FuzzInputs
 from semi_instruct.harness.search.shrinking import Shrinker
 
@@ -192,8 +194,9 @@ class Search:
     _dropped: Counter[str] = field(default_factory=Counter)
     _fast_oracles: bool = True
     _exhausting: int = 0  # inputs running on which an oracle used up a limit
-    _known_answers: KnownAnswers = field(init=False)
-    _judge: Judge = field(init=False)
+    _runner: Runner = field(init=False)
+    _rules: Rules = field(init=False)
+    _confirmer: Confirmer = field(init=False)
     _shrinker: Shrinker = field(init=False)
     _suspects: list[_Suspect] = field(init=False)
     _found: dict[str, Finding] = field(default_factory=dict)
@@ -201,11 +204,10 @@ class Search:
 
     def __post_init__(self) -> None:
         self._largest_example = largest_example(self.problem)
-        self._known_answers = KnownAnswers(self.problem)
-        self._judge = Judge(self.engine, self.problem, self._count)
-        self._shrinker = Shrinker(
-            self.engine, self.problem, self.settings.seed, self._judge, self.settings.formats, self._count
-        )
+        self._runner = Runner(self.engine, self._count)
+        self._rules = Rules(self.problem)
+        self._confirmer = Confirmer(self._runner, self._rules)
+        self._shrinker = Shrinker(self._runner, self._rules, self.settings.seed, self._confirmer, self.settings.formats)
         self._fast_oracles = self.problem.language == "python"
         self._suspects = [_Suspect(candidate, self._fast_oracles) for candidate in self.candidates]
 
@@ -213,7 +215,7 @@ class Search:
         """Search, and say what was found of each candidate, in their order.
 
         Raises:
-            RunFailed: by the sandbox's fault.
+            RunFailed: the sandbox did not make a run of an oracle.
         """
         settings = self.settings
         source = FuzzInputs(self.problem, settings.seed, settings.inputs, settings.formats)
@@ -222,7 +224,7 @@ class Search:
             if not batch:
                 break
             source.report(self._try(batch))
-        self._look_at_each(self._first_unconfirmed)
+        self._examine_each(self._first_unconfirmed)
         for suspect in self._suspects:
             self._found[suspect.candidate.id] = self._finding(suspect.candidate, None, None, suspect)
         return [self._found[candidate.id] for candidate in self.candidates]
@@ -231,18 +233,18 @@ class Search:
         """Run the oracles on some inputs, say which are valid, and run the suspects on those that are no probes."""
         if not self.tried:
             self._check_oracles(batch[:_CHECKED])
-        cases = self._settled(batch)
+        cases = self._cases(batch)
         tried = [case for test_input, case in zip(batch, cases, strict=True) if not test_input.probe]
         self.tried += len(tried)
         self._dropped.update(case.value for case in tried if isinstance(case, Drop))
         found = [case for case in tried if isinstance(case, TestCase)]
         first = self.valid == 0
         self.valid += len(found)
-        self._look_at_each(partial(self._first_difference, cases=found, check=first))
+        self._examine_each(partial(self._first_difference, cases=found, check=first))
         return [isinstance(case, TestCase) for case in cases]
 
-    def _look_at_each(self, differs: Callable[[_Suspect], Difference | None]) -> None:
-        """Settle the suspects that a look shows to differ, or whose runs the sandbox fails to make."""
+    def _examine_each(self, differs: Callable[[_Suspect], Difference | None]) -> None:
+        """End the search for the suspects that differ, and for those whose runs the sandbox does not make."""
         for suspect in list(self._suspects):
             try:
                 difference = differs(suspect)
@@ -255,10 +257,10 @@ class Search:
                 self._settle(suspect.candidate, difference)
 
     def _settle(self, candidate: Candidate, difference: Difference) -> None:
-        smallest: Difference | None = difference
+        smallest = difference
         if difference.row.verdict is not Verdict.COMPILE_ERROR:
-            with suppress(CandidateRunFailed):  # the difference that is known is as true, and larger
-                smallest = self._shrinker.shrink(candidate, difference.case.input, difference.outcome)
+            with suppress(CandidateRunFailed):  # the known difference is valid, too, and larger
+                smallest = self._shrinker.shrink_difference(candidate, difference)
         self._found[candidate.id] = self._finding(candidate, smallest, difference.case.input)
 
     def _finding(
@@ -287,54 +289,53 @@ class Search:
         )
 
     def _check_oracles(self, inputs: Sequence[TestInput]) -> None:
-        for test_input, seeming in zip(inputs, self._seemingly_settled(inputs), strict=True):
-            case = self._judge.settled(test_input)
+        for test_input, seeming in zip(inputs, self._unconfirmed_cases(inputs), strict=True):
+            case = self._confirmer.oracle_case(test_input)
             if isinstance(case, TestCase) and isinstance(seeming, TestCase):
-                self._fast_oracles &= case.accepts(seeming.expected)
+                self._fast_oracles &= self._accepts(case, seeming)
             else:
                 self._fast_oracles &= case == seeming
 
-    def _settled(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop]:
-        """What becomes of inputs. After those on which oracles used up limits, the others are held for no better."""
+    def _accepts(self, case: TestCase, seeming: TestCase) -> bool:
+        """Whether an unconfirmed test case expects what the confirmed one does."""
+        judgement = self._runner.run(self._rules.judgement(case, seeming.expected))
+        return judgement.finding is CheckerFinding.ACCEPTED
+
+    def _cases(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop]:
+        """What becomes of inputs. Once oracles have used up limits on several in a row, the others are dropped."""
         cases: list[TestCase | Drop] = []
-        for test_input, case in zip(inputs, self._seemingly_settled(inputs), strict=True):
+        for test_input, case in zip(inputs, self._unconfirmed_cases(inputs), strict=True):
             if case is not None:
                 self._exhausting = 0
                 cases.append(case)
             elif self._exhausting >= ORACLE_EXHAUSTIONS_ALLOWED:
                 cases.append(Drop.CRASH)
             else:
-                cases.append(self._judge.settled(test_input))
-                self._exhausting = self._exhausting + 1 if self._judge.is_exhausting(test_input) else 0
+                cases.append(self._confirmer.oracle_case(test_input))
+                self._exhausting = self._exhausting + 1 if self._confirmer.is_exhausting(test_input) else 0
         return cases
 
-    def _seemingly_settled(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop | None]:
+    def _unconfirmed_cases(self, inputs: Sequence[TestInput]) -> Sequence[TestCase | Drop | None]:
         if not self._fast_oracles:
             return [None] * len(inputs)
-        programs = [self.problem.program(source) for source in self.problem.oracles]
-        looks = [[look for _, look in self._glimpses(program, inputs)] for program in programs]
-        seeming = [
-            seeming_case(self.problem, test_input, told)
-            for test_input, told in zip(inputs, zip(*looks, strict=True), strict=True)
-        ]
-        return [case and self._known_answers.sifted(case) for case in seeming]
+        # Where one sandbox does not see it through, each of the other inputs gets a sandbox of its own.
+        return self._runner.run(self._rules.unconfirmed_cases(inputs, self.problem.limits, max_endings=1))
 
     def _first_difference(self, suspect: _Suspect, cases: Sequence[TestCase], check: bool) -> Difference | None:
         """The difference on the first input where there is one.
 
         Args:
-            check: whether the first inputs are run in fresh sandboxes whatever the fast way says.
+            check: whether the first inputs are run in fresh sandboxes in any case.
         """
         suspect.cases.update(self._class_of(case) for case in cases)
-        for place, (case, seems_right) in enumerate(zip(cases, self._seems_right(suspect, cases), strict=True)):
-            checked = check and place < _CHECKED
-            if seems_right and suspect.fast and not checked:
+        for number, (case, passes) in enumerate(zip(cases, self._unconfirmed_passes(suspect, cases), strict=True)):
+            if passes and suspect.fast and not (check and number < _CHECKED):
                 suspect.hold(case)
                 continue
             difference = self._difference(suspect, case)
             if difference is not None:
                 return difference
-            suspect.false_alarms += seems_right is False
+            suspect.false_alarms += passes is False
             suspect.fast &= suspect.false_alarms < _FALSE_ALARMS
         return self._first_unconfirmed(suspect) if suspect.held > _MAX_HELD else None
 
@@ -342,16 +343,21 @@ class Search:
         """The difference on the first input that the candidate only seemed to answer right."""
         waiting, suspect.unconfirmed, suspect.held = suspect.unconfirmed, [], 0
         for some in batched(waiting, _BATCH):
-            for case, is_right in zip(some, self._judge.confirmed(suspect.candidate, some), strict=True):
+            outcomes = self._confirmer.first_outcomes(suspect.candidate, some)
+            for case, (outcome, is_right) in zip(some, outcomes, strict=True):
                 if is_right:
                     suspect.judged[self._class_of(case)] += 1
-                elif (difference := self._difference(suspect, case)) is not None:
+                elif (difference := self._difference(suspect, case, outcome)) is not None:
                     return difference
         return None
 
-    def _difference(self, suspect: _Suspect, case: TestCase) -> Difference | None:
-        """The difference on an input, if there is one, in fresh sandboxes."""
-        found = self._judge.examined(suspect.candidate, case.input)
+    def _difference(self, suspect: _Suspect, case: TestCase, first: Outcome | None = None) -> Difference | None:
+        """The difference on an input, if there is one, in fresh sandboxes.
+
+        Args:
+            first: see ``Confirmer.difference``.
+        """
+        found = self._confirmer.difference(suspect.candidate, case.input, first=first)
         if isinstance(found, Difference):
             return found
         if isinstance(found, Excused):
@@ -363,20 +369,12 @@ class Search:
     def _class_of(self, case: TestCase) -> int:
         return size_class(case.input.size, self._largest_example)
 
-    def _seems_right(self, suspect: _Suspect, cases: Sequence[TestCase]) -> Iterator[bool | None]:
-        """Whether the candidate's answers seem right, in turn; None where nothing is known."""
-        if not suspect.fast:
-            yield from [None] * len(cases)
-            return
+    def _unconfirmed_passes(self, suspect: _Suspect, cases: Sequence[TestCase]) -> Sequence[bool | None]:
+        """Whether a candidate seems to pass each test case; None where nothing is known."""
+        if not suspect.fast or not cases:
+            return [None] * len(cases)
         program = self.problem.program(suspect.candidate.source)
-        inputs = [case.input for case in cases]
-        looks = self._glimpses(program, inputs)
-        for case, (_, look) in zip(cases, looks, strict=True):
-            yield None if look is None else look.answer is not None and case.accepts(look.answer)
-
-    def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
-        # Where one sandbox does not see it through, each of the other inputs gets a sandbox of its own.
-        return glimpses(self.engine, program, inputs, self.problem.limits, endings=1, on_run=self._count)
+        return self._runner.run(self._rules.unconfirmed_passes(program, cases, self.problem.limits, max_endings=1))
 
     def _is_cut_short(self) -> bool:
         return bool(self._why_cut_short())

@@ -6,10 +6,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from semi_instruct.harness.errors import HarnessError
-from semi_instruct.harness.judge.batch import Submits
+from semi_instruct.harness.errors import HarnessError, RunFailed
 from semi_instruct.harness.parallel.parallel_map import OpenEngine, RunCounter, map_on_cores
-from semi_instruct.harness.search.confirm import RunFailed
+from semi_instruct.harness.runs import Submits
 from semi_instruct.harness.search.fuzz import Finding, Search, Settings
 from semi_instruct.harness.search.fuzz_request import Wanted
 

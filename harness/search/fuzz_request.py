@@ -17,7 +17,6 @@ from semi_instruct.harness.inputs.stdin.choosers import Profile, SeededChooser
 from semi_instruct.harness.inputs.stdin.drawing import draw
 from semi_instruct.harness.problems.reader import ProblemFile
 from semi_instruct.harness.problems.schema import Candidate, Problem, parse_row
-from semi_instruct.harness.text import one_line
 
 _EXAMPLE_CAP = 4  # sizes of the example that is drawn where there is a format and nothing else
 
@@ -81,8 +80,6 @@ def wanted(asked: Asked, formats: Sequence[Format] | None) -> Iterator[Wanted]:
             chosen = tuple(each for each in row.candidates if not asked.candidates or each.id in asked.candidates)
             if chosen or not asked.candidates:
                 found = True
-                if row.how_compared.kind == "checker":
-                    raise BadRequest(f"{one_line(row.id)}: its answers are judged by a checker program: use verify")
                 yield Wanted(row, chosen)
     if not found:
         name = f"problem {asked.problem!r}" if asked.problem is not None else "problem"

@@ -1,8 +1,8 @@
-"""After the planned inputs: more of them, where a mutant of the oracle still lives or a candidate has not failed yet.
+"""The search after the planned inputs: for mutants of the oracle that live and candidates that have not failed.
 
-Programs are only looked at here (``harness.judge.batch``): many inputs in one sandbox, a sandbox a program. What a look
-finds is proposed as an input, and becomes a test case as any other does, by runs of its own in fresh sandboxes. A
-candidate that behaves otherwise when it is looked at gets some of the inputs in fresh sandboxes instead.
+Programs are run in batches here (``judge.batch``). An input that a batch points to is proposed, and becomes a test case
+like any other, by runs in fresh sandboxes. A candidate that behaves differently in batches gets some of the inputs in
+fresh sandboxes instead.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from semi_instruct.harness.analysis.coverage import InvalidReport, coverage, ins
 from semi_instruct.harness.analysis.mutants_of import limited_mutants
 from semi_instruct.harness.compare.comparison import Comparison
 from semi_instruct.harness.inputs.source import TestInput
-from semi_instruct.harness.judge.batch import Glimpse, Look, looks
+from semi_instruct.harness.judge.batch import BatchResult, Unconfirmed, run_batches
 from semi_instruct.harness.judge.consensus import TestCase, settle
+from semi_instruct.harness.judge.rules import request_for
 from semi_instruct.harness.judge.time_rule import candidate_limits
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.strength import UNRATED, Merit, Rating, Strength, strength
-from semi_instruct.harness.runs import Ask, Steps
+from semi_instruct.harness.runs import Steps
 
 MUTANTS = 40
 ROUNDS = 8  # in search of inputs that candidates fail on
 ROUNDS_FOR_MUTANTS = 3  # the first of these
 INPUTS_A_ROUND = 100
-# Of a round, inputs for a candidate that a look was wrong about.
-_UNLOOKED = 25
+# Of a round, inputs for a candidate that batches were wrong about.
+_UNBATCHED = 25
 # A mutant that loops for ever is to cost little: so many CPU seconds, or times what the oracle takes for all inputs.
 _MUTANT_CPU_S = 0.5
 _MUTANT_MULTIPLE = 3
@@ -40,9 +41,9 @@ class Proposal:
     """An input worth a test case.
 
     Attributes:
-        candidates: those it is for, by place; None for all. What one candidate is caught with says nothing of the
-            others, which have been looked at too, and must not count for them.
-        mutants: those that it kills, by number, as far as is known.
+        candidates: the candidates that it is for, by index; None for all. An input that one candidate fails does not
+            count for the others, which were run on it in a batch, too.
+        mutants: the mutants that it kills, by index, as far as is known.
     """
 
     input: TestInput
@@ -97,8 +98,8 @@ class _Rounds:
             new = self._further(self._size)
             if not new:
                 return None
-            answered = yield from looks(self._oracles, new, self._limits)
-            slowest_s = max(look.cpu_s for look in answered)
+            answered = yield from run_batches(self._oracles, new, self._limits)
+            slowest_s = max(result.cpu_s for result in answered)
             self._made.append(_Round(_agreed(new, answered, self._comparison), slowest_s))
         return self._made[number]
 
@@ -119,10 +120,10 @@ def search(
     Args:
         seed: for the choice of mutants.
         cases: the test cases so far, at least one; not the large ones.
-        unfailed: places of the candidates that have passed all of them.
+        unfailed: indexes of the candidates that have passed all of them.
         has_failed: whether one of these has failed since, all proposals before the last runs asked for having been run.
-        may_go_on: whether one that looks were wrong about has the means to be run on further inputs. A look costs
-            little, so all others are looked at: a candidate that uses up its time on what it knows does not escape.
+        may_go_on: whether one that batches were wrong about may be run on further inputs. A batch costs little, so all
+            others are run in batches: a candidate that uses up its time on inputs it knows does not escape.
         inputs: how many new ones to take a round.
         further: gives so many new inputs, or fewer when there are no more.
         propose: called with each input that is found.
@@ -136,22 +137,22 @@ def search(
             break
         hopeful = [candidate for candidate in hopeful if not has_failed(candidate)]
         wanted = {
-            candidate: _spread(len(made.cases), _UNLOOKED)
+            candidate: _spread(len(made.cases), _UNBATCHED)
             for candidate in hopeful
             if candidate in suspects and may_go_on(candidate)
         }
         caught = yield from _caught(problem, [each for each in hopeful if each not in suspects], made)
         suspects |= caught.keys()
-        wanted |= {candidate: {place} for candidate, place in caught.items()}
-        for place, test_input in enumerate(made.inputs):
-            those = frozenset(candidate for candidate, places in wanted.items() if place in places)
+        wanted |= {candidate: {index} for candidate, index in caught.items()}
+        for index, test_input in enumerate(made.inputs):
+            those = frozenset(candidate for candidate, indexes in wanted.items() if index in indexes)
             if those:
                 propose(Proposal(replace(test_input, provenance="search"), those))
     return (yield from _rated(problem, seed, cases, rounds, propose))
 
 
 def _spread(count: int, most: int) -> set[int]:
-    """At most so many places of so many, as far from each other as can be, the last among them."""
+    """At most ``most`` indexes below ``count``, evenly spread, the last among them."""
     return {count - 1 - part * count // most for part in range(most)} if count else set()
 
 
@@ -159,16 +160,16 @@ def _rated(
     problem: Problem, seed: int, cases: Sequence[TestCase], rounds: _Rounds, propose: Callable[[Proposal], None]
 ) -> Steps[Findings]:
     oracle = problem.program(problem.oracles[0])
-    [shown] = yield from looks([oracle], [case.input for case in cases], problem.limits)
-    sound = [case for case, glimpse in zip(cases, shown.glimpses, strict=True) if glimpse and _accepts(case, glimpse)]
+    [result] = yield from run_batches([oracle], [case.input for case in cases], problem.limits)
+    sound = [case for case, one in zip(cases, result.answers, strict=True) if one and _accepts(case, one)]
     if not sound:
         return Findings(UNRATED, Rating())
     mutated = _chosen_mutants(problem, seed)
-    limits = replace(problem.limits, cpu_time=max(_MUTANT_CPU_S, _MUTANT_MULTIPLE * shown.cpu_s))
-    seen = yield from looks(mutated, [case.input for case in sound], limits)
+    limits = replace(problem.limits, cpu_time=max(_MUTANT_CPU_S, _MUTANT_MULTIPLE * result.cpu_s))
+    results = yield from run_batches(mutated, [case.input for case in sound], limits)
     killed = [
-        {number for number, look in enumerate(seen) if not _accepts(case, look.glimpses[place])}
-        for place, case in enumerate(sound)
+        {number for number, result in enumerate(results) if not _accepts(case, result.answers[index])}
+        for index, case in enumerate(sound)
     ]
     alive = set(range(len(mutated))).difference(*killed)
     taken, branches = yield from _covered(oracle, sound, problem.limits)
@@ -179,16 +180,16 @@ def _rated(
         made = (yield from rounds.get(number)) if alive else None
         if made is None:
             break
-        for place, kills in (yield from _killed(mutated, sorted(alive), made, limits)).items():
+        for index, kills in (yield from _killed(mutated, sorted(alive), made, limits)).items():
             alive -= kills
             found.append(Merit(mutants=kills))
-            propose(Proposal(replace(made.inputs[place], provenance="feedback"), mutants=frozenset(kills)))
+            propose(Proposal(replace(made.inputs[index], provenance="feedback"), mutants=frozenset(kills)))
 
     return Findings(strength(found, branches, len(mutated)), Rating(branches, len(mutated), merits))
 
 
-def _accepts(case: TestCase, glimpse: Glimpse | None) -> bool:
-    return glimpse is not None and glimpse.answer is not None and case.accepts(glimpse.answer)
+def _accepts(case: TestCase, one: Unconfirmed | None) -> bool:
+    return one is not None and one.answer is not None and case.accepts(one.answer)
 
 
 def _chosen_mutants(problem: Problem, seed: int) -> list[Program]:
@@ -202,25 +203,25 @@ def _covered(
     """The branches that each test case takes, and how many there are."""
     measured = cases[:_MAX_COVERED]
     program = instrumented(oracle)
-    outcomes = yield [Ask(program, case.input.stdin, limits, case.input.args or ()) for case in measured]
+    outcomes = yield [request_for(program, case.input, limits) for case in measured]
     taken: list[frozenset[Hashable]] = [frozenset()] * len(cases)
     branches = 0
-    for place, outcome in enumerate(outcomes):
+    for index, outcome in enumerate(outcomes):
         try:
             found = coverage(outcome.stderr)
         except InvalidReport:
             continue  # the oracle ended itself: of this run no branch is known
-        taken[place] = found.taken
+        taken[index] = found.taken
         branches = found.branches
     return taken, branches
 
 
-def _agreed(inputs: Sequence[TestInput], answered: Sequence[Look], comparison: Comparison) -> list[TestCase]:
+def _agreed(inputs: Sequence[TestInput], answered: Sequence[BatchResult], comparison: Comparison) -> list[TestCase]:
     """The inputs on which all oracles seem to agree."""
     found = []
-    for place, test_input in enumerate(inputs):
-        given = [look.glimpses[place] for look in answered]
-        case = settle(place, test_input, [glimpse.answer if glimpse else None for glimpse in given], comparison)
+    for index, test_input in enumerate(inputs):
+        given = [result.answers[index] for result in answered]
+        case = settle(index, test_input, [one.answer if one else None for one in given], comparison)
         if isinstance(case, TestCase):
             found.append(case)
     return found
@@ -229,30 +230,30 @@ def _agreed(inputs: Sequence[TestInput], answered: Sequence[Look], comparison: C
 def _killed(
     mutated: Sequence[Program], alive: Sequence[int], made: _Round, limits: Limits
 ) -> Steps[dict[int, set[int]]]:
-    """For each mutant that dies the first input that kills it, by that input's place."""
-    seen = yield from looks([mutated[number] for number in alive], made.inputs, limits)
+    """The mutants that die, by the index of the first input that kills them."""
+    results = yield from run_batches([mutated[number] for number in alive], made.inputs, limits)
     killers: dict[int, set[int]] = {}
-    for number, look in zip(alive, seen, strict=True):
-        place = _first_failed(made.cases, look.glimpses)
-        if place is not None:
-            killers.setdefault(place, set()).add(number)
+    for number, result in zip(alive, results, strict=True):
+        index = _first_failed(made.cases, result.answers)
+        if index is not None:
+            killers.setdefault(index, set()).add(number)
     return dict(sorted(killers.items()))
 
 
 def _caught(problem: Problem, hopeful: Sequence[int], made: _Round) -> Steps[dict[int, int]]:
-    """For each candidate that seems to fail the place of the first input it fails on."""
+    """The index of the first input that each candidate seems to fail, for those that seem to fail one."""
     programs = [problem.program(problem.candidates[number].source) for number in hopeful]
     limits = candidate_limits(problem.limits, made.slowest_s)
     # One that ends its first sandbox is caught by then.
-    seen = yield from looks(programs, made.inputs, limits, endings=1, most_charged_s=made.slowest_s)
+    results = yield from run_batches(programs, made.inputs, limits, max_endings=1, max_charged_s=made.slowest_s)
     caught = {}
-    for number, look in zip(hopeful, seen, strict=True):
-        place = _first_failed(made.cases, look.glimpses)
-        if place is not None:
-            caught[number] = place
+    for number, result in zip(hopeful, results, strict=True):
+        index = _first_failed(made.cases, result.answers)
+        if index is not None:
+            caught[number] = index
     return caught
 
 
-def _first_failed(cases: Sequence[TestCase], glimpses: Sequence[Glimpse | None]) -> int | None:
-    pairs = zip(cases, glimpses, strict=True)
-    return next((place for place, (case, glimpse) in enumerate(pairs) if not _accepts(case, glimpse)), None)
+def _first_failed(cases: Sequence[TestCase], answers: Sequence[Unconfirmed | None]) -> int | None:
+    pairs = zip(cases, answers, strict=True)
+    return next((index for index, (case, one) in enumerate(pairs) if not _accepts(case, one)), None)

@@ -1,23 +1,23 @@
-"""Counterexamples made minimal: the smallest input found on which the oracles agree and the candidate still differs.
+"""Minimal counterexamples: the smallest input found on which the oracles agree and the candidate still fails.
 
-First a pool of small inputs is looked through, many in one sandbox; the smallest that fails, run again in sandboxes of
-its own, is a good place to start. From there Hypothesis shrinks, or, where an input is not known to be made of choices,
-one thing after the other is taken away. Nothing is taken for a counterexample without fresh sandboxes, and inputs keep
-to what is known of valid ones. The work is bounded in runs. CPU time decides where programs are slow: how much of the
-pool they see, which inputs take an oracle far longer than the known one, when a candidate has wasted enough; and how
-many runs there are where the caller has only so much time.
+First a pool of small inputs is run in batches (``judge.batch``). The smallest one that fails, confirmed in fresh
+sandboxes, is the start. From there Hypothesis shrinks its choices; an input that is not known to be made of choices is
+reduced by taking parts away. A counterexample is always confirmed in fresh sandboxes, and inputs keep to what is known
+of valid ones. The number of runs is bounded. If programs are slow, CPU time bounds the work, too: how much of the pool
+they are run on, which inputs are too slow for an oracle, when a candidate has wasted enough, and how many runs the
+caller can afford.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import batched, cycle, islice, product
 from math import inf
 from random import Random
 
-from semi_instruct.engine import Outcome, Program
+from semi_instruct.engine import Limits
 from semi_instruct.harness.inputs.calls import Domain
 from semi_instruct.harness.inputs.calls.belonging import belongs
 from semi_instruct.harness.inputs.calls.in_helper import limited_calls, limited_domain
@@ -28,12 +28,13 @@ from semi_instruct.harness.inputs.stdin.choosers import Profile, SeededChooser, 
 from semi_instruct.harness.inputs.stdin.drawing import draw
 from semi_instruct.harness.inputs.stdin.in_helper import limited_formats
 from semi_instruct.harness.inputs.stdin.relaxing import Doubt, doubts, without
-from semi_instruct.harness.judge.batch import Glimpse, OnRun, Submits, glimpses, seeming_case
 from semi_instruct.harness.judge.consensus import Drop, TestCase
-from semi_instruct.harness.problems.schema import Candidate, Problem
+from semi_instruct.harness.judge.rules import EXHAUSTED, Rules
+from semi_instruct.harness.problems.schema import Candidate
 from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.runs import Runner
 from semi_instruct.harness.search.argument_choices import choices_of, shapes_of_arguments, value_of_choices
-from semi_instruct.harness.search.confirm import EXHAUSTED, Difference, Judge, key_of, size_of
+from semi_instruct.harness.search.confirm import Confirmer, Difference, key_of, size_of
 from semi_instruct.harness.search.format_choices import Recording, text_of_choices
 from semi_instruct.harness.search.hypothesis_shrinking import Choose, shrink_choices
 from semi_instruct.harness.search.text_reduction import simpler
@@ -44,7 +45,7 @@ SHRUNK = "shrunk"  # the provenance of what is made here
 _POOL = 160
 _POOL_CPU_S = 2.0  # for all of the pool; small inputs need far less
 _POOL_PART = 0.25  # likewise, of the time there is for a counterexample
-_MIN_LOOK_S = 0.01  # less is not worth a sandbox
+_MIN_BATCH_S = 0.01  # less is not worth a sandbox
 _MIN_RUN_S = 0.001
 _MAX_TAKEN_S = 20.0  # by a candidate; one that sleeps or wastes time is given up then
 _SEEN_TO_FAIL = 8  # of the pool, inputs that seem to fail and are tried; a program that is the same each time needs one
@@ -84,58 +85,58 @@ class _Drawn:
 
 
 class Shrinker:
-    """Shrinks the counterexamples of one problem; what is known of the oracles is shared by its candidates.
+    """Shrinks the counterexamples of one problem. What is known of the oracles is shared by its candidates.
 
     The same problem, seed, candidate and counterexample give the same result, whatever was shrunk before.
 
     Args:
-        judge: one that may know some answers of the oracles already.
+        confirmer: one that may know some answers of the oracles already.
         formats: of the inputs of a whole program; None to infer them.
-        on_run: called with every outcome, but those of a judge that was given.
-        cpu_s: CPU seconds for each counterexample, about: tries are as many as the oracles and the candidate have time
-            for, which they do not share with other candidates.
+        cpu_s: CPU seconds for each counterexample, about. It bounds the number of tries by the time that the oracles
+            and the candidate take.
     """
 
     def __init__(
         self,
-        engine: Submits,
-        problem: Problem,
+        runner: Runner,
+        rules: Rules,
         seed: int,
-        judge: Judge | None = None,
+        confirmer: Confirmer | None = None,
         formats: Sequence[Format] | None = None,
-        on_run: OnRun | None = None,
         cpu_s: float = inf,
     ) -> None:
-        self._engine = engine
-        self._problem = problem
+        self._runner = runner
+        self._rules = rules
+        self._problem = rules.problem
         self._cpu_s = cpu_s
-        self._seed = f"{seed} {problem.id}"
-        self._judge = judge or Judge(engine, problem, on_run)
-        self._on_run = on_run
+        self._seed = f"{seed} {rules.problem.id}"
+        self._confirmer = confirmer or Confirmer(runner, rules)
         self._given_formats = formats
 
-    def shrink(
-        self, candidate: Candidate, known: TestInput, outcome: Outcome | None = None, runs: int = RUNS
-    ) -> Difference | None:
+    def shrink(self, candidate: Candidate, known: TestInput, runs: int = RUNS) -> Difference | None:
         """The smallest input found that fails as the known one does, which may be that one.
 
         Args:
-            known: an input on which the candidate differs.
-            outcome: what the candidate did with it, if a run has shown it already.
+            known: an input on which the candidate fails.
             runs: inputs that may be tried.
 
         Returns:
-            None if the candidate does not differ on it after all, or there is no time for another try.
+            None if the candidate does not fail on it after all, or there is no time for another try.
 
         Raises:
-            RunFailed: by the sandbox's fault.
+            RunFailed: the sandbox did not make a run.
         """
-        case = self._judge.settled(known)
-        runs = 0 if isinstance(case, Drop) else min(runs, self._affordable(case))
-        found = self._judge.difference(candidate, known, outcome) if runs else None
-        if found is None:
+        case = self._confirmer.oracle_case(known)
+        if isinstance(case, Drop) or not min(runs, self._affordable(case)):
             return None
-        attempt = _Attempt(self._judge, candidate, found, runs, min(self._cpu_s, _MAX_TAKEN_S))
+        found = self._confirmer.difference(candidate, known)
+        return self.shrink_difference(candidate, found, runs) if isinstance(found, Difference) else None
+
+    def shrink_difference(self, candidate: Candidate, found: Difference, runs: int = RUNS) -> Difference:
+        """Like :meth:`shrink`, from a difference that was confirmed."""
+        known = found.case.input
+        runs = min(runs, self._affordable(found.case))
+        attempt = _Attempt(self._confirmer, candidate, found, runs, min(self._cpu_s, _MAX_TAKEN_S))
         made = self._smallest_of(self._pool, attempt)
         if made is None:
             made = self._smallest_beyond_guesses(attempt) if known.args is None else _made_of_arguments(known)
@@ -151,7 +152,7 @@ class Shrinker:
 
     def _affordable(self, case: TestCase) -> int:
         """Tries that there is time for, if each takes the oracles and the candidate what this one takes the oracles."""
-        each_s = max(self._judge.usual_s(case), _MIN_RUN_S) * (len(self._problem.oracles) + 1)
+        each_s = max(self._confirmer.slowest_s(case), _MIN_RUN_S) * (len(self._problem.oracles) + 1)
         return RUNS if self._cpu_s == inf else int(self._cpu_s / each_s)
 
     def _smallest_of(self, pool: Sequence[tuple[_Made, TestCase]], attempt: _Attempt) -> _Made | None:
@@ -168,22 +169,34 @@ class Shrinker:
     def _first_failing(
         self, attempt: _Attempt, inputs: Sequence[TestInput], cases: Sequence[TestCase | Drop | None]
     ) -> int | None:
-        """The place of the first input that fails, of those that seem to when many are run in one sandbox.
+        """The index of the first input that fails, of those on which the candidate does not seem to pass.
 
         Args:
             cases: what the oracles seem to make of each.
         """
-        program = self._problem.program(attempt.candidate.source)
         tries = 0
-        for place, (case, (test_input, look)) in enumerate(zip(cases, self._glimpses(program, inputs), strict=True)):
-            if isinstance(case, Drop) or (case and look and look.answer and case.accepts(look.answer)):
+        passes = self._unconfirmed_passes(attempt.candidate, cases)
+        for index, (test_input, case, passed) in enumerate(zip(inputs, cases, passes, strict=True)):
+            if isinstance(case, Drop) or passed:
                 continue
             if attempt.fails(test_input):
-                return place
+                return index
             tries += 1
             if tries >= _SEEN_TO_FAIL or not attempt.goes_on:
                 break
         return None
+
+    def _unconfirmed_passes(
+        self, candidate: Candidate, cases: Sequence[TestCase | Drop | None]
+    ) -> Sequence[bool | None]:
+        """Whether a candidate seems to pass each of the test cases; None where nothing is known."""
+        known = [case for case in cases if isinstance(case, TestCase)]
+        limits = self._batch_limits
+        if limits is None or not known:
+            return [None] * len(cases)
+        program = self._problem.program(candidate.source)
+        passes = iter(self._runner.run(self._rules.unconfirmed_passes(program, known, limits, max_endings=1)))
+        return [next(passes) if isinstance(case, TestCase) else None for case in cases]
 
     def _smallest_beyond_guesses(self, attempt: _Attempt) -> _Made | None:
         """The same among inputs of the format that the known one is of, where that takes dropping guesses."""
@@ -234,12 +247,11 @@ class Shrinker:
         texts = [example.input for example in self._problem.examples]
         return list(limited_formats(texts) if self._given_formats is None else self._given_formats)
 
-    def _glimpses(self, program: Program, inputs: Sequence[TestInput]) -> Iterator[tuple[TestInput, Glimpse | None]]:
-        most_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._cpu_s * _POOL_PART)
-        if most_s < _MIN_LOOK_S:
-            return ((test_input, None) for test_input in inputs)
-        limits = replace(self._problem.limits, cpu_time=most_s)
-        return glimpses(self._engine, program, inputs, limits, endings=1, on_run=self._on_run)
+    @property
+    def _batch_limits(self) -> Limits | None:
+        """The limits of a batch; None if there is no time for one."""
+        cpu_s = min(self._problem.cpu_time_s, _POOL_CPU_S, self._cpu_s * _POOL_PART)
+        return None if cpu_s < _MIN_BATCH_S else replace(self._problem.limits, cpu_time=cpu_s)
 
     @cached_property
     def _domain(self) -> Domain | None:
@@ -264,14 +276,12 @@ class Shrinker:
         cases = self._seeming_cases([made.input for made in pool])
         return [(made, case) for made, case in zip(pool, cases, strict=True) if isinstance(case, TestCase)]
 
-    def _seeming_cases(self, inputs: Sequence[TestInput]) -> list[TestCase | Drop | None]:
-        """What the oracles seem to make of inputs; None where it cannot be seen."""
-        programs = [self._problem.program(source) for source in self._problem.oracles]
-        looks = [self._glimpses(program, inputs) for program in programs]
-        return [
-            seeming_case(self._problem, test_input, [look for _, look in told])
-            for test_input, *told in zip(inputs, *looks, strict=True)
-        ]
+    def _seeming_cases(self, inputs: Sequence[TestInput]) -> Sequence[TestCase | Drop | None]:
+        """What the oracles seem to make of inputs; None where nothing is known."""
+        limits = self._batch_limits
+        if limits is None or not inputs:
+            return [None] * len(inputs)
+        return self._runner.run(self._rules.unconfirmed_cases(inputs, limits, max_endings=1))
 
     def _keeps(self, known: TestInput, new: TestInput) -> bool:
         """Whether an input is as valid as the known one, as far as that can be told without running it."""
@@ -316,7 +326,7 @@ def _wide_enough(format_: Format, text: str) -> Format | None:
 class _Attempt:
     """The shrinking of one counterexample: what is known, and what may still be tried."""
 
-    judge: Judge
+    confirmer: Confirmer
     candidate: Candidate
     best: Difference
     runs: int
@@ -329,8 +339,8 @@ class _Attempt:
 
     def __post_init__(self) -> None:
         self._verdict = self.best.row.verdict
-        self._taken_before_s = self.judge.taken_s
-        self._oracle_s = _ORACLE_S + _ORACLE_MULTIPLE * self.judge.usual_s(self.best.case)
+        self._taken_before_s = self.confirmer.taken_s
+        self._oracle_s = _ORACLE_S + _ORACLE_MULTIPLE * self.confirmer.slowest_s(self.best.case)
         if self.best.outcome.status in EXHAUSTED:
             self._exhaustions = 1
         self._known[key_of(self.best.case.input)] = True
@@ -338,7 +348,7 @@ class _Attempt:
     @property
     def goes_on(self) -> bool:
         """Whether more may be tried."""
-        has_time = self.judge.taken_s - self._taken_before_s < self.most_taken_s
+        has_time = self.confirmer.taken_s - self._taken_before_s < self.most_taken_s
         return self.runs > 0 and self._exhaustions > 0 and has_time
 
     def fails(self, new: TestInput) -> bool:
@@ -349,12 +359,13 @@ class _Attempt:
         if not self.goes_on or size_of(new) >= size_of(self.best.case.input):
             return False
         self.runs -= 1
-        found = self.judge.difference(self.candidate, new, oracle_s=self._oracle_s)
-        if found is not None and found.outcome.status in EXHAUSTED:
-            self._exhaustions -= 1
-        self._known[key] = found is not None and found.row.verdict is self._verdict
-        if found is not None and self._known[key]:
-            self.best = found
+        found = self.confirmer.difference(self.candidate, new, oracle_s=self._oracle_s)
+        self._known[key] = False
+        if isinstance(found, Difference):
+            self._exhaustions -= found.outcome.status in EXHAUSTED
+            self._known[key] = found.row.verdict is self._verdict
+            if self._known[key]:
+                self.best = found
         return self._known[key]
 
 

@@ -13,6 +13,7 @@ from semi_instruct.generator.parsing.parsed import Parsed
 from semi_instruct.generator.tasks import NaturalCode, Tasks
 from semi_instruct.harness.problems.schema import Candidate, Problem
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict, VerdictRow
+from semi_instruct.harness.runs import Executor
 from semi_instruct.harness.synthesis.meter import Meter, MeteredModel
 from semi_instruct.harness.synthesis.model_text import is_documented
 from semi_instruct.harness.synthesis.natural import with_inputs
@@ -20,7 +21,7 @@ from semi_instruct.harness.synthesis.plan import Plan
 from semi_instruct.harness.synthesis.steps import Rejection, Steps
 from semi_instruct.harness.synthesis.trying import Sandbox, tried
 from semi_instruct.harness.synthesis.typed import inputs_by_types
-from semi_instruct.harness.verification.scheduler import Executor, Judged, judge
+from semi_instruct.harness.verification.scheduler import Judged, judge
 
 # Rejected candidates that are given back in a round: those that passed most.
 _REPAIRED = 1

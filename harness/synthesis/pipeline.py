@@ -11,10 +11,10 @@ from semi_instruct.generator.model import Model
 from semi_instruct.generator.tasks import Tasks
 from semi_instruct.harness.parallel.machine_faults import start_threads
 from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.runs import Executor
 from semi_instruct.harness.synthesis.meter import Meter, MeteredModel
 from semi_instruct.harness.synthesis.plan import Plan
 from semi_instruct.harness.synthesis.problem import Generated, generate_for
-from semi_instruct.harness.verification.scheduler import Executor
 
 # Problems in progress beside those that the model is busy with: their programs run, or they wait for the model.
 _BESIDE = 4

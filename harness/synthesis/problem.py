@@ -7,13 +7,13 @@ from typing import Any
 
 from semi_instruct.generator.tasks import Tasks
 from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.runs import Executor
 from semi_instruct.harness.synthesis.candidates import Pairing, Pairs
 from semi_instruct.harness.synthesis.meter import Meter, MeteredModel
 from semi_instruct.harness.synthesis.natural import natural_code, with_inputs
 from semi_instruct.harness.synthesis.plan import Plan
 from semi_instruct.harness.synthesis.proposing import Proposed, Proposing
 from semi_instruct.harness.synthesis.trying import Sandbox
-from semi_instruct.harness.verification.scheduler import Executor
 
 
 @dataclass(frozen=True, slots=True)

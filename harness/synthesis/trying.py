@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from semi_instruct.engine import InvalidRequest, Limits, Outcome, Program
+from semi_instruct.engine import Limits, Outcome, Program
 from semi_instruct.generator.tasks import Invalid, Mutation
 from semi_instruct.harness.analysis.mutants import Mutant
 from semi_instruct.harness.analysis.mutants_of import limited_mutants
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.consensus import answer_of, why_failed
+from semi_instruct.harness.judge.rules import request_for
 from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.runs import Request, Runner, Submits
 from semi_instruct.harness.synthesis.meter import Meter
 from semi_instruct.harness.synthesis.natural import as_input
-from semi_instruct.harness.verification.scheduler import Executor
 
 _MAX_MUTANTS = 6
 _MAX_SHOWN = 3
@@ -43,39 +43,19 @@ class Tried:
 class Sandbox:
     """Runs programs of a problem and counts the runs."""
 
-    def __init__(self, problem: Problem, engine: Executor, meter: Meter) -> None:
+    def __init__(self, problem: Problem, engine: Submits, meter: Meter) -> None:
         self.problem = problem
-        self._engine = engine
-        self._meter = meter
+        self._runner = Runner(engine, meter.count_run)
 
-    def answers(self, source: str, inputs: Sequence[TestInput], limits: Limits | None = None) -> list[Outcome | str]:
-        """What a program does with each input; why, where the engine would not run it."""
-        futures = [self._start(self.problem.program(source), one, limits or self.problem.limits) for one in inputs]
-        return [self._wait(future) for future in futures]
+    def answers(self, source: str, inputs: Sequence[TestInput], limits: Limits | None = None) -> list[Outcome]:
+        """What a program does with each input."""
+        program = self.problem.program(source)
+        return self._runner.make([request_for(program, one, limits or self.problem.limits) for one in inputs])
 
-    def call(self, source: str, entry: str, calls: Sequence[Sequence[Any]], limits: Limits) -> list[Outcome | str]:
-        """What a function returns for each list of arguments; likewise."""
+    def call(self, source: str, entry: str, calls: Sequence[Sequence[Any]], limits: Limits) -> list[Outcome]:
+        """What a function returns for each list of arguments."""
         program = Program(source, entry=entry)
-        return [
-            self._wait(future)
-            for future in [self._start(program, TestInput("", args=tuple(arguments)), limits) for arguments in calls]
-        ]
-
-    def _start(self, program: Program, given: TestInput, limits: Limits) -> Future[Outcome] | str:
-        try:
-            return self._engine.submit(program, stdin=given.stdin, args=given.args or (), limits=limits)
-        except InvalidRequest as error:
-            return str(error)
-
-    def _wait(self, future: Future[Outcome] | str) -> Outcome | str:
-        if isinstance(future, str):
-            return future
-        try:
-            outcome = future.result()
-        except InvalidRequest as error:
-            return str(error)
-        self._meter.count_run(outcome)
-        return outcome
+        return self._runner.make([Request(program, args=tuple(arguments), limits=limits) for arguments in calls])
 
 
 def tried(sandbox: Sandbox, proposed: Sequence[Any]) -> Tried:
@@ -87,11 +67,11 @@ def tried(sandbox: Sandbox, proposed: Sequence[Any]) -> Tried:
     valid: list[tuple[Any, Answer]] = []
     outcomes = sandbox.answers(problem.oracles[0], [given for _, given in crossing])
     for (one, _), outcome in zip(crossing, outcomes, strict=True):
-        answer = None if isinstance(outcome, str) else answer_of(problem, outcome)
+        answer = answer_of(problem, outcome)
         if answer is not None:
             valid.append((one, answer))
         else:
-            invalid.append(Invalid(one, outcome if isinstance(outcome, str) else why_failed(outcome)))
+            invalid.append(Invalid(one, why_failed(outcome)))
     return Tried(tuple(one for one, _ in valid), tuple(answer for _, answer in valid), tuple(invalid))
 
 
@@ -105,8 +85,7 @@ def living_mutants(sandbox: Sandbox, result: Tried, seed: int) -> tuple[Mutation
     def lives(mutant: Mutant) -> bool:
         outcomes = sandbox.answers(mutant.source, inputs, limits)
         return all(
-            not isinstance(outcome, str)
-            and (answer := answer_of(problem, outcome)) is not None
+            (answer := answer_of(problem, outcome)) is not None
             and problem.how_compared.agree(expected.content, answer.content)
             for expected, outcome in zip(result.answers, outcomes, strict=True)
         )

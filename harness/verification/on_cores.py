@@ -10,7 +10,7 @@ from semi_instruct.engine import Outcome
 from semi_instruct.harness.parallel.parallel_map import OpenEngine, RunCounter, map_on_cores
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor
 
 # Starting one more process, and waiting for the last one, costs more than it gains for a few problems. On 2 busy cores,
 # 2 problems per process took 1.1 times as long as one process took for all of them, 4 took as long, 6 took 0.82 times.

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from queue import SimpleQueue
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-from semi_instruct.engine import Determinism, Engine, InvalidRequest, Limits, Outcome, Program
+from semi_instruct.engine import Engine, Outcome
 from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
 from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
 from semi_instruct.harness.judge.suite import nothing_kept
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.verdicts import VerdictRow
-from semi_instruct.harness.runs import Run
+from semi_instruct.harness.runs import Executor, Run, result_of, submit
 from semi_instruct.harness.search.minimal import with_minimal_counterexamples
 from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row, unjudged_rows
-from semi_instruct.harness.verification.session import Examination
+from semi_instruct.harness.verification.session import Session
 
 # Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
 RUNS_A_WORKER = 2
@@ -30,25 +30,6 @@ RUNS_A_WORKER = 2
 PROBLEMS_A_RUN = 4
 # Of a budget that has ended something, what making counterexamples minimal may take beyond it.
 SHRINKING_PART = 0.1
-
-
-class Executor(Protocol):
-    """What is asked of an engine."""
-
-    @property
-    def workers(self) -> int:
-        """How many runs are executed at one time."""
-
-    def submit(
-        self,
-        program: Program,
-        stdin: bytes = b"",
-        args: Sequence[Any] = (),
-        limits: Limits = ...,
-        *,
-        determinism: Determinism = ...,
-    ) -> Future[Outcome]:
-        """Start a run."""
 
 
 class Options(TypedDict, total=False):
@@ -135,15 +116,15 @@ def judge(
 
     def rows_of(opened: _Opened) -> list[VerdictRow]:
         rows = opened.rows()
-        examination = opened.examination
-        if not shrink or examination is None or opened.fault is not None:
+        session = opened.session
+        if not shrink or session is None or opened.fault is not None:
             return rows
         cpu_s = inf
-        if budget is not None and examination.is_over_budget:
-            cpu_s = max(0.0, budget - examination.spent) + SHRINKING_PART * budget
-        failures = examination.failures()
+        if budget is not None and session.is_over_budget:
+            cpu_s = max(0.0, budget - session.spent) + SHRINKING_PART * budget
+        failures = session.failures()
         try:
-            return with_minimal_counterexamples(engine, examination.problem, rows, failures, seed, on_run, cpu_s)
+            return with_minimal_counterexamples(engine, session.problem, rows, failures, seed, on_run, cpu_s)
         except ROW_FAULTS as error:
             fault_of_row(error)
             return rows  # with the counterexamples as they were found
@@ -151,10 +132,10 @@ def judge(
     def judged(opened: _Opened) -> Judged:
         return Judged(rows_of(opened), opened.suite() if keeps_suites else None)
 
-    def examine(problem: Problem) -> Examination:
-        return Examination(problem, seed, budget, planned, sources, keeps_suites)
+    def open_session(problem: Problem) -> Session:
+        return Session(problem, seed, budget, planned, sources, keeps_suites)
 
-    scheduler = _Scheduler(iter(problems), engine, examine)
+    scheduler = _Scheduler(iter(problems), engine, open_session)
     try:
         while scheduler.fill():
             yield from map(judged, scheduler.finished())
@@ -167,28 +148,28 @@ def judge(
 
 
 class _Opened:
-    """A problem that is being examined. An exception that its data causes ends the work on it, and nothing else.
+    """A problem that is being open_sessiond. An exception that its data causes ends the work on it, and nothing else.
 
     Attributes:
-        examination: None if it could not begin.
+        session: None if it could not begin.
         fault: why the problem is given up; None if it is not.
     """
 
-    def __init__(self, problem: Problem, examine: Callable[[Problem], Examination]) -> None:
+    def __init__(self, problem: Problem, open_session: Callable[[Problem], Session]) -> None:
         self._problem = problem
-        self.examination: Examination | None = None
+        self.session: Session | None = None
         self.fault: str | None = None
         try:
-            self.examination = examine(problem)
+            self.session = open_session(problem)
         except ROW_FAULTS as error:
             self.fault = fault_of_row(error)
 
     def next_run(self) -> Run | None:
         """The next run to be made, or None."""
-        if self.examination is None or self.fault is not None:
+        if self.session is None or self.fault is not None:
             return None
         try:
-            run = self.examination.next_run()
+            run = self.session.next_run()
         except ROW_FAULTS as error:
             self.fault = fault_of_row(error)
             return None
@@ -196,13 +177,13 @@ class _Opened:
 
     def is_done(self) -> bool:
         """Whether nothing is left to be run and recorded."""
-        return self.examination is None or self.fault is not None or self.examination.is_done()
+        return self.session is None or self.fault is not None or self.session.is_done()
 
     def rows(self) -> list[VerdictRow]:
         """A verdict for each candidate."""
         try:
-            if self.examination is not None and self.fault is None:
-                return self.examination.rows()
+            if self.session is not None and self.fault is None:
+                return self.session.rows()
         except ROW_FAULTS as error:
             self.fault = fault_of_row(error)
         return unjudged_rows(self._problem, self.fault or "")
@@ -210,8 +191,8 @@ class _Opened:
     def suite(self) -> Problem:
         """The test cases that are kept."""
         try:
-            if self.examination is not None and self.fault is None:
-                return self.examination.suite()
+            if self.session is not None and self.fault is None:
+                return self.session.suite()
         except ROW_FAULTS as error:
             self.fault = fault_of_row(error)
         return nothing_kept(self._problem)
@@ -228,11 +209,11 @@ class _Scheduler:
     """Which problems are open and which runs are in progress. Used by one thread."""
 
     def __init__(
-        self, problems: Iterator[Problem], engine: Executor, examine: Callable[[Problem], Examination]
+        self, problems: Iterator[Problem], engine: Executor, open_session: Callable[[Problem], Session]
     ) -> None:
         self._problems = problems
         self._engine = engine
-        self._examine = examine
+        self._open_session = open_session
         self._open: deque[_Opened] = deque()
         self._running: dict[Future[Outcome], Run] = {}
         self._finished: SimpleQueue[Future[Outcome]] = SimpleQueue()
@@ -259,10 +240,7 @@ class _Scheduler:
             return None
         future = self._finished.get()
         run = self._running.pop(future)
-        try:
-            outcome = future.result()
-        except InvalidRequest as error:
-            outcome = _refused(run, error)
+        outcome = result_of(run.request, future)
         run.done(outcome)
         return outcome
 
@@ -272,13 +250,7 @@ class _Scheduler:
             future.cancel()
 
     def _start(self, run: Run) -> None:
-        try:
-            future = self._engine.submit(
-                run.program, stdin=run.stdin, args=run.args, limits=run.limits, determinism=run.determinism
-            )
-        except InvalidRequest as error:
-            future = Future()
-            future.set_result(_refused(run, error))
+        future = submit(self._engine, run.request)
         self._running[future] = run
         future.add_done_callback(self._finished.put)
 
@@ -288,10 +260,5 @@ class _Scheduler:
         problem = next(self._problems, None)
         if problem is None:
             return False
-        self._open.append(_Opened(problem, self._examine))
+        self._open.append(_Opened(problem, self._open_session))
         return True
-
-
-def _refused(run: Run, error: InvalidRequest) -> Outcome:
-    """A run the engine would not make."""
-    return Outcome(run.if_refused, detail=f"the engine refused the run: {error}")

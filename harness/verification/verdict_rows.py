@@ -1,4 +1,4 @@
-"""The rows of a problem that has been examined: who failed, and what is said beside it."""
+"""The verdict rows of a problem, when all of its runs have been made."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from semi_instruct.harness.judge.oracle_record import ORACLE_EXHAUSTIONS_ALLOWED
 from semi_instruct.harness.judge.scorecard import Scorecard
 from semi_instruct.harness.problems.strength import UNRATED, Strength
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
-from semi_instruct.harness.runs import Work
+from semi_instruct.harness.runs import RunQueue
 
 
 def verdict_rows(
     cards: Sequence[Scorecard],
     record: OracleRecord,
-    work: Work,
+    queue: RunQueue,
     own: Mapping[int, AbstractSet[int]],
     strength: Strength,
 ) -> list[VerdictRow]:
     """A row for each candidate, in the order of the problem.
 
     Args:
-        work: all done.
+        queue: of the problem; nothing is left in it.
         own: inputs that are for some candidates only, and for which.
         strength: of the test cases.
     """
     settled = record.settled()
     cases = record.test_cases()
-    remark = _why_cut_short(record, work, len(settled.keys() - own.keys()))
+    remark = _why_cut_short(record, queue, len(settled.keys() - own.keys()))
     about_oracles, about_checker = record.about_oracles(own.keys()), record.about_checker()
-    if work.fault is not None:
+    if queue.fault is not None:
         rows = [_unjudged(card, Verdict.SANDBOX_ERROR, remark) for card in cards]
     elif not cases and about_checker:
         rows = [_unjudged(card, Verdict.SANDBOX_ERROR, _joined(about_checker, remark)) for card in cards]
@@ -59,13 +59,13 @@ def _dropped(settled: Mapping[int, Drop | None], own: Mapping[int, AbstractSet[i
     return {drop.value: count for drop, count in Counter(drops).items()}
 
 
-def _why_cut_short(record: OracleRecord, work: Work, inputs: int) -> str:
-    if work.fault is not None:
-        return work.fault
+def _why_cut_short(record: OracleRecord, queue: RunQueue, inputs: int) -> str:
+    if queue.fault is not None:
+        return queue.fault
     if record.last_that_counts() < float("inf"):
         return f"oracles hit limits on {ORACLE_EXHAUSTIONS_ALLOWED} inputs running: only {inputs} inputs taken"
-    if work.is_over_budget:
-        return f"the budget of {work.budget:g} CPU seconds allows no more: only {inputs} inputs taken"
+    if queue.is_over_budget:
+        return f"the budget of {queue.budget:g} CPU seconds allows no more: only {inputs} inputs taken"
     return ""
 
 

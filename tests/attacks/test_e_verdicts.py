@@ -15,10 +15,10 @@ from semi_instruct import harness
 from semi_instruct.engine import Engine, Limits, Outcome, Status
 from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.inputs.sources import Sources
-from semi_instruct.harness.judge.oracle_runs import VARIED_INPUTS_OF_ONE
 from semi_instruct.harness.problems.schema import parse_row
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
 from semi_instruct.harness.verification.scheduler import verify
+from semi_instruct.harness.verification.session import VARIED_INPUTS_OF_ONE
 from tests.attacks.conftest import LIMITS, Arena
 from tests.timing import allow_seconds
 

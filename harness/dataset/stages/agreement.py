@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import islice
 from random import Random
 
 import msgspec
@@ -21,11 +22,11 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
-from semi_instruct.harness.judge.consensus import answer_of
+from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import Verdict
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor, Runner
 
 SEEDS = 3
 _ORACLES = 2
@@ -149,17 +150,15 @@ def _independent(sources: Sequence[str]) -> list[int]:
 def _passed(engine: Executor, task: Task, source: str, tests: Sequence[Example], report: Report) -> frozenset[int]:
     """The tests that a candidate passes."""
     problem = task.problem([source], (), tests)
+    rules = Rules(problem)
+    runner = Runner(engine, lambda _: report(1))
     program = problem.program(source)
-    found = set()
-    for place, test in enumerate(inputs(problem, 0, Sources.EXAMPLES)):
-        if place >= len(tests) or test.known is None:
-            continue
-        outcome = engine.submit(program, stdin=test.stdin, args=test.args or (), limits=problem.limits).result()
-        report(1)
-        answer = answer_of(problem, outcome)
-        if answer is not None and problem.how_compared.agree(test.known.content, answer.content):
-            found.add(place)
-    return frozenset(found)
+    examples = enumerate(islice(inputs(problem, 0, Sources.EXAMPLES), len(tests)))
+    return frozenset(
+        number
+        for number, example in examples
+        if example.known is not None and runner.run(rules.example_result(program, example)).reproduces_it
+    )
 
 
 def _may_be_test(task: Task, test: Example) -> bool:

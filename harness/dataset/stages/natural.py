@@ -12,7 +12,7 @@ from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.verdicts import Verdict
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor
 
 # Natural codes that together say what is expected, at most, and no more than half of them. More make invalid inputs
 # rarer and runs dearer.

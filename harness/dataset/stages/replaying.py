@@ -18,7 +18,8 @@ from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import parse_row
 from semi_instruct.harness.problems.verdicts import Verdict
-from semi_instruct.harness.verification.scheduler import Executor, judge
+from semi_instruct.harness.runs import Executor
+from semi_instruct.harness.verification.scheduler import judge
 
 REPLAY = "replay"
 

@@ -13,11 +13,10 @@ from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
-from semi_instruct.harness.judge.checker import checker_of
-from semi_instruct.harness.judge.consensus import answer_of, why_failed
-from semi_instruct.harness.judge.time_rule import confirming
+from semi_instruct.harness.judge.consensus import why_failed
+from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.parallel.processes import Report
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor, Runner
 
 SCREEN = "screen"
 
@@ -85,21 +84,15 @@ def _binds(tree: ast.Module, entry: str) -> bool:
 def _fails(engine: Executor, task: Task, code: NaturalCode, report: Report) -> Drop | None:
     """How a code fails on the examples; None if it does not."""
     problem = task.problem([code.source], ())
-    comparison = problem.how_compared
+    rules = Rules(problem)
+    runner = Runner(engine, lambda _: report(1))
     program = problem.program(code.source)
     for number, example in enumerate(inputs(problem, 0, Sources.EXAMPLES), 1):
-        for limits in (problem.limits, confirming(problem.limits)):
-            outcome = engine.submit(program, stdin=example.stdin, args=example.args or (), limits=limits).result()
-            report(1)
-            if outcome.status is not Status.TIME_LIMIT:
-                break
-        if outcome.status is Status.SANDBOX_ERROR:
-            return Drop(code.id, "sandbox_error", why_failed(outcome))
-        answer = answer_of(problem, outcome)
-        if answer is None:
-            return Drop(code.id, "does_not_run", f"example {number}: {why_failed(outcome)}")
-        if example.known is None or checker_of(comparison) is not None:
-            continue
-        if not comparison.agree(example.known.content, answer.content):
+        result = runner.run(rules.example_result(program, example))
+        if result.outcome.status is Status.SANDBOX_ERROR:
+            return Drop(code.id, "sandbox_error", why_failed(result.outcome))
+        if result.answer is None:
+            return Drop(code.id, "does_not_run", f"example {number}: {why_failed(result.outcome)}")
+        if example.known is not None and not result.reproduces_it:
             return Drop(code.id, "contradicts_example", f"example {number}")
     return None

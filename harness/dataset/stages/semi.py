@@ -27,7 +27,7 @@ from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor
 
 ORACLES = 3
 _MAX_INPUTS = 64

@@ -18,7 +18,7 @@ from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.state import Drop, Spent, State
 from semi_instruct.harness.parallel.machine_faults import start_threads
 from semi_instruct.harness.parallel.parallel_map import OpenEngine
-from semi_instruct.harness.verification.scheduler import Executor
+from semi_instruct.harness.runs import Executor
 
 # Tasks that are asked about, or wait for one before them, for each lane of the generator.
 _AHEAD = 3

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from semi_instruct.engine import Engine, Limits, Outcome, Program, Status
+from semi_instruct.engine import Determinism, Engine, Limits, Outcome, Program, Status
 from semi_instruct.harness.inputs.source import Answer, TestInput
-from semi_instruct.harness.judge.batch import MAX_INPUTS, Glimpse, glimpses, seeming_case
+from semi_instruct.harness.judge.batch import MAX_ENDINGS, MAX_INPUTS, Unconfirmed, run_batches
 from semi_instruct.harness.judge.consensus import Drop, TestCase
+from semi_instruct.harness.judge.rules import Rules
+from semi_instruct.harness.runs import Runner, Submits
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
 
 LIMITS = Limits(cpu_time=1.0)
@@ -27,17 +29,34 @@ class Spy:
     asked: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def submit(
-        self, program: Program, stdin: bytes = b"", args: Sequence[Any] = (), limits: Limits = LIMITS
+        self,
+        program: Program,
+        stdin: bytes = b"",
+        args: Sequence[Any] = (),
+        limits: Limits = LIMITS,
+        *,
+        determinism: Determinism = Determinism.FIXED,
     ) -> Future[Outcome]:
         self.asked.append((program.source_bytes, stdin))
-        return self.engine.submit(program, stdin=stdin, args=args, limits=limits)
+        return self.engine.submit(program, stdin=stdin, args=args, limits=limits, determinism=determinism)
 
 
-def answers(engine: Engine | Spy, program: Program, inputs: Sequence[TestInput]) -> list[Any]:
+def results(
+    engine: Submits,
+    program: Program,
+    inputs: Sequence[TestInput],
+    limits: Limits = LIMITS,
+    max_endings: int = MAX_ENDINGS,
+) -> list[Unconfirmed | None]:
+    [result] = Runner(engine).run(run_batches([program], inputs, limits, max_endings=max_endings))
+    assert len(result.answers) == len(inputs)
+    return result.answers
+
+
+def answers(engine: Submits, program: Program, inputs: Sequence[TestInput]) -> list[Any]:
     """What is seen of each input: the answer, ``"failed"`` or ``"unknown"``."""
-    found = list(glimpses(engine, program, inputs, LIMITS))
-    assert [test_input for test_input, _ in found] == list(inputs)
-    return ["unknown" if look is None else look.answer.content if look.answer else "failed" for _, look in found]
+    found = results(engine, program, inputs)
+    return ["unknown" if one is None else one.answer.content if one.answer else "failed" for one in found]
 
 
 def texts(*stdins: bytes) -> list[TestInput]:
@@ -100,8 +119,8 @@ def test_a_program_that_never_survives_is_not_asked_without_end(engine: Engine) 
 
 def test_a_time_limit_leaves_what_was_answered_before(engine: Engine) -> None:
     program = Program("def f(n):\n    while n == 1:\n        pass\n    return n", entry="f")
-    found = list(glimpses(engine, program, calls((0,), (1,), (2,)), Limits(cpu_time=0.3), endings=1))
-    assert [look for _, look in found] == [Glimpse(Answer(0)), None, None]
+    found = results(engine, program, calls((0,), (1,), (2,)), Limits(cpu_time=0.3), max_endings=1)
+    assert found == [Unconfirmed(Answer(0)), None, None]
 
 
 @pytest.mark.parametrize(
@@ -136,23 +155,26 @@ def test_a_sandbox_holds_one_program_and_no_expected_answer(engine: Engine) -> N
     spy = Spy(engine)
     row = problem(stdin_row(oracles=["print('ex' + 'pected')", "print('exp' + 'ected')"]))
     for source in row.oracles:
-        list(glimpses(spy, row.program(source), texts(*NUMBERS), LIMITS))
+        results(spy, row.program(source), texts(*NUMBERS))
     for source, told in zip(row.oracles, spy.asked, strict=True):
         assert repr(source.encode()).encode() in told[0]
         assert not any(other.encode() in told[0] for other in row.oracles if other != source)
         assert b"expected" not in told[1]
 
 
-def test_what_the_oracles_seem_to_make_of_an_input() -> None:
-    row = problem(function_row(oracles=["a", "b"]))
-    one, two, failed = Glimpse(Answer(1)), Glimpse(Answer(2)), Glimpse(None)
-    [call] = calls((1,))
-    case = seeming_case(row, call, [one, one])
-    assert isinstance(case, TestCase)
-    assert case.expected == Answer(1)
-    assert seeming_case(row, call, [one, two]) is Drop.DISAGREE
-    assert seeming_case(row, call, [one, failed]) is Drop.CRASH
-    assert seeming_case(row, call, [one, None]) is None
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ("def f(n):\n    return n", Answer(1)),
+        ("def f(n):\n    return n + 1", Drop.DISAGREE),
+        ("def f(n):\n    return n // 0", Drop.CRASH),
+        ("import os\ndef f(n):\n    os._exit(0)", None),
+    ],
+)
+def test_what_the_oracles_seem_to_make_of_an_input(engine: Engine, second: str, expected: Answer | Drop | None) -> None:
+    rules = Rules(problem(function_row(oracles=["def f(n):\n    return n", second])))
+    [case] = Runner(engine).run(rules.unconfirmed_cases(calls((1,)), LIMITS))
+    assert (case.expected if isinstance(case, TestCase) else case) == expected
 
 
 def test_a_fault_of_the_sandbox_tells_nothing() -> None:
@@ -162,5 +184,4 @@ def test_a_fault_of_the_sandbox_tells_nothing() -> None:
             future.set_result(Outcome(Status.SANDBOX_ERROR, stdout=b"[true,1]\n"))
             return future
 
-    [(_, look)] = glimpses(Broken(), Program("def f(): pass", entry="f"), calls(()), LIMITS)
-    assert look is None
+    assert results(Broken(), Program("def f(): pass", entry="f"), calls(())) == [None]

@@ -10,7 +10,7 @@ from semi_instruct.engine import Determinism, Limits, Outcome, Program, Status
 from semi_instruct.harness.compare.comparison import Comparison
 from semi_instruct.harness.inputs.source import Answer
 from semi_instruct.harness.judge.consensus import Drop
-from semi_instruct.harness.judge.oracle_statistics import Dissent, dissent, remarks
+from semi_instruct.harness.judge.oracle_statistics import Outlier, outlier_of, remarks
 from semi_instruct.harness.judge.time_rule import SLOWEST_ORACLE_MULTIPLE, candidate_limits
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
 from semi_instruct.harness.verification.scheduler import verify
@@ -27,24 +27,24 @@ def answers(*texts: str | None) -> list[Answer | None]:
 @pytest.mark.parametrize(
     ("texts", "found"),
     [
-        (("1", "1", "1"), Dissent()),
-        (("1", None), Dissent(crashed=1)),
-        ((None, "1", "1"), Dissent(crashed=0)),
-        ((None, "1", "2"), Dissent()),
-        ((None, None, "1"), Dissent()),
-        (("1", "2"), Dissent()),
-        (("1", "2", "1"), Dissent(minority=1)),
-        (("1", "2", "3"), Dissent()),
+        (("1", "1", "1"), Outlier()),
+        (("1", None), Outlier(crashed=1)),
+        ((None, "1", "1"), Outlier(crashed=0)),
+        ((None, "1", "2"), Outlier()),
+        ((None, None, "1"), Outlier()),
+        (("1", "2"), Outlier()),
+        (("1", "2", "1"), Outlier(minority=1)),
+        (("1", "2", "3"), Outlier()),
     ],
 )
-def test_who_stands_alone(texts: tuple[str | None, ...], found: Dissent) -> None:
-    assert dissent(answers(*texts), TOKENS.agree) == found
+def test_who_stands_alone(texts: tuple[str | None, ...], found: Outlier) -> None:
+    assert outlier_of(answers(*texts), TOKENS.agree) == found
 
 
 def test_an_oracle_is_named_when_it_stands_alone_often() -> None:
-    seen = [Dissent(crashed=0), Dissent(minority=2), Dissent(minority=2), *[Dissent()] * 10]
+    seen = [Outlier(crashed=0), Outlier(minority=2), Outlier(minority=2), *[Outlier()] * 10]
     assert remarks(seen, [], 3) == ["oracle 3 is in a minority of one on 2 of 13 inputs"]
-    assert remarks([Dissent(crashed=0)], [1], 2) == [
+    assert remarks([Outlier(crashed=0)], [1], 2) == [
         "oracle 2 is nondeterministic",
         "oracle 1 alone crashed on 1 of 1 inputs",
     ]

@@ -13,7 +13,8 @@ from semi_instruct.engine import Engine, Outcome, Status
 from semi_instruct.harness.inputs.calls.ordering import identity
 from semi_instruct.harness.inputs.source import Answer, TestInput, inputs
 from semi_instruct.harness.inputs.sources import Sources
-from semi_instruct.harness.judge.consensus import TestCase
+from semi_instruct.harness.judge.checker import Finding, Judgement
+from semi_instruct.harness.judge.consensus import TestCase, answer_of
 from semi_instruct.harness.judge.scorecard import MAX_HELD, Scorecard
 from semi_instruct.harness.judge.suite import MAX_CHOSEN, as_example, kept_suite, nothing_kept
 from semi_instruct.harness.problems.schema import Problem, parse_row
@@ -50,7 +51,11 @@ def kept(cases: list[TestCase], *outcomes: dict[int, Outcome], rating: Rating = 
     cards = [Scorecard(judged, candidate) for candidate in judged.candidates]
     for card, given_answers in zip(cards, outcomes, strict=True):
         for each in reversed(cases):
-            card.record(each, given_answers.get(each.index, printed("1")))
+            outcome = given_answers.get(each.index, printed("1"))
+            answer = answer_of(judged, outcome)
+            is_right = answer is not None and each.accepts(answer)
+            judgement = Judgement(Finding.ACCEPTED if is_right else Finding.WRONG)
+            card.record(each, outcome, None if answer is None else judgement)
     small = [each for each in cases if each.size <= MAX_CHOSEN]
     return kept_suite(judged, [each.index for each in cases], small, cards, rating)
 

@@ -208,9 +208,6 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) ->
     write_rows(
         tmp_path / "two.jsonl", sorting(SORTED, files["wrong.py"]), function_row(id="p2", oracles=[files["f.py"]])
     )
-    write_rows(
-        tmp_path / "checked.jsonl", sorting(SORTED, comparison={"kind": "checker", "checker": "print('accepted')"})
-    )
     return tmp_path
 
 
@@ -297,7 +294,6 @@ WRONG = [
     (("two.jsonl", "--candidate", "c9"), "no problem with a candidate 'c9'"),
     (("two.jsonl", "--show-format"), "name it with --problem"),
     (("two.jsonl", "--problem", "p2", "--show-format"), "a function has arguments"),
-    (("checked.jsonl",), "p1: its answers are judged by a checker program"),
     (("two.jsonl", "--problem", "p1", "--format", "in.txt"), "in.txt: line 1"),
     (("--oracle", "right.py", "--example", "in.txt"), "name the program in question"),
     (("two.jsonl", "--problem", "p1", "--budget", "0"), "--budget"),

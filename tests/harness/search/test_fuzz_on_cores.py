@@ -188,7 +188,7 @@ def test_a_run_that_fails_is_a_fault_of_its_problem_alone(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
     findings = found(quick_rows(FAILING), Quick)
     faults = [finding.fault for finding in findings]
-    assert faults == ["", "", *["a program could not be run: no memory"] * 2, *[""] * (2 * PROBLEMS - 4)]
+    assert faults == ["", "", *["an oracle could not be run: no memory"] * 2, *[""] * (2 * PROBLEMS - 4)]
     written = as_written(findings)
     assert written[:2] + written[4:] == quickly_expected[:2] + quickly_expected[4:]
     assert active_children() == []

@@ -8,9 +8,9 @@ import pytest
 
 from semi_instruct.engine import Engine, Limits, Outcome, Program, Status
 from semi_instruct.harness.inputs.source import Answer, TestInput
-from semi_instruct.harness.judge.batch import Glimpse, looks
+from semi_instruct.harness.judge.batch import Unconfirmed, run_batches
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
-from semi_instruct.harness.runs import Ask, Conversation, Steps
+from semi_instruct.harness.runs import Conversation, Request, Runner, Steps
 from semi_instruct.harness.verification.scheduler import verify
 from tests.harness.support.problem_rows import function_row, problem
 
@@ -57,7 +57,7 @@ def test_what_one_candidate_is_caught_with_changes_nothing_for_another(engine: E
 
 
 def test_who_has_used_up_its_time_is_looked_at_all_the_same(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semi_instruct.harness.judge.candidate_runs.SHARES", 0.001)
+    monkeypatch.setattr("semi_instruct.harness.verification.session.SHARES", 0.001)
     right, rarely = rows(engine, ORACLE, RARELY_WRONG, budget=60.0)
     assert (right.verdict, rarely.verdict) == (Verdict.UNDECIDED, Verdict.WRONG_ANSWER)
     assert rarely.counterexample is not None
@@ -67,42 +67,33 @@ def test_who_has_used_up_its_time_is_looked_at_all_the_same(engine: Engine, monk
 def test_many_inputs_are_answered_as_single_ones_are(engine: Engine) -> None:
     program = Program("import sys\ncount = globals().get('count', 0) + 1\nprint(int(input()) * 2, count)")
     inputs = [TestInput("t", stdin=text) for text in (b"1\n", b"x\n", b"3\n")]
-    [seen] = take(engine, looks([program], inputs, Limits(cpu_time=2)))
-    assert seen.glimpses == [Glimpse(Answer(b"2 1\n")), Glimpse(None), Glimpse(Answer(b"6 1\n"))]
+    [result] = Runner(engine).run(run_batches([program], inputs, Limits(cpu_time=2)))
+    assert result.answers == [Unconfirmed(Answer(b"2 1\n")), Unconfirmed(None), Unconfirmed(Answer(b"6 1\n"))]
 
 
 def test_a_program_that_ends_itself_is_not_known_on_that_input_alone(engine: Engine) -> None:
     program = Program("def f(x):\n    import os\n    return os._exit(0) if x == 2 else x", entry="f")
     inputs = [TestInput("t", args=(number,)) for number in (1, 2, 3)]
-    [seen] = take(engine, looks([program], inputs, Limits(cpu_time=2)))
-    assert seen.glimpses == [Glimpse(Answer(1)), None, Glimpse(Answer(3))]
-
-
-def take[T](engine: Engine, steps: Steps[T]) -> T:
-    results: list[T] = []
-    conversation = Conversation(steps, results.append)
-    while asks := conversation.next_asks():
-        for number, ask in asks:
-            conversation.answer(number, engine.run(ask.program, ask.stdin, ask.args, ask.limits))
-    return results[0]
+    [result] = Runner(engine).run(run_batches([program], inputs, Limits(cpu_time=2)))
+    assert result.answers == [Unconfirmed(Answer(1)), None, Unconfirmed(Answer(3))]
 
 
 def test_steps_go_on_when_all_they_asked_for_is_answered() -> None:
     def steps() -> Steps[list[str]]:
-        first = yield [Ask(Program("a"), b"", Limits()), Ask(Program("b"), b"", Limits())]
+        first = yield [Request(Program("a")), Request(Program("b"))]
         assert (yield []) == []
-        second = yield [Ask(Program("c"), b"", Limits())]
+        second = yield [Request(Program("c"))]
         return [outcome.detail for outcome in (*first, *second)]
 
     ended: list[list[str]] = []
     conversation = Conversation(steps(), ended.append)
-    assert [ask.program.source for _, ask in conversation.next_asks()] == ["a", "b"]
+    assert [request.program.source for _, request in conversation.next_requests()] == ["a", "b"]
     conversation.answer(1, Outcome(Status.OK, detail="b"))
-    assert conversation.next_asks() == []
+    assert conversation.next_requests() == []
     conversation.answer(0, Outcome(Status.OK, detail="a"))
-    assert [ask.program.source for _, ask in conversation.next_asks()] == ["c"]
+    assert [request.program.source for _, request in conversation.next_requests()] == ["c"]
     conversation.answer(0, Outcome(Status.OK, detail="c"))
-    assert conversation.next_asks() == []
+    assert conversation.next_requests() == []
     assert ended == [["a", "b", "c"]]
     assert conversation.is_over
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from semi_instruct.engine import Engine, Outcome, Program, Status
+from semi_instruct.harness.errors import RunFailed
 from semi_instruct.harness.inputs.calls import domain_of
 from semi_instruct.harness.inputs.calls.belonging import belongs
 from semi_instruct.harness.inputs.calls.ordering import identity
@@ -18,10 +19,12 @@ from semi_instruct.harness.inputs.stdin import format_from_text
 from semi_instruct.harness.inputs.stdin.choosers import Profile, SeededChooser, Style
 from semi_instruct.harness.inputs.stdin.drawing import draw
 from semi_instruct.harness.judge.consensus import Drop, TestCase
+from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.runs import Runner, Submits
 from semi_instruct.harness.search.argument_choices import choices_of, shapes_of_arguments, value_of_choices
-from semi_instruct.harness.search.confirm import Difference, Judge, RunFailed, key_of, size_of
+from semi_instruct.harness.search.confirm import Confirmer, Difference, key_of, size_of
 from semi_instruct.harness.search.format_choices import Recording, text_of_choices
 from semi_instruct.harness.search.hypothesis_shrinking import CannotBuild, Choose, shrink_choices
 from semi_instruct.harness.search.shrinking import RUNS, Shrinker
@@ -45,9 +48,13 @@ class Replaying:
         return build(self)
 
 
+def shrinker(engine: Submits, one: Problem, seed: int = 0) -> Shrinker:
+    return Shrinker(Runner(engine), Rules(one), seed)
+
+
 def shrunk(engine: Engine, row: dict[str, Any], known: TestInput, seed: int = 0) -> Difference:
     one = problem(row)
-    found = Shrinker(engine, one, seed).shrink(one.candidates[0], known)
+    found = shrinker(engine, one, seed).shrink(one.candidates[0], known)
     assert found is not None
     assert size_of(found.case.input) <= size_of(known)
     return found
@@ -230,14 +237,14 @@ def test_the_failure_stays_what_it_was(engine: Engine) -> None:
 
 def test_what_does_not_differ_after_all_is_not_shrunk(engine: Engine) -> None:
     one = problem(spread(SPREAD))
-    assert Shrinker(engine, one, 0).shrink(one.candidates[0], text("2\n1 2\n")) is None
+    assert shrinker(engine, one, 0).shrink(one.candidates[0], text("2\n1 2\n")) is None
 
 
 def test_an_input_the_oracles_do_not_agree_on_is_no_counterexample(engine: Engine) -> None:
     row = spread("print(7)") | {"oracles": [SPREAD, SPREAD.replace("max(a)", "max(a[:2])")]}
     one = problem(row)
-    assert Shrinker(engine, one, 0).shrink(one.candidates[0], text("3\n1 2 3\n")) is None
-    found = Shrinker(engine, one, 0).shrink(one.candidates[0], text("3\n3 1 2\n"))
+    assert shrinker(engine, one, 0).shrink(one.candidates[0], text("3\n1 2 3\n")) is None
+    found = shrinker(engine, one, 0).shrink(one.candidates[0], text("3\n3 1 2\n"))
     assert found is not None
     assert found.case.input.stdin == b"1\n0\n"
 
@@ -251,8 +258,8 @@ def test_the_result_depends_on_nothing_that_was_shrunk_before(engine: Engine) ->
         results = {n: shrinker.shrink(one.candidates[n], known) for n in order}
         return {n: results[n] and (results[n].row.to_json() | {"seconds": 0}) for n in sorted(results)}
 
-    together = of_each(Shrinker(engine, one, 3), (0, 1, 2))
-    assert together == of_each(Shrinker(engine, one, 3), (2, 0, 1))
+    together = of_each(shrinker(engine, one, 3), (0, 1, 2))
+    assert together == of_each(shrinker(engine, one, 3), (2, 0, 1))
     assert all(together.values())
 
 
@@ -290,7 +297,7 @@ def test_the_work_is_bounded_in_runs() -> None:
 
     for runs, made in ((5, {6}), (RUNS, range(8, RUNS + 2))):
         with Counting(wrong_on_long_inputs_only) as engine:
-            found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG), runs=runs)
+            found = shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG), runs=runs)
             assert engine.of("wrong") in made
             assert found is not None
             assert found.case.input.stdin == LONG.encode()
@@ -299,7 +306,7 @@ def test_the_work_is_bounded_in_runs() -> None:
 def test_a_text_far_beyond_the_examples_keeps_their_format() -> None:
     one = problem(stdin_row(examples=[{"input": "3\n7 8 9\n"}, {"input": "1\n5\n"}], candidates=candidate("wrong")))
     with scripted(printed("wrong")) as engine:  # in which nothing is known of the pool
-        found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
+        found = shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
     assert found is not None
     assert found.case.input.stdin == b"1\n1\n"
 
@@ -307,7 +314,7 @@ def test_a_text_far_beyond_the_examples_keeps_their_format() -> None:
 def test_one_more_run_may_take_all_the_time_there_is() -> None:
     one = rows_of_two()
     with scripted(Outcome(Status.TIME_LIMIT)) as engine:
-        found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
+        found = shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
         assert engine.of("wrong") == 2 * 2  # each is confirmed
     assert found is not None
     assert found.row.verdict is Verdict.TIME_LIMIT
@@ -366,7 +373,7 @@ def test_one_that_sleeps_is_given_up() -> None:
 
     one = rows_of_two()
     with Counting(script) as engine:
-        assert Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG)) is not None
+        assert shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG)) is not None
         assert engine.of("wrong") == 1 + 4  # it counts 6 s each time
 
 
@@ -378,8 +385,9 @@ def test_a_smaller_input_that_takes_an_oracle_far_longer_is_passed_over() -> Non
 
     one = rows_of_two()
     with Counting(script) as engine:
-        judge = Judge(engine, one)
-        found = Shrinker(engine, one, 0, judge).shrink(one.candidates[0], text(LONG))
+        rules = Rules(one)
+        confirmer = Confirmer(Runner(engine), rules)
+        found = Shrinker(Runner(engine), rules, 0, confirmer).shrink(one.candidates[0], text(LONG))
         assert found is not None
         assert found.case.input.stdin == LONG.encode()
         smaller = [
@@ -391,11 +399,11 @@ def test_a_smaller_input_that_takes_an_oracle_far_longer_is_passed_over() -> Non
         # It is not asked again for as little, but with all its time it may do.
         again = text(next(stdin.decode() for source, stdin, _ in engine.asked[2:] if source == "right"))
         asked = len(engine.asked)
-        assert judge.settled(again, 0.9) is Drop.CRASH
+        assert confirmer.oracle_case(again, 0.9) is Drop.CRASH
         assert len(engine.asked) == asked
-        judge.settled(again)
+        confirmer.oracle_case(again)
         assert len(engine.asked) > asked
-        assert judge.is_exhausting(again)
+        assert confirmer.is_exhausting(again)
 
 
 def test_how_long_an_oracle_waits_for_a_core_says_nothing_of_an_input() -> None:
@@ -406,7 +414,7 @@ def test_how_long_an_oracle_waits_for_a_core_says_nothing_of_an_input() -> None:
 
     one = rows_of_two()
     with Counting(script) as engine:
-        found = Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
+        found = shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
         assert min(limits.wall_seconds for limits in engine.limits) >= one.limits.wall_seconds
     assert found is not None
     assert found.case.input.stdin == b"2\n1 2\n"
@@ -414,31 +422,37 @@ def test_how_long_an_oracle_waits_for_a_core_says_nothing_of_an_input() -> None:
 
 def test_what_a_slow_oracle_has_answered_counts_for_one_that_may_take_as_long() -> None:
     with Counting(lambda program, *_: printed("right", cpu=0.5)) as engine:
-        judge = Judge(engine, rows_of_two())
-        assert isinstance(judge.settled(text("2\n1 2\n")), TestCase)
-        assert judge.settled(text("2\n1 2\n"), 0.4) is Drop.CRASH
-        assert isinstance(judge.settled(text("2\n1 2\n"), 0.6), TestCase)
+        confirmer = Confirmer(Runner(engine), Rules(rows_of_two()))
+        assert isinstance(confirmer.oracle_case(text("2\n1 2\n")), TestCase)
+        assert confirmer.oracle_case(text("2\n1 2\n"), 0.4) is Drop.CRASH
+        assert isinstance(confirmer.oracle_case(text("2\n1 2\n"), 0.6), TestCase)
 
 
 def test_a_run_that_is_known_is_not_made_again() -> None:
     one = rows_of_two()
     with scripted(printed("wrong")) as engine:
-        Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG), printed("wrong too"), runs=1)
+        rules = Rules(one)
+        confirmer = Confirmer(Runner(engine), rules)
+        known = confirmer.difference(one.candidates[0], text(LONG))
+        assert isinstance(known, Difference)
+        assert engine.of("wrong") == 1
+        found = Shrinker(Runner(engine), rules, 0, confirmer).shrink_difference(one.candidates[0], known, runs=0)
+        assert found is known
         assert engine.of("wrong") == 1
 
 
 def test_a_fault_of_the_sandbox_is_said() -> None:
     one = rows_of_two()
     with scripted(Outcome(Status.SANDBOX_ERROR, detail="no memory")) as engine, pytest.raises(RunFailed, match="p1"):
-        Shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
+        shrinker(engine, one, 0).shrink(one.candidates[0], text(LONG))
 
 
 def test_an_oracle_is_asked_once() -> None:
     one = rows_of_two()
     with scripted(printed("right")) as engine:
-        judge = Judge(engine, one)
+        confirmer = Confirmer(Runner(engine), Rules(one))
         for _ in range(3):
-            assert judge.difference(one.candidates[0], text("1\n5\n")) is None
+            assert confirmer.difference(one.candidates[0], text("1\n5\n")) is None
         assert engine.of("right") == 1
 
 
