@@ -1,4 +1,4 @@
-"""A sandbox pool with a ``concurrent.futures``-style API."""
+"""The engine's API: runs, futures, maps and their asyncio forms, on a pool of workers (``engine.pool``)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from semi_instruct.engine import cgroup, diagnosis, probe, runtime, worker
+from semi_instruct.engine import worker
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.determinism import Determinism
-from semi_instruct.engine.errors import EngineClosed, InvalidRequest, RuntimeUnusable, SandboxUnavailable
+from semi_instruct.engine.errors import EngineClosed, InvalidRequest, SandboxUnavailable
 from semi_instruct.engine.future import RunFuture
-from semi_instruct.engine.host_memory import Watchdog
 from semi_instruct.engine.limits import Limits
 from semi_instruct.engine.outcome import Outcome, Status
+from semi_instruct.engine.pool import WorkerPool
 from semi_instruct.engine.program import Program
 from semi_instruct.engine.request import DEFAULT_LIMITS, EncodedRequest, RunRequest
 from semi_instruct.engine.shortage import Shortage, Wait
 
 _ATTEMPTS = 2
 _ATTEMPTS_ALONE = 2
-_START_ATTEMPTS = 3  # at once: another nsjail may be tidying the mount points that they share
 
 _log = logging.getLogger("semi_instruct.engine")
 
@@ -63,35 +62,13 @@ class Engine:
         allow_degraded: bool = False,
         patience: float = 300.0,
     ) -> None:
-        self._closed = True
-        self._proven = False
         if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
             raise InvalidRequest(f"workers must be a whole number of at least 1, not {workers!r}")
         self.workers = workers or len(os.sched_getaffinity(0))
-        self._shortage = Shortage(patience)
-        self._watchdog = Watchdog()
-        try:
-            self._plan = self._shortage.overcome(partial(_plan, runtime, allow_degraded, self._watchdog))
-        except BaseException:  # raised again
-            self._watchdog.close()
-            raise
         self._owner = os.getpid()
-        self._free = threading.Condition()
-        self._idle: deque[worker.Worker] = deque()
-        self._alive: set[worker.Worker] = set()
-        self._taken: dict[int, worker.Worker] = {}  # by the thread that drives it
-        self._starting = 0
-        self._discarded = 0
-        self._closing = threading.Lock()
-        self._helpers: list[threading.Thread] = []
-        self._closed = False
+        self._shortage = Shortage(patience)
+        self._pool = WorkerPool(self.workers, runtime, self._shortage, allow_degraded=allow_degraded)
         try:
-            first = self._start_worker()
-            self._idle.append(first)
-            probe.prove(first, limited=self._plan.hierarchy is not None)
-            self._proven = True
-            for _ in range(1, self.workers):
-                self._idle.append(self._start_worker())
             self._executor = ThreadPoolExecutor(self.workers, thread_name_prefix="semi-instruct")
             self._start_threads()
         except BaseException:  # raised again; an interrupt must not leave workers behind
@@ -102,12 +79,12 @@ class Engine:
     @property
     def isolation(self) -> tuple[str, ...]:
         """The walls that stand around every run."""
-        return self._plan.isolation
+        return self._pool.isolation
 
     @property
     def discarded_workers(self) -> int:
         """How many workers were given up so far: they died, hung, or a run on them was interrupted."""
-        return self._discarded
+        return self._pool.discarded
 
     @property
     def trouble(self) -> str | None:
@@ -146,7 +123,7 @@ class Engine:
 
     def _conduct(self, request: EncodedRequest, cancellation: Cancellation | None) -> Outcome:
         attempt = partial(self._attempt, request, cancellation)
-        with self._shortage.wait(cancellation, lambda: self._closed) as wait:
+        with self._shortage.wait(cancellation, lambda: self._pool.closed) as wait:
             return self._run(attempt, wait, cancellation)
 
     def _run(self, attempt: Callable[[bool], Outcome], wait: Wait, cancellation: Cancellation | None) -> Outcome:
@@ -187,7 +164,7 @@ class Engine:
         Raises:
             SandboxUnavailable, NeverRan, WorkerDied, Suspected: see ``Worker`` and ``Worker.run``.
         """
-        taken = self._take(cancellation)
+        taken = self._pool.take(cancellation)
         try:
             outcome = taken.run(
                 request.program,
@@ -199,12 +176,12 @@ class Engine:
                 alone=alone,
             )
         except worker.Suspected:
-            self._give_back()
+            self._pool.give_back()
             raise
         except BaseException:  # raised again; how far the worker has come is not known
-            self._discard()
+            self._pool.discard()
             raise
-        self._give_back()
+        self._pool.give_back()
         return outcome
 
     def _failed(self, detail: str, cpu_s: float, wall_s: float) -> Outcome:
@@ -346,26 +323,13 @@ class Engine:
         Args:
             cancel: drop runs that have not begun, instead of doing them first.
         """
-        if getattr(self, "_owner", None) != os.getpid() or not hasattr(self, "_closing"):
+        if getattr(self, "_owner", None) != os.getpid() or not hasattr(self, "_pool"):
             return
         executor = getattr(self, "_executor", None)
         if executor is not None:
             with contextlib.suppress(RuntimeError):  # a run's own thread let go of the engine: it cannot await itself
                 executor.shutdown(wait=True, cancel_futures=cancel)
-        with self._closing:
-            with self._free:
-                self._closed = True
-                self._free.notify_all()
-                while len(self._idle) < len(self._alive):
-                    self._free.wait()
-                doomed = list(self._alive)
-                self._alive.clear()
-                self._idle.clear()
-            for each in doomed:
-                each.close()
-            for helper in self._helpers:
-                helper.join()
-            self._watchdog.close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
@@ -382,7 +346,7 @@ class Engine:
     def _check_open(self) -> None:
         if self._owner != os.getpid():
             raise EngineClosed("this engine belongs to the process that made it: make one in each process")
-        if self._closed:
+        if self._pool.closed:
             raise EngineClosed("this engine is closed")
 
     def _start_threads(self) -> None:
@@ -404,114 +368,6 @@ class Engine:
         except RuntimeError as error:
             remedy = "free processes or memory on this machine"
             raise SandboxUnavailable("thread", str(error), remedy, passing=True) from error
-
-    def _start_worker(self, cancellation: Cancellation | None = None) -> worker.Worker:
-        """A new worker. Waits while the machine is short of what it takes.
-
-        Raises:
-            SandboxUnavailable: it cannot be started.
-            EngineClosed: the engine was closed meanwhile.
-        """
-        started = self._shortage.overcome(self._try_to_start, cancellation, lambda: self._closed)
-        with self._free:
-            if not self._closed:
-                self._alive.add(started)
-                return started
-        started.close()
-        raise EngineClosed("this engine is closed")
-
-    def _try_to_start(self) -> worker.Worker:
-        for attempt in itertools.count(1):
-            try:
-                return worker.Worker(self._plan)
-            except SandboxUnavailable as error:
-                # All walls stood when the engine began: what keeps a later worker from starting may pass.
-                error.passing = error.passing or self._proven
-                if attempt == _START_ATTEMPTS:
-                    raise
-        raise AssertionError
-
-    def _take(self, cancellation: Cancellation | None) -> worker.Worker:
-        """A worker for this thread. It is on record as this thread's before it is returned, and so never lost."""
-        thread = threading.get_ident()
-        with self._free:
-            while not self._idle and len(self._alive) + self._starting >= self.workers:
-                if self._closed:
-                    raise EngineClosed("this engine is closed")
-                self._free.wait()
-            if self._idle:
-                # Last in, first out: the worker whose memory is still in the cache.
-                self._taken[thread] = self._idle[-1]
-                return self._idle.pop()
-            self._starting += 1
-        try:
-            started = self._taken[thread] = self._start_worker(cancellation)
-        finally:
-            with self._free:
-                self._starting -= 1
-                self._free.notify()
-        return started
-
-    def _give_back(self) -> None:
-        thread = threading.get_ident()
-        taken = self._taken[thread]
-        if taken.broken:
-            self._discard()
-        elif taken.unfinished:
-            # Its caller has been answered, and does not wait until the kernel has taken the run apart.
-            with self._free:
-                recoverer = threading.Thread(target=self._recover, args=(taken,), name="semi-instruct-recoverer")
-                self._start_helper(recoverer)
-                del self._taken[thread]
-        else:
-            self._return(taken)
-
-    def _recover(self, taken: worker.Worker) -> None:
-        taken.recover()
-        if taken.broken:
-            self._give_up(taken)
-        else:
-            self._return(taken)
-
-    def _return(self, taken: worker.Worker) -> None:
-        with self._free:
-            self._idle.append(taken)
-            if self._taken.get(threading.get_ident()) is taken:
-                del self._taken[threading.get_ident()]
-            if self._closed:
-                self._free.notify_all()
-            else:
-                self._free.notify()
-
-    def _discard(self) -> None:
-        """Give up this thread's worker, if it has one."""
-        with self._free:
-            taken = self._taken.pop(threading.get_ident(), None)
-            if taken is not None:
-                self._give_up(taken)
-
-    def _give_up(self, taken: worker.Worker) -> None:
-        """Leave a vacancy, which the next caller in need fills; close the worker without a caller waiting for it."""
-        with self._free:
-            if taken in self._idle:
-                self._idle.remove(taken)
-            self._alive.discard(taken)
-            self._discarded += 1
-            self._start_helper(threading.Thread(target=taken.close, name="semi-instruct-closer"))
-            self._free.notify_all()
-
-    def _start_helper(self, helper: threading.Thread) -> None:
-        """Start a thread that ``close`` waits for; where none can be started, do its work here."""
-        try:
-            helper.start()
-        except RuntimeError:
-            helper.run()
-        else:
-            self._helpers = [each for each in self._helpers if each.is_alive()] + [helper]
-
-    def _forget(self) -> None:
-        for each in self._alive:
-            each.forget()
 
 
 async def _awaited(future: RunFuture) -> Outcome:
@@ -551,29 +407,12 @@ def _requests(
     return (RunRequest(program, stdin, arguments, limits, determinism, clock) for stdin, arguments in inputs)
 
 
-def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: Watchdog) -> worker.Plan:
-    try:
-        hierarchy = cgroup.find()
-    except SandboxUnavailable as error:
-        if error.passing or not allow_degraded:
-            raise
-        hierarchy = None
-    try:
-        found = runtime.find(path)
-    except RuntimeUnusable as error:
-        if isinstance(error.__cause__, OSError) and diagnosis.is_passing(error.__cause__):
-            raise error.__cause__ from None
-        raise
-    watchdog.hierarchy = hierarchy
-    return worker.plan(found, hierarchy, watchdog)
-
-
 def _forget_after_fork(engine: Engine) -> None:
     reference = weakref.ref(engine)
 
     def forget() -> None:
         alive = reference()
         if alive is not None:
-            alive._forget()
+            alive._pool.forget()
 
     os.register_at_fork(after_in_child=forget)

@@ -35,7 +35,7 @@ def parts(engine: Engine, others: Container[psutil.Process] = ()) -> list[tuple[
     """
     keepers = [each for each in psutil.Process().children() if each not in others and _is_alive(each)]
     # An nsjail whose keeper was killed is nobody's child that we know; its zygote still is.
-    orphans = {parent for worker in list(engine._alive) for parent in _nsjail_of(worker)}
+    orphans = {parent for worker in list(engine._pool.alive) for parent in _nsjail_of(worker)}
     nsjails = {*_children(keepers), *orphans}
     zygotes = _children(nsjails)
     found = [("keeper", each) for each in keepers] + [("nsjail", each) for each in nsjails]
@@ -48,7 +48,7 @@ def parts(engine: Engine, others: Container[psutil.Process] = ()) -> list[tuple[
 
 def part(engine: Engine, name: str) -> psutil.Process:
     """One part of an engine with one worker, waited for: a zygote makes init and child anew after every run."""
-    [worker] = engine._alive
+    [worker] = engine._pool.alive
     keeper = psutil.Process(worker.pid)
     others = [each for each in psutil.Process().children() if each != keeper]
     deadline = time.monotonic() + allow_seconds(_BEGIN_SECONDS)
@@ -60,7 +60,7 @@ def part(engine: Engine, name: str) -> psutil.Process:
 
 def started_by_programs(engine: Engine) -> list[psutil.Process]:
     """The processes that the programs of an engine have started, and that are their first processes' children."""
-    keepers = {worker.pid for worker in list(engine._alive)}
+    keepers = {worker.pid for worker in list(engine._pool.alive)}
     others = [each for each in psutil.Process().children() if each.pid not in keepers]
     return _children([process for name, process in parts(engine, others) if name == "child"])
 

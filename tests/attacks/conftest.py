@@ -61,7 +61,7 @@ class Arena:
         Args:
             same_worker: the worker must outlive the attack. False only for what is known to cost the engine a worker.
         """
-        worker = next(iter(self.engine._alive))
+        worker = next(iter(self.engine._pool.alive))
         self.await_sandbox()
         before, memory = Host.look(), resident_bytes()
         started = time.monotonic()
@@ -76,12 +76,12 @@ class Arena:
         assert not changes, changes
         assert resident_bytes() - memory < _SUPERVISOR_GROWTH + 3 * limits.output, "the supervisor has grown"
         if same_worker:
-            assert next(iter(self.engine._alive)) is worker, "the attack cost the engine a worker"
+            assert next(iter(self.engine._pool.alive)) is worker, "the attack cost the engine a worker"
         return outcome
 
     def await_sandbox(self) -> None:
         """Wait until the sandbox of the next run is there, as it is in idleness."""
-        [worker] = self.engine._alive
+        [worker] = self.engine._pool.alive
         ready, _, _ = select.select([worker._control], [], [], allow_seconds(_SANDBOX_SECONDS))
         assert ready, "no sandbox for the next run"
 

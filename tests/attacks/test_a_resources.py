@@ -52,7 +52,7 @@ def call(function, *args):
 
 def _memory_in_use(arena: Arena) -> int:
     """Bytes charged to the group of the arena's worker."""
-    [worker] = arena.engine._alive
+    [worker] = arena.engine._pool.alive
     assert worker._group is not None
     return worker._group.read().memory
 
@@ -487,7 +487,7 @@ print("went on", flush=True)
 def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process the kernel will not end: here every kill is lost. The caller is answered, the worker given up."""
     with Engine(workers=1) as engine:
-        [worker] = engine._alive
+        [worker] = engine._pool.alive
         doomed = psutil.Process(worker.pid).children(recursive=True)
         with monkeypatch.context() as lossy:
             lossy.setattr(signal, "pidfd_send_signal", lambda *_: None)
@@ -495,7 +495,7 @@ def test_a29_cannot_be_killed_yet(monkeypatch: pytest.MonkeyPatch) -> None:
         assert outcome.status is Status.TIME_LIMIT
         assert outcome.wall_time_s < BRIEF.wall_seconds + allow_seconds(1)
         assert engine.run(Program("print('next')")).stdout == b"next\n"
-        assert worker not in engine._alive
+        assert worker not in engine._pool.alive
     assert psutil.wait_procs(doomed, timeout=allow_seconds(5))[1] == []
 
 
@@ -751,7 +751,7 @@ print("100 MiB")
 """
     outcome = arena.attack(source)
     assert (outcome.status, outcome.stdout) == (Status.MEMORY_LIMIT, b"")
-    [worker] = arena.engine._alive
+    [worker] = arena.engine._pool.alive
     assert worker._group is not None
     memory = worker._group.paths[0]
     if (memory / "memory.swap.max").exists():

@@ -55,7 +55,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 def bystander(arena: Arena) -> Iterator[subprocess.Popen[bytes]]:
     """A process of the host that has the very uid of the arena's programs, where the test may give it one."""
     arena.await_sandbox()  # its child is there, and is no longer the caller
-    [worker] = arena.engine._alive
+    [worker] = arena.engine._pool.alive
     uids = {each.uids().real for each in psutil.Process(worker.pid).children(recursive=True)} - {os.geteuid()}
     uid = uids.pop() if os.geteuid() == 0 else None
     process = subprocess.Popen(["/bin/sleep", "60"], user=uid)

@@ -237,7 +237,7 @@ def test_g08_pages_shared_with_the_zygote_are_counted(arena: Arena) -> None:
     source = "print([line for line in open('/proc/self/status') if line.startswith('VmHWM')][0].split()[1])"
     outcome = arena.attack(source)
     assert outcome.peak_memory_bytes == pytest.approx(int(outcome.stdout) * 1024, rel=0.1)
-    [only] = arena.engine._alive
+    [only] = arena.engine._pool.alive
     assert only.shared_bytes > outcome.peak_memory_bytes / 4
 
 

@@ -22,7 +22,7 @@ _WITH_CHILDREN = "import os\nfor _ in range(4): os.fork()\nwhile True: pass"
 def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(source: str) -> None:
     with Engine(workers=1) as engine, Cancellation() as cancellation:
         assert engine.run(Program("print(1)")).status is Status.OK
-        worker = next(iter(engine._alive))
+        worker = next(iter(engine._pool.alive))
         cancelled_at: list[float] = []
 
         def cancel_what_runs() -> None:
@@ -38,7 +38,7 @@ def test_a_cancelled_run_ends_with_all_its_processes_and_the_worker_goes_on(sour
         assert 0 <= ended_at - cancelled_at[0] < allow_seconds(2)
         assert outcome.status is Status.CANCELLED
         assert engine.run(Program("print(2)")).stdout == b"2\n"
-        assert list(engine._alive) == [worker]
+        assert list(engine._pool.alive) == [worker]
         assert engine.discarded_workers == 0
         below = psutil.Process(worker.pid).children(recursive=True)
         programs = [each for each in below if each.uids().real != os.geteuid()]
@@ -79,7 +79,7 @@ def test_cancellations_leave_no_descriptor(engine: Engine) -> None:
 
 def test_discarded_workers_are_counted() -> None:
     with Engine(workers=1) as engine:
-        [worker] = engine._alive
+        [worker] = engine._pool.alive
         [jail] = [each for each in psutil.Process(worker.pid).children() if each.name() == "nsjail"]
         jail.kill()
         assert engine.run(Program("print(1)")).stdout == b"1\n"

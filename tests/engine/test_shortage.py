@@ -56,7 +56,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Machine]:
 
 
 def _lose_the_workers(engine: Engine) -> None:
-    for each in list(engine._alive):
+    for each in list(engine._pool.alive):
         assert each._zygote is not None
         psutil.Process(each._slot.zygote).kill()
 
@@ -152,7 +152,7 @@ def test_a_run_on_a_worker_that_is_left_ends_no_other_s_wait_but_a_lost_wait_end
     with Engine(workers=2) as engine, Cancellation() as cancellation:
         held = engine.submit(SLEEP, stdin=b"%f" % allow_seconds(2))
         time.sleep(0.3)
-        [idle] = engine._idle
+        [idle] = engine._pool.idle
         psutil.Process(idle._slot.zygote).kill()
         machine.fault = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         waiting = threading.Thread(target=partial(engine.run, ECHO, cancellation=cancellation))

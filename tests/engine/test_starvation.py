@@ -78,7 +78,7 @@ def test_on_a_machine_that_is_really_busy() -> None:
         try:
             for _ in range(others):
                 side.submit(engine.run, _SPIN, limits=Limits(wall_time=60, cpu_time=60), cancellation=enough)
-            assert until(lambda: len(engine._taken) == others)
+            assert until(lambda: len(engine._pool.taken) == others)
             outcome = engine.run(_WORK, limits=Limits(wall_time=wall, cpu_time=allow_seconds(5), deadline=60))
         finally:
             enough.cancel()
@@ -92,7 +92,7 @@ def test_a_worker_has_one_share_of_the_cores(engine: Engine) -> None:
     hierarchy = cgroup.find()
     if hierarchy.version == 1 and "cpu" not in hierarchy.parents:
         pytest.skip("the cpu controller cannot be had here")
-    for worker in engine._alive:
+    for worker in engine._pool.alive:
         told = Path(f"/proc/{worker._slot.zygote}/cgroup").read_text().splitlines()
         groups = [
             path for _, names, path in (line.split(":", 2) for line in told) if names in ("cpu", "cpu,cpuacct", "")

@@ -157,7 +157,7 @@ def test_a_run_whose_jails_all_speak_nonsense_is_a_sandbox_error_and_the_next_is
     with Engine(workers=1, patience=0.5) as engine:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(jail, "start", nonsense.start)
-            jailed = psutil.Process(next(iter(engine._alive)).pid).children(recursive=True)
+            jailed = psutil.Process(next(iter(engine._pool.alive)).pid).children(recursive=True)
             jailed[0].kill()
             psutil.wait_procs(jailed, timeout=allow_seconds(10))
             outcome = engine.run(Program("print(1)"))

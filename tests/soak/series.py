@@ -56,12 +56,12 @@ def _mixed(runs: int, random: Random, say: Say, *, watch_host: bool) -> None:
         _all_right(engine, [*HOSTILE, *KERNEL] * 2)
         _settle(engine, others)
         idle, memory = Host.look(), resident_bytes()
-        workers = set(engine._alive)
+        workers = set(engine._pool.alive)
         comparison, many = Comparison(), max(runs // _BLOCKS, 1)
 
         def block(draw: Callable[[Random], Case]) -> None:
             for _ in _outcomes(engine, (draw(random) for _ in range(many))):
-                workers.update(engine._alive)
+                workers.update(engine._pool.alive)
 
         for name, draw, growths in (("honest", honest, comparison.honest), ("mixture", _draw, comparison.mixture)):
             block(draw)  # not counted
@@ -101,7 +101,7 @@ def _settle(engine: Engine, others: set[psutil.Process]) -> None:
     """Wait until there are as many workers as there may be, and each has the sandbox of its next run."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
-        if len(engine._alive) < _WORKERS:  # a vacancy is filled when there are more runs at once than workers
+        if len(engine._pool.alive) < _WORKERS:  # a vacancy is filled when there are more runs at once than workers
             _all_right(engine, [case for case in HOSTILE if case.name == "sleeps"] * _WORKERS)
         found = parts(engine, others)
         time.sleep(0.1)
