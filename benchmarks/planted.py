@@ -32,10 +32,11 @@ from rich.console import Console
 from benchmarks.claims import at_least, at_most, table_of
 from examples import condefects, humanevalpack
 from semi_instruct.engine import Engine
+from semi_instruct.generator.tasks import Failure
 from semi_instruct.harness.dataset.corpora import Corpus
 from semi_instruct.harness.dataset.pairs import Pair
 from semi_instruct.harness.dataset.pipeline import Inputs, build_dataset
-from semi_instruct.harness.dataset.proposing import Ask, Failure, Proposal, Rewritten, Usage
+from semi_instruct.harness.dataset.proposing import Ask, Proposal, Rewritten, Usage
 from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.stages.retention import why_not
 from semi_instruct.harness.dataset.stages.stage import Build

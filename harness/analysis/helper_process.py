@@ -87,6 +87,8 @@ class HelperProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
+                    # An arena of its own would reserve 64 MiB of address space, whenever chance aligns it.
+                    env=os.environ | {"MALLOC_ARENA_MAX": "1"},
                     pass_fds=(theirs.fileno(),),
                     process_group=0,
                 )
