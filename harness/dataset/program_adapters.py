@@ -15,12 +15,12 @@ from typing import Any
 from semi_instruct.engine import Program
 from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
 from semi_instruct.harness.dataset.adapter_source import reaches_for
-from semi_instruct.harness.dataset.proposing import Adapter
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
 from semi_instruct.harness.judge.consensus import answer_of, why_failed
 from semi_instruct.harness.parallel.processes import Report
+from semi_instruct.harness.synthesis.proposals import Adapter
 from semi_instruct.harness.verification.scheduler import Executor
 
 _STUBS = (
