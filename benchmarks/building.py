@@ -33,20 +33,20 @@ from benchmarks.claims import at_most, table_of
 from semi_instruct.engine import Engine
 from semi_instruct.harness.dataset.benchmarks import load_benchmarks
 from semi_instruct.harness.dataset.corpora import Corpus
-from semi_instruct.harness.dataset.instructions import instruction_of
-from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
+from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair, instruction_of
 from semi_instruct.harness.dataset.report.export import export
 from semi_instruct.harness.dataset.report.funnel import funnel, shown
 from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages import DIVERSIFY, REPLAY, VALIDATE
 from semi_instruct.harness.dataset.stages.contamination import decontaminate
 from semi_instruct.harness.dataset.stages.diversity import diversify
 from semi_instruct.harness.dataset.stages.duplicates import deduplicate
 from semi_instruct.harness.dataset.stages.reading import read
-from semi_instruct.harness.dataset.stages.replaying import REPLAY, Replayed, kept_at
+from semi_instruct.harness.dataset.stages.replaying import Replayed, kept_at
 from semi_instruct.harness.dataset.stages.retention import retain
 from semi_instruct.harness.dataset.stages.screening import screen
 from semi_instruct.harness.dataset.stages.stage import Build
-from semi_instruct.harness.dataset.stages.validation import VALIDATE, task_left
+from semi_instruct.harness.dataset.stages.validation import task_left
 from semi_instruct.harness.dataset.state import Drop, Spent, State
 from semi_instruct.harness.problems.verdicts import Verdict
 
@@ -125,16 +125,16 @@ def build(corpus: Path, folder: Path) -> tuple[list[str], dict[str, Spent]]:
         screen(making)
         deduplicate(making)
         decontaminate(making, benchmarks)
-        making.each(VALIDATE, "decontaminate", lambda place: _as_if_executed(making, place))
-        retain(making, VALIDATE)
+        making.each(VALIDATE, lambda index: _as_if_executed(making, index))
+        retain(making)
         diversify(making, benchmarks)
-        making.each(REPLAY, "diversify", lambda place: (Replayed(kept_at(making, place, "diversify")), ()))
+        making.each(REPLAY, lambda index: (Replayed(kept_at(making, index, DIVERSIFY)), ()))
         count = export(making, folder)
         return shown(funnel(making, count)), state.spent()
 
 
-def _as_if_executed(making: Build, place: int) -> tuple[JudgedTask, Iterable[Drop]]:
-    task = task_left(making, place)
+def _as_if_executed(making: Build, index: int) -> tuple[JudgedTask, Iterable[Drop]]:
+    task = task_left(making, index)
     instruction, written_by = instruction_of(task)
     pairs = [
         Pair(

@@ -32,18 +32,17 @@ from rich.console import Console
 from benchmarks.claims import at_least, at_most, table_of
 from examples import condefects, humanevalpack
 from semi_instruct.engine import Engine
-from semi_instruct.generator.tasks import Failure
 from semi_instruct.harness.dataset.corpora import Corpus
 from semi_instruct.harness.dataset.pairs import Pair
 from semi_instruct.harness.dataset.pipeline import Inputs, build_dataset
-from semi_instruct.harness.dataset.proposing import Ask, Proposal, Rewritten, Usage
 from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages import VALIDATE
 from semi_instruct.harness.dataset.stages.retention import why_not
 from semi_instruct.harness.dataset.stages.stage import Build
-from semi_instruct.harness.dataset.stages.validation import VALIDATE, judged_at
+from semi_instruct.harness.dataset.stages.validation import judged_at
 from semi_instruct.harness.dataset.state import State
-from semi_instruct.harness.dataset.tasks import NaturalCode, Task
-from semi_instruct.harness.problems.schema import Example
+from semi_instruct.harness.problems.schema import Example, Problem
+from semi_instruct.harness.synthesis.proposals import Ask, Proposal, Repair, Subject, Usage, Written
 
 DATA = Path("../shared/data")
 NATURAL = condefects.ORACLES
@@ -88,18 +87,19 @@ class Planting:
         """Nothing."""
         return Usage()
 
-    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
-        """All that is planted for a task."""
-        if code.id != task.codes[0].id:
-            return Rewritten()
+    def rewrite(self, subject: Subject, samples: int, seed: int, first: int = 0) -> Written[Proposal]:
+        """All that is planted for a task, with its first natural code."""
+        task = subject.problem
+        if subject.index:
+            return Written()
         ask = Ask(f"Solve {task.id}.", task.kind, task.entry)
-        return Rewritten(tuple(Proposal(ask, source) for source in self._sources.get(task.id, [])))
+        return Written(tuple(Proposal(ask, source) for source in self._sources.get(task.id, [])))
 
-    def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
-        """None: what is planted has one."""
-        return None
+    def instruct(self, problem: Problem, ask: Ask, source: str, seed: int) -> Written[str]:
+        """Nothing: what is planted has an instruction."""
+        return Written()
 
-    def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
+    def inputs(self, subject: Subject, seed: int) -> Sequence[Any]:
         """None: the harness finds its own."""
         return []
 
@@ -115,9 +115,9 @@ class Planting:
         """Nothing."""
         return []
 
-    def repair(self, ask: Ask, source: str, failure: Failure, seed: int) -> str | None:
+    def repair(self, repair: Repair, seed: int) -> Written[str]:
         """Nothing."""
-        return None
+        return Written()
 
 
 def main() -> None:
@@ -226,7 +226,7 @@ def built(corpus: Path, folder: Path, planted: Sequence[Planted], budget: float,
         build = Build(state, settings, Engine, generator)
         # The tasks of HumanEvalPack are HumanEval's.
         build_dataset(build, Inputs(Corpus(corpus, "problems"), benchmarks=None), folder)
-        return [pair for place in state.done(VALIDATE) for pair in judged_at(build, place).pairs]
+        return [pair for index in state.done(VALIDATE) for pair in judged_at(build, index).pairs]
 
 
 if __name__ == "__main__":

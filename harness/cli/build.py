@@ -34,18 +34,18 @@ from semi_instruct.harness.cli.options import (
 from semi_instruct.harness.dataset.benchmarks import HUMAN_EVAL
 from semi_instruct.harness.dataset.corpora import AUTO, Corpus
 from semi_instruct.harness.dataset.corpora.mapped import read_mapping
-from semi_instruct.harness.dataset.modelled import ModelGenerator
 from semi_instruct.harness.dataset.pipeline import Inputs, Made, build_dataset
-from semi_instruct.harness.dataset.proposing import Generator
 from semi_instruct.harness.dataset.report.funnel import shown
 from semi_instruct.harness.dataset.settings import MODES, Mode, Settings
 from semi_instruct.harness.dataset.stages.stage import Build
-from semi_instruct.harness.dataset.state import State, see_that_it_is_free
+from semi_instruct.harness.dataset.state import State, ensure_unlocked
 from semi_instruct.harness.errors import BadRequest, Interrupted, MachineFailed, OutputUnusable
 from semi_instruct.harness.inputs.plan import PLANNED_INPUTS
 from semi_instruct.harness.parallel.machine_faults import is_of_a_full_base, naming
+from semi_instruct.harness.synthesis.model_generator import ModelGenerator
 from semi_instruct.harness.synthesis.opening import opened_model
 from semi_instruct.harness.synthesis.plan import Plan
+from semi_instruct.harness.synthesis.proposals import Generator
 from semi_instruct.harness.text import lines_of_text
 
 TEXTS = "texts.sqlite"
@@ -192,7 +192,7 @@ def execute(options: Options) -> ExitStatus:
     mapping = read_mapping(options.columns) if options.columns else None
     corpus = Corpus(options.corpus, options.layout, mapping)
     benchmarks = options.benchmark_files
-    see_that_it_is_free(options.folder, options.resume)
+    ensure_unlocked(options.folder, options.resume)
     try:
         with naming(options.folder), _generator(options) as generator:
             made = _build(options, corpus, benchmarks, generator)

@@ -48,13 +48,11 @@ from semi_instruct.harness.output.rows import row_output, where_rows_are
 from semi_instruct.harness.parallel.machine_faults import is_of_a_full_base
 from semi_instruct.harness.problems.reader import ProblemFile
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.synthesis.funnel import Funnel
+from semi_instruct.harness.synthesis.generation import Generated, generate
 from semi_instruct.harness.synthesis.meter import Meter
 from semi_instruct.harness.synthesis.opening import opened_model
-from semi_instruct.harness.synthesis.pipeline import generate
 from semi_instruct.harness.synthesis.plan import Plan
-from semi_instruct.harness.synthesis.problem import Generated
-from semi_instruct.harness.synthesis.report import best_pair, report, show_pair
+from semi_instruct.harness.synthesis.report import Funnel, best_pair, report, show_pair
 from semi_instruct.harness.text import one_line
 
 DEFAULTS = Plan()

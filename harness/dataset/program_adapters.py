@@ -15,7 +15,6 @@ from typing import Any
 from semi_instruct.engine import Program
 from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
 from semi_instruct.harness.dataset.adapter_source import reaches_for
-from semi_instruct.harness.dataset.proposing import Adapter
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.inputs.source import inputs
 from semi_instruct.harness.inputs.sources import Sources
@@ -23,6 +22,7 @@ from semi_instruct.harness.judge.consensus import why_failed
 from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.runs import Executor, Request, Runner
+from semi_instruct.harness.synthesis.proposals import Adapter
 
 _STUBS = (
     "None",

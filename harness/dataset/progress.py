@@ -1,4 +1,4 @@
-"""How far a build is: a line for each stage, with its rate and the time that is left."""
+"""Progress of a build: a line for each stage, with its rate and the remaining time."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ from semi_instruct.harness.output.progress import Refresh, progress
 
 @dataclass(slots=True)
 class StageProgress:
-    """A stage that is under way.
+    """A stage in progress.
 
     Attributes:
         stage: its name.
-        total: of items; 0 if that is not known.
-        behind: items done, those of an earlier start included.
+        total: number of items; 0 if it is not known.
+        done: items finished, including those of an earlier start.
         runs: programs run.
     """
 
     stage: str
     total: int
-    behind: int = 0
+    done: int = 0
     runs: int = 0
     _started: float = field(default_factory=time.monotonic)
     _before: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._before = self.behind
+        self._before = self.done
 
     @property
     def seconds(self) -> float:
-        """Since it started."""
+        """Seconds since the stage started."""
         return time.monotonic() - self._started
 
     def line(self) -> str:
-        """Where it is, in one line."""
+        """The progress in one line."""
         seconds = self.seconds
-        done = self.behind - self._before
-        rate = done / seconds if seconds else 0.0
-        parts = [f"{self.stage}: {self.behind}" + (f" of {self.total}" if self.total else "")]
+        rate = (self.done - self._before) / seconds if seconds else 0.0
+        parts = [f"{self.stage}: {self.done}" + (f" of {self.total}" if self.total else "")]
         if rate:
             parts.append(f"{rate:.1f}/s")
-            if self.total > self.behind:
-                parts.append(f"{_clock((self.total - self.behind) / rate)} left")
+            if self.total > self.done:
+                parts.append(f"{_clock((self.total - self.done) / rate)} left")
         if self.runs:
             parts.append(f"{self.runs} runs")
         return ", ".join(parts)
@@ -54,12 +53,12 @@ class StageProgress:
 
 @contextmanager
 def stage_progress(stage: StageProgress, quiet: bool = False) -> Iterator[Refresh]:
-    """A function to call whenever something has happened. A plain line at the end where there is no terminal."""
+    """Yield a function to call after each change. Prints a plain line at the end unless ``quiet``."""
     bar = sys.stderr.isatty() and not quiet
     if quiet:
         yield lambda: None
         return
-    with progress(stage.line, lambda: stage.behind, stage.total, bar) as refresh:
+    with progress(stage.line, lambda: stage.done, stage.total, bar) as refresh:
         yield refresh
     print(f"{stage.line()}, {stage.seconds:.1f} s", file=sys.stderr, flush=True)
 

@@ -1,7 +1,7 @@
-"""The state of a build: a SQLite file (write-ahead log) in which every stage of every item stands once.
+"""The state of a build: a SQLite file (write-ahead log) with the result of every stage for every task.
 
-A build that is killed has lost what it had not committed, at most a second's work, and takes it up again. Nothing of a
-dataset is made of anything but this file.
+A build that is killed loses what was not committed, at most a second's work, and repeats that when it is resumed. The
+dataset is made from this file alone. The index of a task, counted from 1, is the column ``place``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import IO, Any, Self
 
 import msgspec
 
-from semi_instruct.harness.dataset.proposing import Usage
 from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRequest, BadRow, HarnessError, MachineFailed, OutputUnusable
 from semi_instruct.harness.parallel.machine_faults import is_of_a_full_base
+from semi_instruct.harness.synthesis.proposals import Usage
 
 STATE = "state.sqlite"
 LOCK = "lock"
@@ -49,16 +49,16 @@ CREATE TABLE IF NOT EXISTS spent (stage TEXT PRIMARY KEY, wall REAL NOT NULL, ru
 
 
 class InUse(HarnessError):
-    """Another build works in the folder."""
+    """Another build uses the folder."""
 
 
 class Drop(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something that went no further, and why.
+    """Something that a stage dropped.
 
     Attributes:
         code: id of the code in its task; empty for the task as a whole.
-        reason: a word.
-        detail: more in words, for people.
+        reason: one word.
+        detail: an explanation for people.
     """
 
     code: str
@@ -67,12 +67,12 @@ class Drop(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What a stage took.
+    """The cost of a stage.
 
     Attributes:
-        wall_s: seconds by the clock.
-        runs: of programs.
-        usage: what the generator had to do.
+        wall_s: wall-clock seconds.
+        runs: programs run.
+        usage: the work of the generator.
     """
 
     wall_s: float
@@ -80,19 +80,19 @@ class Spent(msgspec.Struct, frozen=True):
     usage: Usage = Usage()
 
 
-def see_that_it_is_free(folder: Path, resume: bool) -> None:
-    """What :class:`State` says of a folder that cannot be taken, before anything else is made ready.
+def ensure_unlocked(folder: Path, resume: bool) -> None:
+    """Raise if the build folder is locked, already built, or not writable.
 
     Raises:
-        InUse: another build is at work there.
-        BadRequest: there is a build in it that is not to be resumed.
-        OutputUnusable: the folder cannot be written.
+        InUse: another build uses it.
+        BadRequest: it holds a build, and ``resume`` is not set.
+        OutputUnusable: it cannot be written.
     """
     _locked(folder).close()
-    _see_that_it_may_go_on(folder, resume)
+    _ensure_resumable(folder, resume)
 
 
-def _see_that_it_may_go_on(folder: Path, resume: bool) -> None:
+def _ensure_resumable(folder: Path, resume: bool) -> None:
     if (folder / STATE).exists() and not resume:
         raise BadRequest(f"{folder}: holds a build already: --resume goes on with it, or choose another folder")
 
@@ -115,13 +115,13 @@ class State:
     """The open state of a build. A context manager; used by one thread.
 
     Args:
-        folder: the build's; made if missing.
-        settings: what decides what the build makes.
-        resume: whether to go on with what is there.
+        folder: the folder of the build; created if missing.
+        settings: must equal those of the build that is resumed.
+        resume: whether to continue the build in the folder.
 
     Raises:
-        InUse: another build has it open.
-        BadRequest: there is a build in it and it is not to be resumed, or it was made with other settings.
+        InUse: another build uses it.
+        BadRequest: it holds a build and ``resume`` is not set, or the build was made with other settings.
         OutputUnusable: the folder cannot be written.
     """
 
@@ -135,7 +135,7 @@ class State:
             raise
 
     def _open(self, folder: Path, settings: Settings, resume: bool) -> None:
-        _see_that_it_may_go_on(folder, resume)
+        _ensure_resumable(folder, resume)
         file = folder / STATE
         try:
             self._base = sqlite3.connect(file, isolation_level=None)
@@ -167,8 +167,8 @@ class State:
             if kind is None:
                 self.commit()
             elif self._begun:
-                # Some item may be half written.
-                with suppress(sqlite3.Error):  # a base that is closed undecided is rolled back, too
+                # The last item may be incomplete.
+                with suppress(sqlite3.Error):  # closing the database rolls back, too
                     self._base.execute("ROLLBACK")
         finally:
             self._base.close()
@@ -180,29 +180,29 @@ class State:
         return default if row is None else msgspec.json.decode(row[0])
 
     def note(self, name: str, value: Any) -> None:
-        """Note a fact, or another value of it."""
+        """Set a fact."""
         self._base.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, msgspec.json.encode(value)))
 
     def begin(self) -> None:
-        """What is written from here on is there as a whole, or not at all, up to the next :meth:`settle`."""
+        """Begin a transaction, if none is open. It is committed by :meth:`settle` or :meth:`commit`."""
         if not self._begun:
             self._base.execute("BEGIN IMMEDIATE")
             self._begun = True
 
     def settle(self) -> None:
-        """Something is complete; commit if the last time was long ago."""
+        """Mark an item as complete: commit, if the last commit was long enough ago."""
         if time.monotonic() - self._committed_at >= COMMIT_EVERY_S:
             self.commit()
 
     def commit(self) -> None:
-        """Make what was written last."""
+        """Make everything written so far durable."""
         if self._begun:
             self._base.execute("COMMIT")
             self._begun = False
         self._committed_at = time.monotonic()
 
     def add_task(self, task: Task) -> int | str:
-        """Add a task: its place, counted from 1; or which line has the same id."""
+        """Add a task. Returns its index, or a message that names the line with the same id."""
         seen = self._base.execute("SELECT data FROM tasks WHERE id = ?", (task.id,)).fetchone()
         if seen is not None:
             return f"{task.id!r} is the id of line {msgspec.json.decode(seen[0], type=Task).line} too"
@@ -210,84 +210,79 @@ class State:
         return int(added.lastrowid or 0)
 
     def add_bad_row(self, bad: BadRow) -> None:
-        """Note a row that cannot be used."""
+        """Record a row that cannot be used."""
         self._base.execute("INSERT OR REPLACE INTO bad_rows VALUES (?, ?, ?)", (bad.line, bad.field, bad.reason))
 
     def bad_rows(self, most: int = -1) -> list[tuple[int, str, str]]:
-        """Line, field and reason of those rows."""
+        """Line, field and reason of the rows that cannot be used."""
         return self._base.execute("SELECT * FROM bad_rows ORDER BY line LIMIT ?", (most,)).fetchall()
 
     def count_bad_rows(self) -> int:
-        """How many they are."""
+        """The number of rows that cannot be used."""
         return int(self._base.execute("SELECT count(*) FROM bad_rows").fetchone()[0])
 
-    def task(self, place: int) -> Task:
-        """The task at a place, counted from 1."""
-        [data] = self._base.execute("SELECT data FROM tasks WHERE place = ?", (place,)).fetchone()
+    def task(self, index: int) -> Task:
+        """The task at a index, counted from 1."""
+        [data] = self._base.execute("SELECT data FROM tasks WHERE place = ?", (index,)).fetchone()
         return msgspec.json.decode(data, type=Task)
 
     def count_tasks(self) -> int:
-        """How many there are."""
+        """The number of tasks."""
         return int(self._base.execute("SELECT count(*) FROM tasks").fetchone()[0])
 
-    def places(self) -> Iterator[int]:
-        """The places of all tasks, in order."""
+    def indices(self) -> Iterator[int]:
+        """The indices of all tasks, in order."""
         yield from self._paged("SELECT place FROM tasks WHERE place > ? ORDER BY place LIMIT ?", ())
 
-    def put(self, stage: str, place: int, result: Any, drops: Iterable[Drop] = ()) -> None:
-        """Note what a stage has made of an item, and what it dropped. To be settled."""
+    def put(self, stage: str, index: int, result: Any, drops: Iterable[Drop] = ()) -> None:
+        """Record the result of a stage for a task, and what the stage dropped. Call :meth:`settle` afterwards."""
         self.begin()
         data = msgspec.json.encode(result)
-        self._base.execute("INSERT INTO results VALUES (?, ?, ?)", (stage, place, data))
+        self._base.execute("INSERT INTO results VALUES (?, ?, ?)", (stage, index, data))
         self._base.executemany(
             "INSERT INTO drops VALUES (?, ?, ?, ?, ?)",
-            [(place, drop.code, stage, drop.reason, drop.detail) for drop in drops],
+            [(index, drop.code, stage, drop.reason, drop.detail) for drop in drops],
         )
 
-    def get[Result](self, stage: str, place: int, kind: type[Result]) -> Result | None:
-        """What a stage has made of an item; None if it has not had it."""
-        row = self._base.execute("SELECT data FROM results WHERE stage = ? AND place = ?", (stage, place)).fetchone()
+    def get[Result](self, stage: str, index: int, kind: type[Result]) -> Result | None:
+        """The result of a stage for a task; None if the stage has not finished it."""
+        row = self._base.execute("SELECT data FROM results WHERE stage = ? AND place = ?", (stage, index)).fetchone()
         return None if row is None else msgspec.json.decode(row[0], type=kind)
 
     def done(self, stage: str) -> Iterator[int]:
-        """Places of the items that a stage has had, in order."""
+        """Indices of the tasks that a stage has finished, in order."""
         yield from self._paged(
             "SELECT place FROM results WHERE place > ? AND stage = ? ORDER BY place LIMIT ?", (stage,)
         )
 
-    def last_done(self, stage: str) -> int:
-        """The last place that a stage has had; 0 if it has had none."""
-        row = self._base.execute("SELECT max(place) FROM results WHERE stage = ?", (stage,)).fetchone()
-        return int(row[0] or 0)
-
     def count_done(self, stage: str) -> int:
-        """How many items a stage has had."""
+        """The number of tasks that a stage has finished."""
         return int(self._base.execute("SELECT count(*) FROM results WHERE stage = ?", (stage,)).fetchone()[0])
 
     def drop_counts(self) -> list[tuple[str, str, int]]:
-        """Stage, reason and number of what was dropped, by name."""
+        """Stage, reason and number of drops, sorted by name."""
         return self._base.execute(
             "SELECT stage, reason, count(*) FROM drops GROUP BY stage, reason ORDER BY stage, reason"
         ).fetchall()
 
     def drops(self, stage: str, most: int = -1) -> list[tuple[int, Drop]]:
-        """What a stage dropped, with its place, in order."""
+        """The drops of a stage with the indices of their tasks, in order."""
         rows = self._base.execute(
             "SELECT place, code, reason, detail FROM drops WHERE stage = ? ORDER BY place, code LIMIT ?", (stage, most)
         )
-        return [(place, Drop(code, reason, detail)) for place, code, reason, detail in rows]
+        return [(index, Drop(code, reason, detail)) for index, code, reason, detail in rows]
 
-    def first_with(self, kind: str, digest: bytes, place: int, code: str) -> tuple[int, str] | None:
-        """Who came first with a hash; None if this is it, which is noted."""
+    def first_with(self, kind: str, digest: bytes, index: int, code: str) -> tuple[int, str] | None:
+        """The first text with a hash; None if this is the first, and then it is recorded."""
         query = "SELECT place, code FROM hashes WHERE kind = ? AND hash = ?"
         for first, its_code in self._base.execute(query, (kind, digest)):
             return int(first), str(its_code)
         self.begin()
-        self._base.execute("INSERT INTO hashes VALUES (?, ?, ?, ?)", (kind, digest, place, code))
+        self._base.execute("INSERT INTO hashes VALUES (?, ?, ?, ?)", (kind, digest, index, code))
         return None
 
     def in_bands(self, kind: str, keys: Iterable[int], most: int) -> list[tuple[int, str]]:
-        """The first that share a band with these keys, a few of each."""
+        """The first ``most`` texts with each of these keys."""
         found: set[tuple[int, str]] = set()
         for key in keys:
             found.update(
@@ -298,17 +293,17 @@ class State:
             )
         return sorted(found)
 
-    def add_bands(self, kind: str, keys: Iterable[int], place: int, code: str) -> None:
-        """Note the bands of one that stays."""
+    def add_bands(self, kind: str, keys: Iterable[int], index: int, code: str) -> None:
+        """Record the keys of a text."""
         self.begin()
         self._base.executemany(
-            "INSERT OR IGNORE INTO bands VALUES (?, ?, ?, ?)", [(kind, key, place, code) for key in keys]
+            "INSERT OR IGNORE INTO bands VALUES (?, ?, ?, ?)", [(kind, key, index, code) for key in keys]
         )
 
-    def add_vector(self, kind: str, place: int, code: str, data: bytes) -> None:
-        """Note the vector of one that stays."""
+    def add_vector(self, kind: str, index: int, code: str, data: bytes) -> None:
+        """Record the vector of a text."""
         self.begin()
-        self._base.execute("INSERT INTO vectors VALUES (?, ?, ?, ?)", (kind, place, code, data))
+        self._base.execute("INSERT INTO vectors VALUES (?, ?, ?, ?)", (kind, index, code, data))
 
     def vectors(self, kind: str) -> Iterator[tuple[int, str, bytes]]:
         """The vectors of a kind, in order."""
@@ -317,7 +312,7 @@ class State:
         )
 
     def spend(self, stage: str, spent: Spent) -> None:
-        """Count what a stage took, beside what it took before it was cut off."""
+        """Add to the cost of a stage."""
         usage = spent.usage
         self._base.execute(
             "INSERT INTO spent VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stage) DO UPDATE "
@@ -327,12 +322,12 @@ class State:
         )
 
     def spent(self) -> dict[str, Spent]:
-        """What each stage took."""
+        """The cost of each stage."""
         rows = self._base.execute("SELECT * FROM spent")
         return {stage: Spent(wall, runs, Usage(*used)) for stage, wall, runs, *used in rows}
 
     def _paged(self, query: str, more: tuple[Any, ...]) -> Iterator[int]:
-        """Places a page at a time, so that what is read may be written to meanwhile."""
+        """Read indices in pages, so that the tables can be written in between."""
         last = 0
         while page := self._base.execute(query, (last, *more, _PAGE)).fetchall():
             for (last,) in page:

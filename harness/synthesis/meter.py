@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from semi_instruct.engine import Outcome
 from semi_instruct.generator.errors import ModelUnusable
-from semi_instruct.generator.model import Model, Request, Text
+from semi_instruct.generator.model import Cost, Model, Request, Text
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Meter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count_texts(self, texts: Sequence[Text], seconds: float) -> None:
-        """Count what a request gave."""
+        """Count the texts of a request."""
         with self._lock:
             self.generating_s += seconds
             self.texts += len(texts)
@@ -45,7 +45,7 @@ class Meter:
             self.runs += 1
 
     def rates(self, lanes: int, workers: int) -> dict[str, float]:
-        """Both rates, and which part of the time lanes and sandboxes were busy."""
+        """Both rates, and the share of the time that lanes and sandboxes were busy."""
         elapsed = max(1e-9, time.monotonic() - self.started)
         return {
             "elapsed_s": round(elapsed, 1),
@@ -58,10 +58,7 @@ class Meter:
 
 
 class MeteredModel:
-    """A model that takes as many requests at a time as it has lanes; the others wait their turn.
-
-    So there are never more requests than problems in progress, and they are bounded.
-    """
+    """A model that takes as many requests at a time as it has lanes; other requests wait. Threads may share it."""
 
     def __init__(self, model: Model, meter: Meter) -> None:
         self._model = model
@@ -69,12 +66,31 @@ class MeteredModel:
         self._lanes = threading.BoundedSemaphore(model.lanes)
         self._stopped = threading.Event()
 
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._model.name
+
+    @property
+    def lanes(self) -> int:
+        """The model's lanes."""
+        return self._model.lanes
+
+    @property
+    def cost(self) -> Cost | None:
+        """The model's cost."""
+        return self._model.cost
+
+    def close(self) -> None:
+        """Close the model."""
+        self._model.close()
+
     def stop(self) -> None:
-        """Ask for nothing more; what is being written is waited for."""
+        """Refuse further requests; requests in progress are finished."""
         self._stopped.set()
 
-    def ask(self, request: Request) -> list[Text]:
-        """The texts for a request.
+    def generate(self, requests: Sequence[Request]) -> list[list[Text]]:
+        """The texts for each request.
 
         Raises:
             GeneratorError: the model cannot be reached, the cache has no answer, or :meth:`stop` was called.
@@ -83,6 +99,6 @@ class MeteredModel:
             if self._stopped.is_set():
                 raise ModelUnusable("the work was given up")
             started = time.monotonic()
-            [texts] = self._model.generate([request])
-            self._meter.count_texts(texts, time.monotonic() - started)
-        return texts
+            answers = self._model.generate(requests)
+            self._meter.count_texts([text for texts in answers for text in texts], time.monotonic() - started)
+        return answers

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from semi_instruct.harness.analysis.source import definition, parse
-from semi_instruct.harness.dataset.codes import digest
 from semi_instruct.harness.dataset.corpora.asserted import asserted_examples
 from semi_instruct.harness.dataset.corpora.fields import Row, Unusable, numbered, text, within_bounds
+from semi_instruct.harness.dataset.similarity import digest
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.problems.schema import Example
 

@@ -7,8 +7,9 @@ from collections import Counter
 from importlib.metadata import version
 
 from semi_instruct.harness.dataset.report.funnel import Step, shown
+from semi_instruct.harness.dataset.stages import REPLAY
 from semi_instruct.harness.dataset.stages.contamination import BENCHMARKS
-from semi_instruct.harness.dataset.stages.replaying import REPLAY, retained_pairs
+from semi_instruct.harness.dataset.stages.replaying import retained_pairs
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.text import lines_of_text, markdown_fenced, markdown_text, yaml_scalar
 
@@ -21,8 +22,8 @@ def card(build: Build, count: int, steps: list[Step]) -> str:
     settings = build.settings
     licences: Counter[str] = Counter()
     evidence: Counter[str] = Counter()
-    for place in build.state.done(REPLAY):
-        for pair in retained_pairs(build, place):
+    for index in build.state.done(REPLAY):
+        for pair in retained_pairs(build, index):
             licences[pair.licence or "unknown"] += 1
             evidence[pair.evidence.value] += 1
     named = sorted(licences)

@@ -26,8 +26,8 @@ def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping
     height = len(rows) * (_BAR + _GAP)
     room = _WIDTH - _LABEL - _LETTER * (max(len(beside) for _, _, beside in rows) + 3)
     parts = [f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" class="chart">']
-    for place, (label, number, beside) in enumerate(rows):
-        top = place * (_BAR + _GAP)
+    for position, (label, number, beside) in enumerate(rows):
+        top = position * (_BAR + _GAP)
         width = max(2.0, room * number / most) if number else 0.0
         shade = own.get(label, kind)
         middle = top + _BAR * 0.7
@@ -46,17 +46,17 @@ def histogram(values: Sequence[float], title: str, low: float = 0.0, high: float
     """
     counts = [0] * columns
     for value in values:
-        place = int((value - low) / (high - low) * columns) if high > low else 0
-        counts[min(max(place, 0), columns - 1)] += 1
+        position = int((value - low) / (high - low) * columns) if high > low else 0
+        counts[min(max(position, 0), columns - 1)] += 1
     width, height, foot = 320, 132, 34
     most = max(counts, default=0) or 1
     step = width / columns
     parts = [f'<svg viewBox="0 0 {width} {height + foot}" role="img" class="chart small">']
-    for place, count in enumerate(counts):
+    for position, count in enumerate(counts):
         tall = (height - 16) * count / most if count else 0.0
-        from_, to = low + place * (high - low) / columns, low + (place + 1) * (high - low) / columns
+        from_, to = low + position * (high - low) / columns, low + (position + 1) * (high - low) / columns
         parts.append(
-            f'<rect x="{place * step + 1:.1f}" y="{height - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}" '
+            f'<rect x="{position * step + 1:.1f}" y="{height - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}" '
             f'rx="2" class="bar"><title>{from_:g} to {to:g}: {count}</title></rect>'
         )
     parts.append(f'<line x1="0" y1="{height}" x2="{width}" y2="{height}" class="axis"/>')

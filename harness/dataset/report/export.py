@@ -22,7 +22,8 @@ from semi_instruct.harness.dataset.pairs import JudgedTask, Pair
 from semi_instruct.harness.dataset.report.card import card
 from semi_instruct.harness.dataset.report.funnel import funnel
 from semi_instruct.harness.dataset.report.tables import PAIR_COLUMNS, TEST_CASE_COLUMNS, table
-from semi_instruct.harness.dataset.stages.replaying import REPLAY, problem_rows, retained_pairs
+from semi_instruct.harness.dataset.stages import EXPORT, REPLAY
+from semi_instruct.harness.dataset.stages.replaying import problem_rows, retained_pairs
 from semi_instruct.harness.dataset.stages.retention import score
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.stages.validation import judged_at
@@ -31,7 +32,6 @@ from semi_instruct.harness.problems.verdicts import REJECTIONS
 from semi_instruct.harness.text import markdown_fenced
 
 DATASET = "dataset"
-EXPORT = "export"
 OVER_LIMIT = "pairs over the limit"
 
 type Write = Callable[[Mapping[str, Any]], None]
@@ -62,9 +62,9 @@ def chosen(build: Build) -> frozenset[str] | None:
     if not limit:
         return None
     scored = (
-        (-score(pair), place, number, pair.id)
-        for place in build.state.done(REPLAY)
-        for number, pair in enumerate(retained_pairs(build, place))
+        (-score(pair), index, number, pair.id)
+        for index in build.state.done(REPLAY)
+        for number, pair in enumerate(retained_pairs(build, index))
     )
     return frozenset(name for *_, name in heapq.nsmallest(limit, scored))
 
@@ -79,13 +79,13 @@ def _write(build: Build, folder: Path) -> int:
         )
         problems = stack.enter_context((folder / "problems.jsonl").open("w", encoding="ascii"))
         more = stack.enter_context(build.stage(EXPORT, build.state.count_done(REPLAY)))
-        for place in build.state.done(REPLAY):
-            pairs = retained_pairs(build, place)
+        for index in build.state.done(REPLAY):
+            pairs = retained_pairs(build, index)
             kept = [pair for pair in pairs if wanted is None or pair.id in wanted]
             over += len(pairs) - len(kept)
             if kept:
-                task = build.state.task(place)
-                judged = judged_at(build, place)
+                task = build.state.task(index)
+                judged = judged_at(build, index)
                 rows = problem_rows(judged, [pair.id for pair in kept])
                 for pair in kept:
                     write_pair(_pair_row(pair, build.settings.mode, task.corpus, task.file, task.line, task.difficulty))

@@ -1,22 +1,16 @@
-"""How many there were at each stage, and why the others went no further."""
+"""The number of codes and pairs that each stage kept, and why it dropped the others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semi_instruct.harness.dataset.candidates import Proposals
+from semi_instruct.harness.dataset.stages import DIVERSIFY, EXPORT, FILTERS, PROPOSE, REPLAY, RETAIN, VALIDATE
 from semi_instruct.harness.dataset.stages.agreement import Inventions
-from semi_instruct.harness.dataset.stages.contamination import DECONTAMINATE
-from semi_instruct.harness.dataset.stages.diversity import DIVERSIFY
-from semi_instruct.harness.dataset.stages.duplicates import DEDUPLICATE
-from semi_instruct.harness.dataset.stages.reading import READ
-from semi_instruct.harness.dataset.stages.replaying import REPLAY, Replayed
-from semi_instruct.harness.dataset.stages.retention import RETAIN, Retained
-from semi_instruct.harness.dataset.stages.screening import SCREEN
+from semi_instruct.harness.dataset.stages.replaying import Replayed
+from semi_instruct.harness.dataset.stages.retention import Retained
 from semi_instruct.harness.dataset.stages.stage import Build, Kept
-from semi_instruct.harness.dataset.stages.validation import PROPOSE, VALIDATE, judged_at
-
-FILTERS = (READ, SCREEN, DEDUPLICATE, DECONTAMINATE)
+from semi_instruct.harness.dataset.stages.validation import judged_at
+from semi_instruct.harness.synthesis.proposals import Proposals
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +19,10 @@ class Step:
 
     Attributes:
         stage: its name.
-        what: what is counted, ``natural codes`` or ``pairs``.
-        left: how many went on.
-        tasks: of how many tasks.
-        dropped: how many went no further, by reason, the commonest first.
+        what: the things that are counted, such as ``natural codes`` or ``pairs``.
+        left: how many the stage kept.
+        tasks: the number of tasks that they belong to.
+        dropped: how many the stage dropped, by reason, the most frequent first.
     """
 
     stage: str
@@ -42,7 +36,7 @@ def funnel(build: Build, exported: int) -> list[Step]:
     """The steps of a build in order.
 
     Args:
-        exported: pairs in the dataset.
+        exported: number of pairs in the dataset.
     """
     state = build.state
     dropped: dict[str, dict[str, int]] = {}
@@ -50,29 +44,29 @@ def funnel(build: Build, exported: int) -> list[Step]:
         dropped.setdefault(stage, {})[reason] = count
     steps = []
     for stage in FILTERS:
-        sizes = [len(kept.codes) for place in state.done(stage) if (kept := state.get(stage, place, Kept))]
+        sizes = [len(kept.codes) for index in state.done(stage) if (kept := state.get(stage, index, Kept))]
         steps.append(Step(stage, "natural codes", sum(sizes), sum(map(bool, sizes)), dropped.get(stage, {})))
     if build.generator is not None or build.settings.mode != "natural":
         steps.append(_proposed(build, dropped.get(PROPOSE, {})))
-    sizes = [len(judged_at(build, place).pairs) for place in state.done(VALIDATE)]
+    sizes = [len(judged_at(build, index).pairs) for index in state.done(VALIDATE)]
     steps.append(Step(VALIDATE, "pairs judged", sum(sizes), sum(map(bool, sizes)), {}))
     for stage in (RETAIN, DIVERSIFY):
-        sizes = [len(found.pairs) for place in state.done(stage) if (found := state.get(stage, place, Retained))]
+        sizes = [len(found.pairs) for index in state.done(stage) if (found := state.get(stage, index, Retained))]
         steps.append(Step(stage, "pairs", sum(sizes), sum(map(bool, sizes)), dropped.get(stage, {})))
-    sizes = [len(done.pairs) for place in state.done(REPLAY) if (done := state.get(REPLAY, place, Replayed))]
+    sizes = [len(done.pairs) for index in state.done(REPLAY) if (done := state.get(REPLAY, index, Replayed))]
     steps.append(Step(REPLAY, "pairs", sum(sizes), sum(map(bool, sizes)), dropped.get(REPLAY, {})))
     over = sum(sizes) - exported
-    steps.append(Step("export", "pairs", exported, sum(map(bool, sizes)), {"over_the_limit": over} if over else {}))
+    steps.append(Step(EXPORT, "pairs", exported, sum(map(bool, sizes)), {"over_the_limit": over} if over else {}))
     return steps
 
 
 def _proposed(build: Build, dropped: dict[str, int]) -> Step:
     state = build.state
     if build.settings.mode == "self":
-        found = [state.get(PROPOSE, place, Inventions) for place in state.done(PROPOSE)]
+        found = [state.get(PROPOSE, index, Inventions) for index in state.done(PROPOSE)]
         sizes = [sum(len(one.sources) for one in each.found) for each in found if each]
     else:
-        given = [state.get(PROPOSE, place, Proposals) for place in state.done(PROPOSE)]
+        given = [state.get(PROPOSE, index, Proposals) for index in state.done(PROPOSE)]
         sizes = [len(each.codes) for each in given if each]
     return Step(PROPOSE, "codes proposed", sum(sizes), sum(map(bool, sizes)), dropped)
 

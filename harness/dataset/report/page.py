@@ -7,15 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semi_instruct.harness.dataset.codes import jaccard, shingles, words_of_code
 from semi_instruct.harness.dataset.pairs import Pair
 from semi_instruct.harness.dataset.report.charts import bars, histogram
 from semi_instruct.harness.dataset.report.funnel import Step
-from semi_instruct.harness.dataset.stages.contamination import BENCHMARKS, DECONTAMINATE
+from semi_instruct.harness.dataset.similarity import jaccard, shingles, words_of_code
+from semi_instruct.harness.dataset.stages import DECONTAMINATE, REPLAY, VALIDATE
+from semi_instruct.harness.dataset.stages.contamination import BENCHMARKS
 from semi_instruct.harness.dataset.stages.reading import LAYOUT
-from semi_instruct.harness.dataset.stages.replaying import REPLAY, retained_pairs
+from semi_instruct.harness.dataset.stages.replaying import retained_pairs
 from semi_instruct.harness.dataset.stages.stage import Build
-from semi_instruct.harness.dataset.stages.validation import VALIDATE, judged_at
+from semi_instruct.harness.dataset.stages.validation import judged_at
 from semi_instruct.harness.dataset.state import Spent
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict
 from semi_instruct.harness.text import lines_of_text
@@ -79,8 +80,8 @@ def instructive(failures: list[Pair], most: int = COUNTEREXAMPLES) -> list[Pair]
 
 def _counted(build: Build) -> _Figures:
     figures = _Figures()
-    for place in build.state.done(VALIDATE):
-        judged = judged_at(build, place)
+    for index in build.state.done(VALIDATE):
+        judged = judged_at(build, index)
         figures.dropped_inputs.update(judged.dropped_inputs)
         for pair in judged.pairs:
             figures.verdicts[pair.verdict] += 1
@@ -89,8 +90,8 @@ def _counted(build: Build) -> _Figures:
         # Of a corpus of any size, not all can be held.
         if len(figures.failures) > 50 * COUNTEREXAMPLES:
             figures.failures = instructive(figures.failures)
-    for place in build.state.done(REPLAY):
-        pairs = retained_pairs(build, place)
+    for index in build.state.done(REPLAY):
+        pairs = retained_pairs(build, index)
         figures.a_task += [float(len(pairs))] if pairs else []
         for pair in pairs:
             figures.evidence[pair.evidence.value] += 1
@@ -147,7 +148,7 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
         "bad_row_count": build.state.count_bad_rows(),
         "benchmarks": build.state.fact(BENCHMARKS, {}),
         "contaminated": [
-            (build.state.task(place).id, drop) for place, drop in build.state.drops(DECONTAMINATE, _CONTAMINATED_LISTED)
+            (build.state.task(index).id, drop) for index, drop in build.state.drops(DECONTAMINATE, _CONTAMINATED_LISTED)
         ],
         "licences": sorted(figures.licences.items()),
     }
@@ -155,15 +156,15 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
 
 def _in_order(spent: dict[str, Spent], steps: list[Step]) -> list[tuple[str, Spent]]:
     """What stages took, in the order of the funnel; repairs and the like behind."""
-    places = {step.stage: place for place, step in enumerate(steps)}
-    ordered = sorted(spent, key=lambda stage: (places.get(stage, len(places)), stage))
+    positions = {step.stage: index for index, step in enumerate(steps)}
+    ordered = sorted(spent, key=lambda stage: (positions.get(stage, len(positions)), stage))
     return [(stage, spent[stage]) for stage in ordered]
 
 
 def _nearest(sample: list[frozenset[str]]) -> list[float]:
     """For each, how like the most similar other one is."""
     return [
-        max((jaccard(one, other) for place, other in enumerate(sample) if place != own), default=0.0)
+        max((jaccard(one, other) for index, other in enumerate(sample) if index != own), default=0.0)
         for own, one in enumerate(sample)
     ]
 

@@ -13,11 +13,10 @@ from random import Random
 
 import msgspec
 
-from semi_instruct.harness.dataset.candidates import Proposed, is_text, pair_of
-from semi_instruct.harness.dataset.codes import digest, words_of_code
+from semi_instruct.harness.dataset.candidates import is_text, pair_of
 from semi_instruct.harness.dataset.judging import HowJudged, judged
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
-from semi_instruct.harness.dataset.proposing import Ask, Generator
+from semi_instruct.harness.dataset.similarity import digest, words_of_code
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.inputs.source import inputs
@@ -27,6 +26,7 @@ from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.runs import Executor, Runner
+from semi_instruct.harness.synthesis.proposals import Ask, Generator, Proposal
 
 SEEDS = 3
 _ORACLES = 2
@@ -134,7 +134,7 @@ def _task_of(work: SelfWork, number: int, ask: Ask) -> Task:
 
 def _pair(work: SelfWork, number: int, place: int, invention: Invention) -> Pair:
     ask = invention.ask
-    proposed = Proposed(str(place), ask, invention.sources[place])
+    proposed = Proposal(ask, invention.sources[place], str(place))
     task = _task_of(work, number, ask)
     return pair_of(task, proposed, work.generator, Evidence.EXECUTED, ())
 

@@ -1,4 +1,4 @@
-"""Natural mode: the natural codes as they are. None is evidence for itself; each is judged by others of its task."""
+"""Natural mode: the natural codes as they are. Each is judged by other codes of its task, never by itself."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from semi_instruct.harness.dataset.instructions import instruction_of
 from semi_instruct.harness.dataset.judging import HowJudged, Verdicts, judged
-from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
+from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair, instruction_of
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.runs import Executor
 
-# Natural codes that together say what is expected, at most, and no more than half of them. More make invalid inputs
-# rarer and runs dearer.
+# Natural codes that decide together what is expected, at most, and no more than half of them. More of them accept fewer
+# invalid inputs and take more runs.
 ORACLES = 3
 
 
@@ -29,12 +28,12 @@ class NaturalWork(msgspec.Struct, frozen=True):
 def judge_natural(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
     """Judge the natural codes of a task; their pairs are in the order of the codes.
 
-    One alone is executed. Of two, one is judged by the other, and neither is believed if they differ. Of more, some
-    judge the others; where those ever disagreed, some of the others that were accepted judge them in turn.
+    A single code is executed only. Of two, one is judged by the other, and both are rejected if they differ. Of more,
+    some judge the others; where these oracles ever disagreed, some of the accepted codes judge them in turn.
     """
-    places = {code.id: place for place, code in enumerate(work.task.codes)}
+    positions = {code.id: position for position, code in enumerate(work.task.codes)}
     done = _judged(engine, work, report)
-    return msgspec.structs.replace(done, pairs=tuple(sorted(done.pairs, key=lambda pair: places[pair.code])))
+    return msgspec.structs.replace(done, pairs=tuple(sorted(done.pairs, key=lambda pair: positions[pair.code])))
 
 
 def _judged(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
@@ -57,7 +56,7 @@ def _judged(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
 
 
 def lost_natural(work: NaturalWork, why: str) -> JudgedTask:
-    """What is said where processes of ours died on a task."""
+    """The result for a task on which worker processes died."""
     pairs = [_pair(work.task, code, (), Evidence.EXECUTED, Verdict.SANDBOX_ERROR, why) for code in work.task.codes]
     return JudgedTask(tuple(pairs), ({},))
 
@@ -77,22 +76,22 @@ def _verdicts(
 
 
 def _as_judged(
-    task: Task, codes: Sequence[NaturalCode], oracles: Sequence[NaturalCode], said: Verdicts, evidence: Evidence
+    task: Task, codes: Sequence[NaturalCode], oracles: Sequence[NaturalCode], verdicts: Verdicts, evidence: Evidence
 ) -> JudgedTask:
     pairs = [
         _pair(task, code, oracles, evidence, row.verdict).judged(row)
-        for code, row in zip(codes, said.rows, strict=True)
+        for code, row in zip(codes, verdicts.rows, strict=True)
     ]
-    return JudgedTask(tuple(pairs), (said.suite,), said.dropped_inputs)
+    return JudgedTask(tuple(pairs), (verdicts.suite,), verdicts.dropped_inputs)
 
 
 def _of_oracles(
-    task: Task, oracles: Sequence[NaturalCode], accepted: Sequence[NaturalCode], said: Verdicts, believed: bool
+    task: Task, oracles: Sequence[NaturalCode], accepted: Sequence[NaturalCode], verdicts: Verdicts, believed: bool
 ) -> JudgedTask:
-    """The pairs of those that judged the others, on the same test cases: borne out by these, or by each other."""
+    """The pairs of the oracles, on the same test cases: confirmed by the accepted codes, or by each other."""
     done = JudgedTask()
-    row = said.rows[0]
-    failed = next((each for each in said.rows if each.verdict is Verdict.SANDBOX_ERROR), None)
+    row = verdicts.rows[0]
+    failed = next((each for each in verdicts.rows if each.verdict is Verdict.SANDBOX_ERROR), None)
     for code in oracles:
         witnesses = accepted or [other for other in oracles if other is not code] or [code]
         evidence = Evidence.CONSENSUS if len(witnesses) > 1 else Evidence.ORACLE
@@ -108,7 +107,7 @@ def _of_oracles(
             branch_coverage=row.strength.branch_coverage,
             mutants_killed=row.strength.mutants_killed,
         )
-        suite = {**said.suite, "oracles": [witness.source for witness in witnesses]}
+        suite = {**verdicts.suite, "oracles": [witness.source for witness in witnesses]}
         done = done.with_more(JudgedTask((pair,), (suite,)))
     return done
 

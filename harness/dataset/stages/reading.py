@@ -1,29 +1,29 @@
-"""First stage: the corpus into the state, a row a task; what cannot be used is named and passed over."""
+"""First stage: read the corpus into the state, one task per row, and record the rows that cannot be used."""
 
 from __future__ import annotations
 
 import msgspec
 
 from semi_instruct.harness.dataset.corpora import Corpus
+from semi_instruct.harness.dataset.stages import READ
 from semi_instruct.harness.dataset.stages.stage import Build, Kept
 from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.errors import BadRow
 
-READ = "read"
 _CURSOR = "rows read"
 _IS_READ = "all read"
 LAYOUT = "layout"
 
 
 def read(build: Build, corpus: Corpus, strict: bool = False) -> None:
-    """Read what has not been read yet.
+    """Read the rows that have not been read yet.
 
     Args:
-        strict: whether a bad row ends everything.
+        strict: whether a bad row ends the build.
 
     Raises:
-        BadRow: where strict.
-        BadFile, BadRequest: as ``Corpus.read`` does.
+        BadRow: a row is bad, and ``strict`` is set.
+        BadFile, BadRequest: from ``Corpus.read``.
     """
     state = build.state
     if state.fact(_IS_READ):

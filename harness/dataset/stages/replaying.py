@@ -1,4 +1,4 @@
-"""Eighth stage: what is to be exported is judged once more, by what is to be exported alone."""
+"""Eighth stage: judge the pairs to be exported once more, by the exported test cases alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from semi_instruct.harness.dataset.pairs import JudgedTask, Pair
-from semi_instruct.harness.dataset.stages.diversity import DIVERSIFY
+from semi_instruct.harness.dataset.stages import DIVERSIFY, REPLAY
 from semi_instruct.harness.dataset.stages.retention import Retained
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.stages.validation import judged_at
@@ -20,8 +20,6 @@ from semi_instruct.harness.problems.schema import parse_row
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.runs import Executor
 from semi_instruct.harness.verification.scheduler import judge
-
-REPLAY = "replay"
 
 
 class Replayed(msgspec.Struct, frozen=True):
@@ -43,12 +41,11 @@ class ReplayWork(msgspec.Struct, frozen=True):
 
 
 def replay(build: Build) -> None:
-    """Judge what is left, by the exported rows."""
+    """Judge the pairs that are left by the rows that will be exported."""
     build.each_on_cores(
         REPLAY,
-        DIVERSIFY,
-        lambda place: ReplayWork(
-            tuple(json.dumps(row) for row in problem_rows(judged_at(build, place), kept_at(build, place, DIVERSIFY))),
+        lambda index: ReplayWork(
+            tuple(json.dumps(row) for row in problem_rows(judged_at(build, index), kept_at(build, index, DIVERSIFY))),
             build.settings.budget,
         ),
         replayed,
@@ -57,12 +54,12 @@ def replay(build: Build) -> None:
     )
 
 
-def kept_at(build: Build, place: int, stage: str) -> tuple[str, ...]:
-    """Ids of the pairs of a task that a stage left."""
+def kept_at(build: Build, index: int, stage: str) -> tuple[str, ...]:
+    """Ids of the pairs of a task that a stage kept."""
     if stage == REPLAY:
-        done = build.state.get(REPLAY, place, Replayed)
+        done = build.state.get(REPLAY, index, Replayed)
         return done.pairs if done else ()
-    found = build.state.get(stage, place, Retained)
+    found = build.state.get(stage, index, Retained)
     return found.pairs if found else ()
 
 
@@ -76,7 +73,7 @@ def problem_rows(judged: JudgedTask, kept: Sequence[str]) -> list[dict[str, Any]
         pairs = [pair for pair in wanted if (pair.task, pair.suite) == (task, suite)]
         rows_of[task] += 1
         row = {name: value for name, value in judged.suites[suite].items() if name != "suite"}
-        # A # of the task's own is doubled, so that no other task can have the name of a second row.
+        # A # in the task's id is doubled, so that no other task can have the name of a second row.
         name = task.replace("#", "##")
         row["id"] = f"{name}#{rows_of[task]}" if rows_of[task] > 1 else name
         row["examples_only"] = True
@@ -108,8 +105,8 @@ def _lost(work: ReplayWork, why: str) -> Iterable[Drop]:
             yield Drop(candidate["id"], "replay_sandbox_error", why)
 
 
-def retained_pairs(build: Build, place: int) -> list[Pair]:
+def retained_pairs(build: Build, index: int) -> list[Pair]:
     """The pairs of a task that are in the dataset, best first."""
-    by_id = {pair.id: pair for pair in judged_at(build, place).pairs}
-    kept = frozenset(kept_at(build, place, REPLAY))
-    return [by_id[name] for name in kept_at(build, place, DIVERSIFY) if name in kept]
+    by_id = {pair.id: pair for pair in judged_at(build, index).pairs}
+    kept = frozenset(kept_at(build, index, REPLAY))
+    return [by_id[name] for name in kept_at(build, index, DIVERSIFY) if name in kept]

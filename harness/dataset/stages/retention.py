@@ -1,4 +1,4 @@
-"""Sixth stage: which judged pairs are retained, best first."""
+"""Sixth stage: decide which judged pairs are retained, best first."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ import msgspec
 
 from semi_instruct.harness.dataset.pairs import JudgedTask, Pair
 from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages import RETAIN
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.stages.validation import judged_at
 from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.problems.verdicts import Verdict
 
-RETAIN = "retain"
-# So many test cases are as good as any number, in the score.
+# More test cases than this do not raise the score.
 _MANY_CASES = 100
 
 
 class Retained(msgspec.Struct, frozen=True):
-    """The pairs of a task that go on, best first, by their ids."""
+    """Ids of the pairs of a task that are kept, best first."""
 
     pairs: tuple[str, ...]
 
 
-def retain(build: Build, before: str) -> None:
+def retain(build: Build) -> None:
     """Decide for every task."""
 
-    def work(place: int) -> tuple[Retained, Iterable[Drop]]:
-        return retained(judged_at(build, place), build.settings)
+    def work(index: int) -> tuple[Retained, Iterable[Drop]]:
+        return retained(judged_at(build, index), build.settings)
 
-    build.each(RETAIN, before, work)
+    build.each(RETAIN, work)
 
 
 def retained(judged: JudgedTask, settings: Settings) -> tuple[Retained, list[Drop]]:
-    """The pairs of a task that go on, and why the others do not."""
+    """The pairs of a task that are kept, and why the others are not."""
     drops: list[Drop] = []
     good: list[Pair] = []
     for pair in judged.pairs:
@@ -51,7 +51,7 @@ def retained(judged: JudgedTask, settings: Settings) -> tuple[Retained, list[Dro
 
 
 def why_not(pair: Pair, settings: Settings) -> tuple[str, str] | None:
-    """Why a pair is not retained, as a word and in more; None if it is."""
+    """Why a pair is not retained, as a reason and a detail; None if it is."""
     if pair.verdict is not Verdict.ACCEPTED:
         return pair.verdict.value, pair.detail
     if not pair.instruction:
@@ -66,10 +66,10 @@ def why_not(pair: Pair, settings: Settings) -> tuple[str, str] | None:
 
 
 def score(pair: Pair) -> float:
-    """How good a pair is, from 0 to 1: the share passed, times what is known of the strength of its test cases.
+    """The quality of a pair, from 0 to 1: the share of test cases passed, times the strength of the test cases.
 
-    Half of the strength is the mutants they kill, a quarter the branches they take, a quarter how many they are. Of
-    pairs that are equal in this, one of a task at which more candidates fail is the better by a thousandth.
+    Half of the strength is the mutants they kill, a quarter the branches they take, a quarter their number. Of pairs
+    that are equal in this, one of a task at which more candidates fail scores higher, by at most a thousandth.
     """
     if not pair.test_cases:
         return 0.0

@@ -7,7 +7,7 @@ import ast
 from semi_instruct.engine import Status
 from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
 from semi_instruct.harness.analysis.source import definition, parse
-from semi_instruct.harness.dataset.stages.reading import READ
+from semi_instruct.harness.dataset.stages import SCREEN
 from semi_instruct.harness.dataset.stages.stage import Build, Kept
 from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
@@ -18,14 +18,11 @@ from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.runs import Executor, Runner
 
-SCREEN = "screen"
-
 
 def screen(build: Build) -> None:
     """Screen every task."""
     build.each_on_cores(
         SCREEN,
-        READ,
         build.state.task,
         screened,
         lost=lambda task, why: _none(task, "sandbox_error", why),

@@ -1,122 +1,143 @@
-"""Semi mode: what a generator makes of natural codes, judged by these codes."""
+"""Semi mode: codes that a generator makes of natural codes, judged by these.
+
+The steps and their order are in ``harness.synthesis.flow``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
-from semi_instruct.harness.dataset.candidates import (
-    Proposals,
-    Proposed,
-    ask_of,
-    is_text,
-    pair_of,
-    rejection_of,
-    runs_as,
-    usable,
-)
+from semi_instruct.harness.dataset.candidates import is_text, pair_of, runs_as, subjects_of
 from semi_instruct.harness.dataset.judging import HowJudged, judged
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
 from semi_instruct.harness.dataset.program_adapters import adapter_fault
-from semi_instruct.harness.dataset.proposing import Generator
 from semi_instruct.harness.dataset.settings import Settings
-from semi_instruct.harness.dataset.state import Drop
 from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.parallel.processes import Report
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import REJECTIONS, Verdict
 from semi_instruct.harness.runs import Executor
+from semi_instruct.harness.synthesis import flow
+from semi_instruct.harness.synthesis.proposals import (
+    Generator,
+    Instructions,
+    Proposal,
+    Proposals,
+    Repair,
+    Subject,
+)
 
 ORACLES = 3
 _MAX_INPUTS = 64
 
 
-class Instructions(msgspec.Struct, frozen=True):
-    """Instructions that were written for judged codes, by code."""
+@dataclass(frozen=True, slots=True)
+class EveryCode:
+    """All samples are judged and every rejected code is repaired. See ``harness.synthesis.flow.Rules``."""
 
-    written: dict[str, str] = {}
+    settings: Settings
+
+    @property
+    def batches(self) -> Sequence[tuple[int, int]]:
+        """One."""
+        return [(0, self.settings.samples)]
+
+    @property
+    def repairs(self) -> int:
+        """Rounds of repair."""
+        return self.settings.repairs
+
+    @property
+    def retellings(self) -> int:
+        """Codes per instruction in the round trip."""
+        return self.settings.samples if self.settings.least_round_trip > 0 else 0
+
+    def is_enough(self, rounds: Sequence[Sequence[Pair]]) -> bool:
+        """Never."""
+        return False
+
+    def to_repair(self, rounds: Sequence[Sequence[Pair]], turn: int) -> Sequence[Repair]:
+        """Every rejected code of the last round. The id of the repaired code tells which one it comes from."""
+        return [
+            Repair(pair.proposal, pair.rejection, f"{pair.code}r", (pair.source,))
+            for pair in rounds[-1]
+            if pair.verdict in REJECTIONS
+        ]
+
+    def best(self, codes: Sequence[Pair]) -> Pair:
+        """The first."""
+        return codes[0]
+
+    def name(self, subject: Subject, first: int, number: int) -> str:
+        """The id of a sample."""
+        return f"{subject.name}.{number}"
+
+    def fresh(self, proposals: Sequence[Proposal], known: frozenset[str]) -> list[Proposal]:
+        """Each pair of instruction and code once."""
+        return list(dict.fromkeys(proposals))
+
+    def is_usable(self, *texts: str) -> bool:
+        """Whether the dataset can hold them."""
+        return is_text(*texts)
 
 
 class SemiWork(msgspec.Struct, frozen=True):
     """Proposals for a task that are to be judged."""
 
     task: Task
-    proposals: Proposals
+    codes: tuple[Proposal, ...]
+    inputs: tuple[object, ...]
     generator: str
     how: HowJudged
 
 
-def propose(generator: Generator, task: Task, settings: Settings) -> Proposals:
-    """Ask for codes and inputs, for the natural codes of a task."""
-    seed = settings.seed
-    codes: list[Proposed] = []
-    inputs: list[object] = []
-    dropped: list[Drop] = []
-    for natural in task.codes[: settings.codes_a_task or None]:
-        written = generator.rewrite(task, natural, settings.samples, seed)
-        dropped += [Drop(f"{natural.id}:{number}", fault) for number, fault in enumerate(written.faults)]
-        for number, one in enumerate(usable(written.found)):
-            codes.append(Proposed(f"{natural.id}.{number}", one.ask, one.source))
-        inputs.extend(generator.inputs(task, natural, seed))
-    kept = [given for given in inputs if _may_be_input(task, given)]
-    return Proposals(tuple(codes), tuple(kept[:_MAX_INPUTS]), tuple(dropped))
+def asked(generator: Generator, task: Task, step: flow.Step, settings: Settings) -> Proposals | Instructions:
+    """Perform a step that asks the generator."""
+    rules, seed = EveryCode(settings), settings.seed
+    match step:
+        case flow.Propose():
+            return _proposed(generator, task, step, settings)
+        case flow.Repairs():
+            return flow.repair(generator, step, rules, seed)
+        case flow.Instruct():
+            if not step.groups:
+                return Instructions()
+            return flow.instruct(generator, subjects_of(task)[0].problem, step, rules, seed)
+        case flow.Retell():
+            return flow.retell(generator, step, rules, seed)
+        case flow.Judge():
+            raise AssertionError("programs are run elsewhere")
 
 
-def repair(generator: Generator, before: JudgedTask, seed: int) -> Proposals:
-    """Ask for other codes in the place of those that were rejected. Their names tell where they come from."""
-    codes: list[Proposed] = []
-    for pair in before.pairs:
-        if pair.verdict in REJECTIONS:
-            source = generator.repair(ask_of(pair), pair.source, rejection_of(pair), seed)
-            if source is not None and is_text(source):
-                codes.append(Proposed(f"{pair.code}r", ask_of(pair), source))
-    return Proposals(tuple(codes))
+def _proposed(generator: Generator, task: Task, step: flow.Propose, settings: Settings) -> Proposals:
+    def inputs_of(subject: Subject) -> Sequence[object]:
+        return generator.inputs(subject, settings.seed)
 
-
-def instruct(generator: Generator, task: Task, before: JudgedTask, seed: int) -> Instructions:
-    """Ask for instructions for accepted pairs of a task that have none.
-
-    One will do for all that are called alike, for their codes do the same.
-    """
-    without = [pair for pair in before.pairs if pair.verdict is Verdict.ACCEPTED and not pair.instruction]
-    alike: dict[tuple[str, str | None], list[Pair]] = {}
-    for pair in without:
-        alike.setdefault((pair.kind, pair.entry), []).append(pair)
-    written: dict[str, str] = {}
-    for first, *others in alike.values():
-        said = generator.instruct(task, ask_of(first), first.source, seed)
-        if said is not None and is_text(said):
-            written |= {pair.code: said.strip() for pair in (first, *others)}
-    return Instructions(written)
-
-
-def retell(generator: Generator, before: JudgedTask, samples: int, seed: int) -> Proposals:
-    """Ask for codes from the instructions of accepted pairs alone, named after the pairs."""
-    codes: list[Proposed] = []
-    for pair in before.pairs:
-        if pair.verdict is Verdict.ACCEPTED:
-            solved = [source for source in generator.solve(ask_of(pair), samples, seed) if is_text(source)]
-            codes += [Proposed(f"{pair.code}~{number}", ask_of(pair), source) for number, source in enumerate(solved)]
-    return Proposals(tuple(codes))
+    subjects = subjects_of(task, settings.codes_a_task)
+    found = flow.propose(generator, subjects, step, EveryCode(settings), settings.seed, inputs_of)
+    inputs = [given for given in found.inputs if _may_be_input(task, given)]
+    return msgspec.structs.replace(found, inputs=tuple(inputs[:_MAX_INPUTS]))
 
 
 def judge_semi(engine: Executor, work: SemiWork, report: Report) -> JudgedTask:
     """Judge proposals by the natural codes of their task."""
     task, oracles = work.task, work.task.codes[:ORACLES]
-    if not oracles or not work.proposals.codes:
+    if not oracles or not work.codes:
         return JudgedTask()
     evidence = Evidence.CONSENSUS if len(oracles) > 1 else Evidence.ORACLE
     names = [oracle.id for oracle in oracles]
-    pairs = [pair_of(task, proposed, work.generator, evidence, names) for proposed in work.proposals.codes]
+    pairs = [pair_of(task, proposal, work.generator, evidence, names) for proposal in work.codes]
     faults = {pair.code: fault for pair in pairs if (fault := _fault(engine, task, pair, report)) is not None}
     sound = [pair for pair in pairs if pair.code not in faults]
-    further = [Example(given) for given in work.proposals.inputs]
+    further = [Example(given) for given in work.inputs]
     sources = [oracle.source for oracle in oracles]
-    said = judged(engine, task, sources, [pair.runs_as for pair in sound], work.how, report, further)
-    rows = dict(zip((pair.code for pair in sound), said.rows, strict=True))
-    accepted = sum(row.verdict is Verdict.ACCEPTED for row in said.rows)
+    verdicts = judged(engine, task, sources, [pair.runs_as for pair in sound], work.how, report, further)
+    rows = dict(zip((pair.code for pair in sound), verdicts.rows, strict=True))
+    accepted = sum(row.verdict is Verdict.ACCEPTED for row in verdicts.rows)
     rate = round(accepted / len(pairs), 4) if pairs else None
     done = [
         pair.judged(rows[pair.code])
@@ -125,34 +146,34 @@ def judge_semi(engine: Executor, work: SemiWork, report: Report) -> JudgedTask:
         for pair in pairs
     ]
     with_rate = tuple(msgspec.structs.replace(pair, pass_rate=rate) for pair in done)
-    return JudgedTask(with_rate, (said.suite,), said.dropped_inputs)
+    return JudgedTask(with_rate, (verdicts.suite,), verdicts.dropped_inputs)
 
 
 def lost_semi(work: SemiWork, why: str) -> JudgedTask:
-    """What is said where processes of ours died on a task."""
+    """The result for a task on which worker processes died."""
     pairs = [
         msgspec.structs.replace(
-            pair_of(work.task, proposed, work.generator, Evidence.ORACLE, ()),
+            pair_of(work.task, proposal, work.generator, Evidence.ORACLE, ()),
             verdict=Verdict.SANDBOX_ERROR,
             detail=why,
         )
-        for proposed in work.proposals.codes
+        for proposal in work.codes
     ]
     return JudgedTask(tuple(pairs), ({},))
 
 
-def round_trip_rates(told: JudgedTask, pairs: Sequence[Pair]) -> dict[str, float]:
+def round_trip_rates(retold: JudgedTask, pairs: Sequence[Pair]) -> dict[str, float]:
     """By code, the share of the codes written from its instruction alone that were accepted."""
     rates: dict[str, float] = {}
     for pair in pairs:
-        verdicts = [one.verdict for one in told.pairs if one.code.rpartition("~")[0] == pair.code]
+        verdicts = [one.verdict for one in retold.pairs if one.code.rpartition("~")[0] == pair.code]
         if verdicts:
             rates[pair.code] = round(verdicts.count(Verdict.ACCEPTED) / len(verdicts), 4)
     return rates
 
 
 def _fault(engine: Executor, task: Task, pair: Pair, report: Report) -> str | None:
-    if runs_as(task, ask_of(pair), pair.source) is None:
+    if runs_as(task, pair.proposal.ask, pair.source) is None:
         return "it cannot stand for the natural code: another kind of program, and no adapter"
     if pair.adapter is not None and pair.entry is not None and task.kind == "stdin":
         fault = adapter_fault(engine, task, pair.entry, pair.adapter, report)
@@ -161,7 +182,7 @@ def _fault(engine: Executor, task: Task, pair: Pair, report: Report) -> str | No
 
 
 def _may_be_input(task: Task, given: object) -> bool:
-    """Whether a proposed input can be one of the task at all."""
+    """Whether the task can have a proposed input at all."""
     try:
         task.problem([task.codes[0].source], (), [Example(given)])
     except (BadRow, ValueError):

@@ -1,11 +1,11 @@
-"""What every stage of a build has: state, settings, an engine to open, somebody to propose, and its progress."""
+"""A build in progress, and the ways in which its stages work through the tasks."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,22 +13,23 @@ import msgspec
 
 from semi_instruct.harness.dataset.judging import ItemWork, map_items
 from semi_instruct.harness.dataset.progress import StageProgress, stage_progress
-from semi_instruct.harness.dataset.proposing import Generator, Usage
 from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages import before
 from semi_instruct.harness.dataset.state import Drop, Spent, State
 from semi_instruct.harness.parallel.machine_faults import start_threads
 from semi_instruct.harness.parallel.parallel_map import OpenEngine
 from semi_instruct.harness.runs import Executor
+from semi_instruct.harness.synthesis.proposals import Generator, Usage
 
-# Tasks that are asked about, or wait for one before them, for each lane of the generator.
+# Tasks that are being asked about, or wait for an earlier one, for each lane of the generator.
 _AHEAD = 3
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What a filter has made of a task.
+    """The result of a filter for a task.
 
     Attributes:
-        codes: ids of the natural codes that go on; the task does if there are any.
+        codes: ids of the natural codes that are kept; the task is kept if there are any.
     """
 
     codes: tuple[str, ...]
@@ -37,13 +38,13 @@ class Kept(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Build:
-    """A build that is under way.
+    """A build in progress.
 
     Attributes:
-        open_engine: goes to other processes.
-        generator: proposes; None in natural mode.
-        workers: sandboxes at one time; None for one a core.
-        quiet: whether no progress is shown.
+        open_engine: pickled for worker processes.
+        generator: None in natural mode.
+        workers: total number of sandboxes; None for one per core.
+        quiet: whether to show no progress.
     """
 
     state: State
@@ -55,43 +56,53 @@ class Build:
     on_progress: Callable[[StageProgress], None] = field(default=lambda _: None)
 
     @contextmanager
-    def stage(self, name: str, total: int, behind: int = 0) -> Iterator[Callable[[int, int], None]]:
-        """A stage: a function to call with how many more items are behind it, and how many more runs."""
-        progress = StageProgress(name, total, behind)
-        before = self._usage()
+    def stage(self, name: str, total: int, done: int = 0) -> Iterator[Callable[[int, int], None]]:
+        """Enter a stage. Yields a function to call with the numbers of further finished items and further runs."""
+        progress = StageProgress(name, total, done)
+        used = self._usage()
         try:
             with stage_progress(progress, self.quiet) as refresh:
 
                 def more(items: int, runs: int) -> None:
-                    progress.behind += items
+                    progress.done += items
                     progress.runs += runs
                     self.on_progress(progress)
                     refresh()
 
                 yield more
         finally:
-            self.state.spend(name, Spent(progress.seconds, progress.runs, self._usage().since(before)))
+            self.state.spend(name, Spent(progress.seconds, progress.runs, self._usage().since(used)))
 
     def _usage(self) -> Usage:
         return self.generator.usage if self.generator is not None else Usage()
 
-    def pending(self, stage: str, before: str) -> Iterator[int]:
-        """Places of the tasks that the stage before has had and this one has not."""
+    def pending(self, stage: str) -> Iterator[int]:
+        """Indices of the tasks that the stage before has finished and this one has not."""
         done = self.state.done(stage)
         next_done = next(done, None)
-        for place in self.state.done(before):
-            while next_done is not None and next_done < place:
+        for index in self.state.done(self._before(stage)):
+            while next_done is not None and next_done < index:
                 next_done = next(done, None)
-            if next_done != place:
-                yield place
+            if next_done != index:
+                yield index
 
-    def each(self, name: str, before: str, work: Callable[[int], tuple[Any, Iterable[Drop]]]) -> None:
-        """A stage that works one task after the other, here. ``work`` gives the result and what is dropped."""
+    def _before(self, stage: str) -> str:
+        return before(stage, self.settings)
+
+    def _tasks_stage(self, name: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        return self.stage(name, self.state.count_done(self._before(name)), self.state.count_done(name))
+
+    def each(self, name: str, work: Callable[[int], tuple[Any, Iterable[Drop]]]) -> None:
+        """Run a stage in this thread, one task after the other.
+
+        Args:
+            work: returns the result for the task at an index, and what the stage drops of it.
+        """
         state = self.state
-        with self.stage(name, state.count_done(before), state.count_done(name)) as more:
-            for place in self.pending(name, before):
-                result, drops = work(place)
-                state.put(name, place, result, drops)
+        with self._tasks_stage(name) as more:
+            for index in self.pending(name):
+                result, drops = work(index)
+                state.put(name, index, result, drops)
                 state.settle()
                 more(1, 0)
             state.commit()
@@ -99,33 +110,32 @@ class Build:
     def each_asked[Given](
         self,
         name: str,
-        before: str,
         given: Callable[[int], Given],
         ask: Callable[[Given], tuple[Any, Iterable[Drop]]],
     ) -> None:
-        """A stage that asks the generator, of as many tasks at a time as it has lanes.
+        """Run a stage that asks the generator about as many tasks at a time as it has lanes.
 
         Args:
-            given: what of a task is asked about; called on this thread.
-            ask: gives the result and what is dropped; called on others.
+            given: returns the argument of ``ask`` for the task at an index; called on this thread.
+            ask: returns the result and what the stage drops; called on other threads.
         """
         state, lanes = self.state, self.generator.lanes if self.generator else 1
         waiting: deque[tuple[int, Future[tuple[Any, Iterable[Drop]]]]] = deque()
         with (
-            self.stage(name, state.count_done(before), state.count_done(name)) as more,
+            self._tasks_stage(name) as more,
             ThreadPoolExecutor(lanes, thread_name_prefix="ask") as threads,
         ):
             start_threads(threads, lanes)
 
             def settle() -> None:
-                place, asked = waiting.popleft()
-                state.put(name, place, *asked.result())
+                index, asked = waiting.popleft()
+                state.put(name, index, *asked.result())
                 state.settle()
                 more(1, 0)
 
             try:
-                for place in list(self.pending(name, before)):
-                    waiting.append((place, threads.submit(ask, given(place))))
+                for index in list(self.pending(name)):
+                    waiting.append((index, threads.submit(ask, given(index))))
                     if len(waiting) >= _AHEAD * lanes:
                         settle()
                 while waiting:
@@ -138,27 +148,28 @@ class Build:
     def each_on_cores[Given, Result](
         self,
         name: str,
-        before: str,
         given: Callable[[int], Given],
         work: ItemWork[Given, Result],
         *,
         lost: Callable[[Given, str], Result],
         drops: Callable[[Result], Iterable[Drop]],
     ) -> None:
-        """A stage that runs programs: what ``work`` makes of what is given of each task, on all cores.
+        """Run a stage that runs programs, on all cores.
 
         Args:
-            lost: the result where several processes died on it.
-            drops: what a result says was dropped.
+            given: returns the argument of ``work`` for the task at an index; called on this thread.
+            work: returns the result for a task; called in worker processes.
+            lost: returns the result for a task on which several worker processes died.
+            drops: returns what a result drops.
         """
         state = self.state
-        with self.stage(name, state.count_done(before), state.count_done(name)) as more:
-            places: list[int] = []
+        with self._tasks_stage(name) as more:
+            indices: list[int] = []
 
             def items() -> Iterator[Given]:
-                for place in list(self.pending(name, before)):
-                    places.append(place)
-                    yield given(place)
+                for index in list(self.pending(name)):
+                    indices.append(index)
+                    yield given(index)
 
             results = map_items(
                 items(),
@@ -170,7 +181,7 @@ class Build:
             )
             with closing(results):
                 for number, result in enumerate(results):
-                    state.put(name, places[number], result, drops(result))
+                    state.put(name, indices[number], result, drops(result))
                     state.settle()
                     more(1, 0)
             state.commit()

@@ -18,9 +18,8 @@ from semi_instruct.harness.cli.app import main
 from semi_instruct.harness.cli.exit_status import ExitStatus
 from semi_instruct.harness.problems.reader import ProblemFile
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.synthesis import Plan, generate
+from semi_instruct.harness.synthesis import Generated, Plan, generate
 from semi_instruct.harness.synthesis.meter import Meter
-from semi_instruct.harness.synthesis.problem import Generated
 from semi_instruct.harness.synthesis.report import show_pair
 from tests.harness.support.problem_rows import stdin_row, write_rows
 
@@ -87,10 +86,9 @@ def test_pairs_are_shown_with_their_test_cases(folder: Path, capsys: pytest.Capt
 
 
 def test_what_a_model_writes_does_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    written = SimpleNamespace(instruction="Clear \x1b[2J it.\ud800", code="print(1)\n\tpass\r\n[red]\n")
     row = SimpleNamespace(passed=1, test_cases=1)
     one: Any = SimpleNamespace(problem=SimpleNamespace(id="p"), pairs=SimpleNamespace(suite=None))
-    pair: Any = SimpleNamespace(pair=written, row=row)
+    pair: Any = SimpleNamespace(instruction="Clear \x1b[2J it.\ud800", code="print(1)\n\tpass\r\n[red]\n", row=row)
     show_pair(one, pair, Console(markup=False, highlight=False, emoji=False))
     said = capsys.readouterr().out
     assert "Clear \\x1b[2J it.\\ud800\n\nprint(1)\n    pass\\r\n[red]\n" in said

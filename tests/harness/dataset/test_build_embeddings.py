@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from semi_instruct.harness.cli import app
-from semi_instruct.harness.dataset.embedding.minilm import SIZE, MiniLM
-from semi_instruct.harness.dataset.embedding.wordpiece import pieces
-from semi_instruct.harness.dataset.stages.alike import Alike
+from semi_instruct.harness.dataset.embedding import SIZE, Alike, MiniLM, pieces
 from semi_instruct.harness.dataset.state import State
 from tests.harness.support.corpus_rows import DOUBLE, built, drops, pairs, settings, write_corpus
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from semi_instruct.engine import Outcome, Program, Status
 from semi_instruct.harness.dataset.benchmarks import Benchmark, load_benchmarks
-from semi_instruct.harness.dataset.codes import digest, jaccard, shingles, words_of_code
-from semi_instruct.harness.dataset.stages.duplicates import band_keys
+from semi_instruct.harness.dataset.similarity import band_keys, digest, jaccard, shingles, words_of_code
 from semi_instruct.harness.dataset.stages.screening import screened
 from semi_instruct.harness.dataset.tasks import NaturalCode, Task
 from semi_instruct.harness.problems.schema import Example

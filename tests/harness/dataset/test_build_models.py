@@ -16,12 +16,11 @@ from semi_instruct.generator.model import Cost, Message, Request, Text
 from semi_instruct.generator.parsing.adapted import adapted_in
 from semi_instruct.generator.parsing.code import Wanted
 from semi_instruct.harness.cli import app
-from semi_instruct.harness.dataset.modelled import ModelGenerator
-from semi_instruct.harness.dataset.proposing import Ask
 from semi_instruct.harness.dataset.report.funnel import Step
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.problems.verdicts import Verdict
-from semi_instruct.harness.synthesis.steps import Rejection
+from semi_instruct.harness.synthesis.model_generator import ModelGenerator
+from semi_instruct.harness.synthesis.proposals import Ask, Proposal, Rejection, Repair
 from tests.harness.support.corpus_rows import DOUBLE, built, drops, pairs, task_row, write_corpus
 
 CLEAN = 'def twice(number: int) -> int:\n    """Twice the number."""\n    return number + number\n\n\n'
@@ -223,9 +222,10 @@ def test_a_rejected_code_is_shown_its_counterexample(tmp_path: Path) -> None:
     model = Known(inputs=['{"inputs": ["-5\\n"]}'], pairs=[pair(WRONG)], repair=[block(RIGHT)])
     _, found = semi(tmp_path, model, repairs=1)
     assert [(one["id"], one["output"]) for one in found] == [("t/0.0r", RIGHT)]
-    ask = Ask("Double it.", "stdin")
-    assert ModelGenerator(model).repair(ask, WRONG, Rejection(Verdict.RUNTIME_ERROR), 0) is None
-    assert ModelGenerator(model).repair(ask, WRONG, Rejection(Verdict.WRONG_ANSWER, "3\n", "6\n", "5\n"), 0) == RIGHT
+    rejected = Proposal(Ask("Double it.", "stdin"), WRONG)
+    assert ModelGenerator(model).repair(Repair(rejected, Rejection(Verdict.RUNTIME_ERROR)), 0).values == ()
+    shown = Repair(rejected, Rejection(Verdict.WRONG_ANSWER, "3\n", "6\n", "5\n"))
+    assert ModelGenerator(model).repair(shown, 0).values == (RIGHT,)
 
 
 def test_tasks_are_invented_and_candidates_and_tests_have_to_agree(tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ def test_bad_output_proposes_nothing(tmp_path: Path, text: str) -> None:
         lambda: generator.invent([], 3, 0),
         lambda: generator.solve(ask, 4, 0),
         lambda: generator.tests(ask, 0),
-        lambda: generator.repair(ask, RIGHT, Rejection(Verdict.WRONG_ANSWER, [1], 3, 4), 0) or [],
+        lambda: generator.repair(Repair(Proposal(ask, RIGHT), Rejection(Verdict.WRONG_ANSWER, [1], 3, 4)), 0).values,
     ]
     assert [list(call()) for call in nothing] == [[], [], [], []]
 

@@ -10,15 +10,18 @@ import msgspec
 import pytest
 
 from semi_instruct.engine import Engine
-from semi_instruct.harness.dataset.candidates import usable
-from semi_instruct.harness.dataset.proposing import Adapter, Ask, Proposal
+from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.stages.agreement import standing_together
+from semi_instruct.harness.dataset.stages.semi import EveryCode
 from semi_instruct.harness.problems.reader import ProblemFile
 from semi_instruct.harness.problems.schema import Example, Problem
 from semi_instruct.harness.problems.verdicts import Verdict
+from semi_instruct.harness.synthesis.flow import Propose, propose
+from semi_instruct.harness.synthesis.proposals import Adapter, Ask, Proposal, Subject
 from semi_instruct.harness.verification.scheduler import verify
 from tests.harness.support.corpus_rows import DOUBLE, built, drops, pairs, sharing, task_row, write_corpus
 from tests.harness.support.fake_generator import FakeGenerator
+from tests.harness.support.problem_rows import problem, stdin_row
 
 TWICE = "Double the number that is read."
 ADAPTER = Adapter("def parse(text):\n    return [int(text)]\n", "def show(value):\n    return f'{value}\\n'\n")
@@ -133,7 +136,11 @@ def test_an_adapter_that_may_solve_the_task_or_cannot_read_it_is_refused(
 def test_what_is_no_text_is_no_adapter() -> None:
     fine = Proposal(FUNCTION, FUNCTION_CODE)
     half = Proposal(msgspec.structs.replace(FUNCTION, adapter=Adapter(ADAPTER.parse, "'\ud800'")), FUNCTION_CODE)
-    assert usable([fine, half]) == [fine]
+    generator = FakeGenerator(rewrites={"t": [half, fine]})
+    subject = Subject("t/0", problem(stdin_row(id="t")), name="0")
+    rules = EveryCode(Settings("semi", 0, "c.jsonl", 0, "auto"))
+    found = propose(generator, [subject], Propose(0, 4, frozenset()), rules, 0, lambda _: ())
+    assert found.codes == (fine.named("0.0"),)
 
 
 def test_an_example_without_an_answer_is_no_proof(walls: Engine, tmp_path: Path) -> None:
@@ -169,8 +176,6 @@ def test_an_honest_adapter_reads_as_it_likes(walls: Engine, tmp_path: Path, pars
 def _settings(tmp_path: Path) -> Any:
     import sqlite3
 
-    from semi_instruct.harness.dataset.settings import Settings
-
     with sqlite3.connect(tmp_path / "b" / "state.sqlite") as base:
         [data] = base.execute("SELECT value FROM facts WHERE name = 'settings'").fetchone()
     return msgspec.json.decode(data, type=Settings)
@@ -199,7 +204,7 @@ def test_proposed_inputs_are_answered_by_the_natural_code(walls: Engine, tmp_pat
 def test_rejected_proposals_may_be_repaired(walls: Engine, tmp_path: Path) -> None:
     generator, _, found = semi(walls, tmp_path, Proposal(WHOLE, HALF), prepared={"repairs": {HALF: SPACED}}, repairs=2)
     assert [pair["id"] for pair in found] == ["t/0.0r"]
-    assert [(failure.verdict, str(failure.input).strip() != "") for failure in generator.told] == [
+    assert [(failure.verdict, str(failure.input).strip() != "") for failure in generator.rejections] == [
         ("wrong_answer", True)
     ]
 

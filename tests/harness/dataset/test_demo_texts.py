@@ -11,7 +11,7 @@ import pytest
 
 from semi_instruct.generator.cache import Cache, CachedModel
 from semi_instruct.generator.errors import NotInCache
-from semi_instruct.harness.dataset.modelled import ModelGenerator
+from semi_instruct.harness.synthesis.model_generator import ModelGenerator
 from tests.harness.support.demo_texts import ROOT, SAMPLES, TEXTS, ask, tasks
 
 

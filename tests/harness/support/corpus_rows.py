@@ -11,11 +11,11 @@ from typing import Any
 from semi_instruct.engine import Engine
 from semi_instruct.harness.dataset.corpora import Corpus
 from semi_instruct.harness.dataset.pipeline import Inputs, Made, build_dataset
-from semi_instruct.harness.dataset.proposing import Generator
 from semi_instruct.harness.dataset.settings import Mode, Settings
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.state import State
 from semi_instruct.harness.parallel.parallel_map import OpenEngine
+from semi_instruct.harness.synthesis.proposals import Generator
 from tests.harness.support.fake_engine import SubprocessEngine
 
 DOUBLE = "print(int(input()) * 2)\n"

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from semi_instruct.generator.cache import Cache, CachedModel
 from semi_instruct.generator.choosing import model_named
+from semi_instruct.harness.dataset.candidates import subjects_of
 from semi_instruct.harness.dataset.corpora import Corpus
-from semi_instruct.harness.dataset.modelled import ModelGenerator
 from semi_instruct.harness.dataset.tasks import Task
+from semi_instruct.harness.synthesis.model_generator import ModelGenerator
 
 ROOT = Path(__file__).parents[3]
 CORPUS = ROOT / "examples" / "corpus.jsonl"
@@ -35,12 +36,12 @@ def tasks() -> Iterator[Task]:
 
 def ask(generator: ModelGenerator, task: Task) -> int:
     """Ask all that the demo may ask about a task, with its first natural code. Returns how many codes are proposed."""
-    natural = task.codes[0]
-    found = generator.rewrite(task, natural, SAMPLES, SEED).found
-    generator.inputs(task, natural, SEED)
+    [natural] = subjects_of(task, 1)
+    found = list(dict.fromkeys(generator.rewrite(natural, SAMPLES, SEED).values))
+    generator.inputs(natural, SEED)
     for proposal in found:
         if not proposal.ask.instruction:
-            generator.instruct(task, proposal.ask, proposal.source, SEED)
+            generator.instruct(natural.problem, proposal.ask, proposal.source, SEED)
     return len(found)
 
 

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from semi_instruct.harness.dataset.proposing import Ask, Proposal, Rewritten, Usage
-from semi_instruct.harness.dataset.tasks import NaturalCode, Task
-from semi_instruct.harness.problems.schema import Example
-from semi_instruct.harness.synthesis.steps import Rejection
+from semi_instruct.harness.problems.schema import Example, Problem
+from semi_instruct.harness.synthesis.proposals import Ask, Proposal, Rejection, Repair, Subject, Usage, Written
 
 
 @dataclass
@@ -25,23 +23,23 @@ class FakeGenerator:
     written_tests: dict[str, list[Example]] = field(default_factory=dict)
     instructions: dict[str, str] = field(default_factory=dict)
     repairs: dict[str, str] = field(default_factory=dict)
-    told: list[Rejection] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     @property
     def usage(self) -> Usage:
         return Usage(len(self.asked))
 
-    def rewrite(self, task: Task, code: NaturalCode, samples: int, seed: int) -> Rewritten:
-        self.asked.append(f"rewrite {task.id}/{code.id}")
-        return Rewritten(tuple(self.rewrites.get(task.id, [])[:samples]))
+    def rewrite(self, subject: Subject, samples: int, seed: int, first: int = 0) -> Written[Proposal]:
+        self.asked.append(f"rewrite {subject.id}")
+        return Written(tuple(self.rewrites.get(subject.problem.id, [])[:samples]))
 
-    def instruct(self, task: Task, ask: Ask, source: str, seed: int) -> str | None:
-        self.asked.append(f"instruct {task.id}")
-        return self.instructions.get(source)
+    def instruct(self, problem: Problem, ask: Ask, source: str, seed: int) -> Written[str]:
+        self.asked.append(f"instruct {problem.id}")
+        return Written((self.instructions[source],) if source in self.instructions else ())
 
-    def inputs(self, task: Task, code: NaturalCode, seed: int) -> Sequence[Any]:
-        return self.given_inputs.get(task.id, [])
+    def inputs(self, subject: Subject, seed: int) -> Sequence[Any]:
+        return self.given_inputs.get(subject.problem.id, [])
 
     def invent(self, seeds: Sequence[str], samples: int, seed: int) -> Sequence[Ask]:
         self.asked.append(f"invent {len(seeds)}")
@@ -54,6 +52,7 @@ class FakeGenerator:
     def tests(self, ask: Ask, seed: int) -> Sequence[Example]:
         return self.written_tests.get(ask.instruction, [])
 
-    def repair(self, ask: Ask, source: str, rejection: Rejection, seed: int) -> str | None:
-        self.told.append(rejection)
-        return self.repairs.get(source)
+    def repair(self, repair: Repair, seed: int) -> Written[str]:
+        self.rejections.append(repair.rejection)
+        source = repair.proposal.source
+        return Written((self.repairs[source],) if source in self.repairs else ())

@@ -16,9 +16,10 @@ from semi_instruct.generator.model import Finish, Request, Text
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.synthesis import Generated, Plan, generate
-from semi_instruct.harness.synthesis.funnel import Funnel
+from semi_instruct.harness.synthesis.inputs import inputs_by_types
 from semi_instruct.harness.synthesis.meter import Meter
-from semi_instruct.harness.synthesis.typed import inputs_by_types
+from semi_instruct.harness.synthesis.plan import seed_for
+from semi_instruct.harness.synthesis.report import Funnel
 from tests.harness.support.fake_engine import ScriptedEngine, SubprocessEngine, printed
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
 from tests.timing import allow_seconds
@@ -175,8 +176,8 @@ def test_a_rejected_candidate_is_given_back_with_its_counterexample() -> None:
     one = made(stdin_problem(), model, Plan(0, samples=1, planned=0))
     sample, repair = one.pairs.pairs
     assert (sample.row.verdict, repair.row.verdict) == (Verdict.WRONG_ANSWER, Verdict.ACCEPTED)
-    assert (sample.pair.code, repair.pair.code) == (WRONG, CLEAN)  # a repair is a new candidate
-    assert (repair.repaired, repair.pair.instruction) == (sample.row.candidate, sample.pair.instruction)
+    assert (sample.code, repair.code) == (WRONG, CLEAN)  # a repair is a new candidate
+    assert (repair.repaired, repair.instruction) == (sample.row.candidate, sample.instruction)
     [asked] = model.prompts("is wrong:")
     for shown in (WRONG.strip(), "2\n-4 -7", "\n-4\n", "it gives '0\\n'"):
         assert shown in asked
@@ -195,7 +196,7 @@ def test_right_codes_without_an_instruction_share_one_that_is_asked_for() -> Non
 
     one = made(stdin_problem(), Scripted(write), Plan(0, samples=3, planned=0))
     assert [(each.is_right, each.accepted) for each in one.pairs.pairs] == [(False, False), (True, True), (True, True)]
-    assert [each.pair.instruction for each in one.pairs.pairs] == [None, *["Print the largest of n numbers."] * 2]
+    assert [each.instruction for each in one.pairs.pairs] == [None, *["Print the largest of n numbers."] * 2]
     assert one.pairs.instruction_faults == {"no_instruction": 1}
     assert len(asked) == 1
     assert asked[0].endswith("Output:\n5")  # an example is shown
@@ -353,7 +354,7 @@ def test_a_model_that_cannot_be_reached_ends_the_work_with_its_reason() -> None:
 
 def test_who_gives_up_waits_for_no_further_texts() -> None:
     plan = Plan(3, samples=0)
-    first = {plan.seed_for("p0", task) for task in ("inputs", "feedback 0")}
+    first = {seed_for(plan.seed, "p0", task) for task in ("inputs", "feedback 0")}
 
     def write(request: Request) -> list[str]:
         time.sleep(0.0 if request.seed in first else allow_seconds(2))

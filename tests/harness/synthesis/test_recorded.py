@@ -11,8 +11,8 @@ from pathlib import Path
 from semi_instruct.engine import Engine
 from semi_instruct.generator.cache import Cache, CachedModel
 from semi_instruct.harness.synthesis import generate
-from semi_instruct.harness.synthesis.funnel import Funnel
 from semi_instruct.harness.synthesis.meter import Meter
+from semi_instruct.harness.synthesis.report import Funnel
 from tests.generator.record import PLAN, problems
 
 RECORDED = Path(__file__).parents[1] / "data" / "recorded.sql"
