@@ -125,13 +125,13 @@ class InputRounds:
         """The inputs that an input program makes and its validator accepts."""
         calls = [[self._plan.seed * _SEEDS + number] for number in range(_SEEDS)]
         outcomes = self._sandbox.call(source, GENERATE, calls, _PROGRAM_LIMITS)
-        made = [one.value for one in outcomes if not isinstance(one, str) and one.returned]
+        made = [one.value for one in outcomes if one.returned]
         usable = [one for one in made if isinstance(one, str if self._natural.entry is None else list)]
         judged = self._sandbox.call(source, VALID, [[one] for one in usable], _PROGRAM_LIMITS)
         accepted = [
             one if isinstance(one, str) else encode(one)
             for one, outcome in zip(usable, judged, strict=True)
-            if not isinstance(outcome, str) and outcome.value is True
+            if outcome.value is True
         ]
         return list({json.dumps(one): one for one in accepted}.values())
 
