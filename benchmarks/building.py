@@ -35,7 +35,7 @@ from semi_instruct.harness.dataset.benchmarks import load_benchmarks
 from semi_instruct.harness.dataset.corpora import Corpus
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair, instruction_of
 from semi_instruct.harness.dataset.report.export import export
-from semi_instruct.harness.dataset.report.funnel import funnel, shown
+from semi_instruct.harness.dataset.report.funnel import funnel, funnel_lines
 from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.stages import DIVERSIFY, REPLAY, VALIDATE
 from semi_instruct.harness.dataset.stages.contamination import decontaminate
@@ -130,7 +130,7 @@ def build(corpus: Path, folder: Path) -> tuple[list[str], dict[str, Spent]]:
         diversify(making, benchmarks)
         making.each(REPLAY, lambda index: (Replayed(kept_at(making, index, DIVERSIFY)), ()))
         count = export(making, folder)
-        return shown(funnel(making, count)), state.spent()
+        return funnel_lines(funnel(making, count)), state.spent()
 
 
 def _as_if_executed(making: Build, index: int) -> tuple[JudgedTask, Iterable[Drop]]:

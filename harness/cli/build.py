@@ -35,7 +35,7 @@ from semi_instruct.harness.dataset.benchmarks import HUMAN_EVAL
 from semi_instruct.harness.dataset.corpora import AUTO, Corpus
 from semi_instruct.harness.dataset.corpora.mapped import read_mapping
 from semi_instruct.harness.dataset.pipeline import Inputs, Made, build_dataset
-from semi_instruct.harness.dataset.report.funnel import shown
+from semi_instruct.harness.dataset.report.funnel import funnel_lines
 from semi_instruct.harness.dataset.settings import MODES, Mode, Settings
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.state import State, ensure_unlocked
@@ -265,7 +265,7 @@ def _settings(options: Options, corpus: Corpus, files: Mapping[str, Path], gener
 
 def _report(made: Made, folder: Path, quiet: bool) -> None:
     if not quiet:
-        print(lines_of_text("\n".join(shown(made.steps))))
+        print(lines_of_text("\n".join(funnel_lines(made.steps))))
     if made.bad_rows:
         print(f"{made.bad_rows} bad rows, named in the report", file=sys.stderr)
     if not quiet:

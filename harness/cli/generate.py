@@ -187,7 +187,7 @@ def _execute(options: Options) -> ExitStatus:
         cost = asdict(model.cost) if model.cost is not None else None
         print(json.dumps({"model": model.name, "funnel": funnel.to_json(), "rates": rates, "cost": cost}))
     elif not options.quiet:
-        _tell(model, funnel, rates, shown, console)
+        _print_report(model, funnel, rates, shown, console)
     return ExitStatus.BAD_INPUT if good.bad else ExitStatus.DONE
 
 
@@ -195,7 +195,9 @@ def _opened(options: Options) -> AbstractContextManager[Model]:
     return opened_model(options.model, options.cache, options.concurrency, options.requests_per_minute)
 
 
-def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Generated], console: Console) -> None:
+def _print_report(
+    model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Generated], console: Console
+) -> None:
     console.print(f"model: {one_line(model.name)}", soft_wrap=True)
     report(funnel, rates, model.cost, console)
     for one in shown:
@@ -205,7 +207,7 @@ def _tell(model: Model, funnel: Funnel, rates: dict[str, float], shown: list[Gen
 
 
 class _GoodRows:
-    """The problems of a file. Bad rows are told on stderr and counted."""
+    """The problems of a file. Bad rows are reported on stderr and counted."""
 
     def __init__(self, file: ProblemFile) -> None:
         self._file = file

@@ -1,7 +1,7 @@
-"""What the source of an adapter's ``parse`` or ``show`` may use: enough to read and to write, nothing that is shared.
+"""Checks the source of an adapter's ``parse`` or ``show``: it may read and write text, and share nothing.
 
-Two parts of an adapter must not hand each other the answer past the function. So they get no module that holds other
-modules or what can be changed, and no name that leads to one.
+The two parts of an adapter must not pass the answer to each other around the function. So they may not use modules that
+hold other modules or mutable state, nor names that lead to one.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 
 from semi_instruct.harness.analysis.source import parse
 
-# To read and to write takes nothing else. Of modules that hold others, or what can be changed, only these names.
+# Allowed modules. From those that hold other modules or mutable state, only these names; None allows all of a module.
 _NAMES: dict[str, frozenset[str] | None] = {
     "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
     "itertools": None,
@@ -25,7 +25,7 @@ _STORING = (ast.Global, ast.Nonlocal, ast.Delete, ast.ClassDef, ast.AsyncFunctio
 
 
 def reaches_for(source: str) -> str | None:
-    """The first thing in a part of an adapter that could tell it more than it is given, or keep something."""
+    """The first thing in a part of an adapter that reaches other data or stores something; None if there is none."""
     tree = parse(source)
     if tree is None:
         return "what is no Python"

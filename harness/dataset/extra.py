@@ -1,4 +1,4 @@
-"""What `build` needs beyond the engine, asked for before any work: the extra ``[build]``."""
+"""Checks for the packages of the extra ``[build]`` before any work begins."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from semi_instruct.harness.errors import BadRequest
 
 
 def needs(*modules: str) -> None:
-    """See that the modules are there.
+    """Raise if a module is missing.
 
     Raises:
-        BadRequest: one is missing; says what to install.
+        BadRequest: one is missing; the message says what to install.
     """
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:

@@ -1,4 +1,4 @@
-"""Work on the tasks of a build on all cores; and the judgement of candidates by oracles, as ``verify`` makes it."""
+"""Work on the tasks of a build on all cores, and the verdicts on candidates of one task."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _one_by_one[Item, Result](
 
 
 class HowJudged(msgspec.Struct, frozen=True):
-    """As the options of ``verify``."""
+    """Options of ``verify``: seed, CPU seconds per task, and number of planned inputs."""
 
     seed: int
     budget: float
@@ -82,9 +82,10 @@ class HowJudged(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Of the candidates of a task, in order.
+    """The verdicts on candidates of a task.
 
     Attributes:
+        rows: one per candidate, in order.
         suite: the kept test cases as plain data, see ``harness.dataset.pairs.suite_row``.
     """
 
@@ -106,11 +107,11 @@ def judged(
     report: Report,
     further: Sequence[Example] = (),
 ) -> Verdicts:
-    """What is said of candidates.
+    """Judge candidates by oracles.
 
     Args:
         oracles, candidates: sources.
-        further: inputs beside the task's examples.
+        further: inputs in addition to the task's examples.
     """
     named = [Candidate(str(number), source) for number, source in enumerate(candidates)]
     problem = task.problem(oracles, named, further)

@@ -1,4 +1,4 @@
-"""Pairs of instruction and code, and what is known of them."""
+"""Pairs of instruction and code, with their verdicts; and instructions for natural codes."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ _MAX_SHOWN_CHARACTERS = 600
 
 
 class Evidence(StrEnum):
-    """On what the claim stands that the code is right."""
+    """What supports the claim that the code is right."""
 
-    ORACLE = "oracle"  # it answers every test case as one natural code does
-    CONSENSUS = "consensus"  # as several natural codes do that agree
-    AGREEMENT = "agreement"  # as independent candidates do, and the tests that a model wrote
-    EXECUTED = "executed"  # it runs, always with the same answer, and reproduces what examples there are
+    ORACLE = "oracle"  # it answers every test case like one natural code
+    CONSENSUS = "consensus"  # it answers like several natural codes that agree
+    AGREEMENT = "agreement"  # it answers like independent candidates and model-written tests
+    EXECUTED = "executed"  # it runs, always gives the same answer, and reproduces the examples
 
 
 class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
     """An instruction and a code, judged.
 
     Attributes:
-        task: id of the task it is of.
-        code: its own id within the task.
-        written_by: ``people``, or the generator.
-        instruction_by: likewise; ``examples`` where it only shows them, as nobody has written one.
-        kind, entry, language: how the code is entered.
-        oracles: ids of the natural codes that it was judged by.
-        passed, test_cases: test cases it passed, of how many.
-        suite: which of the suites of its task (``JudgedTask.suites``) is its own.
-        judged_source: what was run in its place; empty where it ran itself.
-        adapter: what makes it a whole program, where it is a function and its task is none.
+        task: id of its task.
+        code: id of its code, unique within the task.
+        written_by: ``people``, or the name of the generator.
+        instruction_by: ``people``, the name of the generator, or ``examples`` if the instruction only shows examples.
+        kind, entry, language: how the code is called.
+        oracles: ids of the natural codes that judged it.
+        passed, test_cases: test cases that it passed, and all of them.
+        suite: index of its suite in ``JudgedTask.suites``.
+        judged_source: the source that ran in its place; empty if it ran itself.
+        adapter: turns it into a whole program, if it is a function and its task is for whole programs.
         pass_rate: share of the candidates of its task that were accepted.
-        round_trip: share of the codes that were written from its instruction alone and pass; None if not asked.
+        round_trip: share of codes written from its instruction alone that pass; None if there are none.
     """
 
     task: str
@@ -91,16 +91,16 @@ class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def runs_as(self) -> str:
-        """The source that is run where it is judged."""
+        """The source that runs when the pair is judged."""
         return self.judged_source or self.source
 
     @property
     def strength(self) -> Strength:
-        """Of the test cases it was judged by."""
+        """The strength of the test cases that judged it."""
         return Strength(self.branch_coverage, self.mutants_killed)
 
     def judged(self, row: VerdictRow) -> Pair:
-        """This pair with what a verdict says of it."""
+        """This pair with a verdict."""
         return msgspec.structs.replace(
             self,
             verdict=row.verdict,
@@ -114,11 +114,11 @@ class Pair(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JudgedTask(msgspec.Struct, frozen=True):
-    """What validation has made of a task.
+    """The judged pairs of a task.
 
     Attributes:
-        suites: the test cases that are kept, as rows that ``verify`` reads, without candidates.
-        dropped_inputs: how many inputs became no test case, by reason.
+        suites: the kept test cases, as rows that ``verify`` reads, without candidates.
+        dropped_inputs: number of inputs that did not become test cases, by reason.
     """
 
     pairs: tuple[Pair, ...] = ()
@@ -126,7 +126,7 @@ class JudgedTask(msgspec.Struct, frozen=True):
     dropped_inputs: dict[str, int] = {}
 
     def with_more(self, other: JudgedTask) -> JudgedTask:
-        """Both, as of one task. A suite that both have stays one."""
+        """The pairs of both, as those of one task. Equal suites are merged."""
         suites = list(self.suites)
         indices: list[int] = []
         for suite in other.suites:
@@ -142,14 +142,14 @@ class JudgedTask(msgspec.Struct, frozen=True):
 
 
 def suite_row(problem: Problem) -> dict[str, Any]:
-    """A kept suite as plain data that any later version of ``verify`` reads, of test cases that are text alone."""
+    """A kept suite as a row for ``verify``, without test cases that are not valid Unicode."""
     plain: dict[str, Any] = msgspec.to_builtins(problem.to_json())
     plain["examples"] = [example for example in plain["examples"] if _is_text(example)]
     return {name: value for name, value in plain.items() if name != "candidates"}
 
 
 def _is_text(example: Any) -> bool:
-    """Whether no text in it holds half a character, which no file of the dataset could."""
+    """Whether all its text is valid Unicode; files cannot hold anything else."""
     try:
         json.dumps(example, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -158,7 +158,7 @@ def _is_text(example: Any) -> bool:
 
 
 def instruction_of(task: Task) -> tuple[str, str]:
-    """An instruction, and who wrote it: ``people`` or ``examples``."""
+    """The instruction of a natural code and its origin: the corpus (``people``) or else its ``examples``."""
     if task.statement:
         return task.statement.strip(), PEOPLE
     shown = [text for example in task.examples if (text := _shown(task, example)) is not None][:_MAX_SHOWN]
@@ -172,7 +172,7 @@ def instruction_of(task: Task) -> tuple[str, str]:
 
 
 def _shown(task: Task, example: Example) -> str | None:
-    """An example with its output as a person reads it; None if it has none or is long."""
+    """An example with its output as text for people; None if it has no output or is too long."""
     if example.output is msgspec.UNSET:
         return None
     if task.kind == "function":

@@ -1,4 +1,4 @@
-"""What decides what a build makes of a corpus: the same settings and corpus give the same dataset."""
+"""The settings that determine a dataset: the same settings and corpus give the same dataset."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ MODES: tuple[Mode, ...] = ("semi", "self", "natural")
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What the command line asks for, as far as the dataset depends on it.
+    """The options of ``build`` that the dataset depends on.
 
     Attributes:
         corpus: name of the file or folder.
-        corpus_bytes: its size, to notice that it is another one.
-        layout: asked for, ``auto`` included.
-        columns: text of the file that maps columns, if one does.
-        generator: name of what proposes; empty in natural mode.
-        budget: CPU seconds for the judging of a task, as for ``verify``.
+        corpus_bytes: its size, to notice when the corpus has changed.
+        layout: as given, ``auto`` included.
+        columns: text of the file that maps columns, if there is one.
+        generator: name of the generator; empty in natural mode.
+        budget: CPU seconds for judging a task, as for ``verify``.
         planned: inputs to plan for a task, as for ``verify``.
-        benchmarks: names of those that the dataset is kept free of.
+        benchmarks: names of the benchmarks that are kept out of the dataset.
         near: Jaccard similarity from which two codes are near duplicates.
-        alike: cosine from which two instructions mean the same; 0 not to ask.
-        least_cases: test cases below which a pair is not retained.
-        least_killed: share of mutants killed below which a pair is not retained, where it is known.
-        pairs_a_task: the most that are retained of a task; 0 for all.
-        limit: the most that are retained in all, best first; 0 for all.
+        alike: cosine from which two instructions mean the same; 0 to compare words only.
+        least_cases: fewest test cases of a retained pair.
+        least_killed: lowest share of mutants that the test cases of a retained pair kill, where it is known.
+        pairs_a_task: most pairs retained per task; 0 for all.
+        limit: most pairs retained in all, best first; 0 for all.
         listed: inputs to ask the generator for, for each natural code.
-        codes_a_task: natural codes of a task for which codes are proposed, the first ones; 0 for all.
+        codes_a_task: natural codes per task that are rewritten, the first ones; 0 for all.
         samples: codes to propose for a natural code, or an instruction.
         functions: functions with adapters to propose for a natural code that is a whole program.
-        repairs: rounds in which rejected proposals may be repaired.
-        least_round_trip: share of codes written from the instruction alone that have to pass; 0 not to ask.
+        repairs: rounds of repair of rejected codes.
+        least_round_trip: share of codes written from the instruction alone that must pass; 0 for no round trip.
     """
 
     mode: Mode
@@ -63,5 +63,5 @@ class Settings(msgspec.Struct, frozen=True):
     least_round_trip: float = 0.0
 
     def differing(self, other: Settings) -> list[str]:
-        """Names of the settings in which the two differ."""
+        """Names of the settings that differ."""
         return [name for name in self.__struct_fields__ if getattr(self, name) != getattr(other, name)]

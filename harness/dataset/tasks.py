@@ -1,4 +1,4 @@
-"""What a corpus is made of, whatever its layout: tasks, with the natural codes that solve them."""
+"""The contents of a corpus in any layout: tasks, with the natural codes that solve them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import msgspec
 
 from semi_instruct.harness.problems.schema import Candidate, Example, Problem, parse_row
 
-# Characters of a source. Nothing that looks into programs (``harness.analysis.source``) looks into longer ones.
+# Characters of a source. ``harness.analysis.source`` does not parse longer ones.
 MAX_SOURCE_CHARACTERS = 1 << 18
 
 
 class NaturalCode(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A program that a person wrote and that is held for right.
+    """A program that a person wrote and that is believed to be right.
 
     Attributes:
         id: unique within its task.
-        origin: where it is from in the corpus's own words (a submission's number, a URL), if it says.
+        origin: its source as the corpus names it (a submission's number, a URL), if it does.
         licence: if it differs from the task's.
     """
 
@@ -35,10 +35,10 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         kind, entry, language, time_limit_s, memory_limit_mib, comparison, difficulty, title: as in
             ``harness.problems.schema.Problem``.
-        statement: what is asked, as people wrote it; None if the corpus does not say.
-        corpus: the layout it was read in.
+        statement: the task in words, as people wrote it; None if the corpus has none.
+        corpus: the layout of its row.
         licence: of the task and its codes, an SPDX name where there is one.
-        file, line: where it was read, line or row counted from 1.
+        file, line: the position of its row, counted from 1.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
         return next(code for code in self.codes if code.id == name)
 
     def with_codes(self, names: Sequence[str]) -> Task:
-        """This task with those of its natural codes alone, in its own order."""
+        """This task with only these natural codes, in its own order."""
         kept = frozenset(names)
         return msgspec.structs.replace(self, codes=tuple(code for code in self.codes if code.id in kept))
 
@@ -73,14 +73,14 @@ class Task(msgspec.Struct, frozen=True, omit_defaults=True):
         candidates: Sequence[Candidate],
         further: Sequence[Example] = (),
     ) -> Problem:
-        """The task as ``verify`` takes it.
+        """The task as a problem for ``verify``.
 
         Args:
             oracles: sources.
-            further: inputs beside the task's own examples.
+            further: inputs in addition to the task's examples.
 
         Raises:
-            BadRow: it cannot be one: its fields do not fit each other.
+            BadRow: its fields contradict each other.
         """
         row: dict[str, Any] = {
             "id": self.id,

@@ -1,4 +1,4 @@
-"""How busy the model and the sandboxes are."""
+"""Metering: how busy the model and the sandboxes are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Meter:
 
     Attributes:
         generating_s: seconds of all lanes of the model, added up.
-        texts, tokens: that the model wrote, or the cache had.
+        texts, tokens: written by the model or read from the cache.
         running_s: seconds of all sandboxes, added up.
         runs: programs run.
     """

@@ -1,7 +1,7 @@
 """The parsers of what models write (``generator.parsing``), called in a helper process.
 
-A text that exceeds the limits (``harness.analysis.helper_process``) is bad output of the model, as any other that
-cannot be read: ``Fault.BEYOND_LIMITS``.
+A text that exceeds the limits (``harness.analysis.helper_process``) is bad output of the model, like any other text
+that cannot be read: ``Fault.BEYOND_LIMITS``.
 """
 
 from __future__ import annotations
@@ -79,6 +79,6 @@ def _parsed(kind: Any, parse: Callable[..., Parsed[Any]], *arguments: Any) -> Pa
 
 
 def _read(parse: Callable[..., Parsed[Any]], *arguments: Any) -> tuple[Any, Any]:
-    """In a helper: what a parser makes of its arguments, as plain JSON data."""
+    """Run in a helper: the result of a parser as plain JSON data."""
     read = parse(*arguments)
     return msgspec.to_builtins(read.value), read.fault

@@ -1,4 +1,4 @@
-"""The model that a command line asks for."""
+"""Opens the model that a command line names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from semi_instruct.harness.errors import BadRequest
 def opened_model(
     name: str | None, cache: Path | None, lanes: int | None, per_minute: float | None = None
 ) -> Iterator[Model]:
-    """A model, behind a cache where there is one. Without a name it is the one whose texts the cache has.
+    """Open a model, behind a cache if one is given. Without a name, the model is the only one in the cache.
 
     Args:
         name: see ``generator.choosing``.
         lanes, per_minute: see ``generator.choosing``.
 
     Raises:
-        BadRequest: no such rate, or neither a model nor a cache that has the texts of just one.
+        BadRequest: the rate is not positive, or there is neither a model nor a cache with the texts of exactly one.
         GeneratorError: the model or the cache cannot be used.
     """
     if per_minute is not None and not per_minute > 0:

@@ -30,8 +30,8 @@ class Lists:
 
     Attributes:
         asked, parsed, whole: lists; ``parsed`` are those of which some inputs could be used, ``whole`` all of them.
-        known: inputs that were no new ones.
-        proposed, valid: the others.
+        known: inputs that were known before.
+        proposed, valid: other inputs.
     """
 
     asked: int = 0
@@ -63,11 +63,12 @@ class Funnel:
         natural_codes: problems that are finished.
         lists: by task.
         list_faults, code_faults, instruction_faults: bad output, by kind.
-        replaced: invalid inputs of the first round that a round of feedback put others in place of.
-        texts: samples and repairs; ``pairs`` those with code, ``doubles`` left out of them.
-        verdicts: of the pairs.
+        replaced: invalid inputs of the first round that a feedback round replaced.
+        texts: samples and repairs that were asked for.
+        doubles: codes left out because they were proposed before.
+        verdicts: of the judged codes.
         accepted: pairs whose code is right and that have an instruction.
-        documented: accepted pairs.
+        documented: accepted pairs whose code has a docstring.
         repaired: accepted pairs that are repairs.
         with_sample: natural codes with a pair that was accepted without repair.
         with_pair: natural codes with an accepted pair.
@@ -122,7 +123,7 @@ class Funnel:
 
     @property
     def valid_after_feedback(self) -> tuple[int, int]:
-        """Valid inputs and all inputs, where those of a feedback round stand for the invalid ones before it."""
+        """Valid inputs and all inputs, where those of a feedback round replace the invalid ones before it."""
         first, second = self.lists.get(FIRST, Lists()), self.lists.get(FEEDBACK, Lists())
         return first.valid + second.valid, first.proposed - self.replaced + second.proposed
 
@@ -150,12 +151,12 @@ class Funnel:
 
 
 def report(funnel: Funnel, rates: dict[str, float], cost: Cost | None, console: Console) -> None:
-    """Print the funnel, both rates, and what a server will want to be paid for."""
+    """Print the funnel, both rates, and what a server charges for."""
     for line in (*_about_inputs(funnel), *_about_pairs(funnel), *_about_rates(rates)):
         console.print(line, soft_wrap=True)
     if cost is not None:
-        told = f"{cost.prompt_tokens} tokens read, {cost.tokens} written, {cost.retries} requests made again"
-        console.print(f"{'cost':28} {told}", soft_wrap=True)
+        counts = f"{cost.prompt_tokens} tokens read, {cost.tokens} written, {cost.retries} requests made again"
+        console.print(f"{'cost':28} {counts}", soft_wrap=True)
 
 
 def show_pair(one: Generated, pair: VerifiedPair, console: Console) -> None:
@@ -171,7 +172,7 @@ def show_pair(one: Generated, pair: VerifiedPair, console: Console) -> None:
 
 
 def best_pair(one: Generated) -> VerifiedPair | None:
-    """An accepted pair, rather one that is documented; None if there is none."""
+    """The first accepted pair that is documented, or else the first accepted one; None if there is none."""
     accepted = [pair for pair in one.pairs.pairs if pair.accepted]
     return max(accepted, key=lambda pair: pair.documented, default=None)
 

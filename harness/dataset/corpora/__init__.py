@@ -1,4 +1,4 @@
-"""Corpora: the sources of natural code. A layout is a module that makes tasks from rows, and one line in the table."""
+"""Corpora: the sources of natural code. A layout is a module that turns rows into tasks, and one line in the table."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ LAYOUTS = (AUTO, *ROW_LAYOUTS, CODE_NET)
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was made of a row.
+    """A row that was read.
 
     Attributes:
         line: counted from 1.
-        task: or what is wrong with the row.
-        too_long: ids of natural codes that were left out, for they are longer than ``MAX_SOURCE_CHARACTERS``.
-        position: of ``Corpus.size``.
+        task: the task, or the fault of the row.
+        too_long: ids of natural codes that were left out because they exceed ``MAX_SOURCE_CHARACTERS``.
+        position: progress towards ``Corpus.size``.
     """
 
     line: int
@@ -68,12 +68,12 @@ class Corpus:
 
     Args:
         path: a file of rows, a folder that ``datasets`` saved, or CodeNet's folder.
-        layout: one of ``LAYOUTS``; ``auto`` to tell it from the fields of the first row that is one.
+        layout: one of ``LAYOUTS``; ``auto`` to detect it from the fields of the first good row.
         mapping: of columns, instead of a layout.
 
     Raises:
-        BadFile: there is no such thing.
-        BadRequest: no such layout.
+        BadFile: the path does not exist.
+        BadRequest: the layout does not exist.
     """
 
     path: Path
@@ -94,17 +94,17 @@ class Corpus:
 
     @property
     def size(self) -> int:
-        """What ``Read.position`` runs up to; 0 if that is not known."""
+        """The final value of ``Read.position``; 0 if it is not known."""
         return code_net.size(self.path) if self.layout == CODE_NET else sum(file.size for file in self._files())
 
     def read(self, after: int = 0) -> Iterator[Read]:
-        """What is made of each row behind the first so many lines.
+        """Read the rows after the first ``after`` lines.
 
         Raises:
-            BadFile: it cannot be read at all.
+            BadFile: the file cannot be read.
             BadRequest: no layout fits the first row.
         """
-        # The layout is told from the first row, wherever the reading begins.
+        # The layout is detected from the first row, wherever reading begins.
         self._recognise()
         for raw in self._raw(after):
             yield self._read(raw)
@@ -126,7 +126,7 @@ class Corpus:
         return Read(raw.line, BadRow(name, raw.line, "row", failure), raw.position)
 
     def _recognise(self) -> None:
-        """Tell the layout from the first row that is one."""
+        """Detect the layout from the first good row."""
         if self._is_known:
             return
         for raw in self._raw(0):
@@ -168,7 +168,7 @@ class Corpus:
 
 
 def _made(layout: str, mapping: ColumnMapping | None, path: Path, line: int, row: Row) -> tuple[str, Any]:
-    """In a helper process: a row as a task in JSON, with the ids of codes that are too long; or field and reason."""
+    """Run in a helper: a row as a task in JSON, with the ids of codes that are too long; or field and reason."""
     try:
         task, too_long = _bounded(_task(layout, mapping, path, line, row))
         task = msgspec.structs.replace(task, corpus=layout, file=path.name, line=line)

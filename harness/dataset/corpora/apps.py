@@ -31,7 +31,7 @@ def task(row: Row) -> Task:
     """A row as a task.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     return framed(row, f"apps-{name(row, 'problem_id')}", LICENCE)
 
@@ -40,7 +40,7 @@ def framed(row: Row, task_id: str, licence: str, time_limit_s: float = 2.0) -> T
     """A row in the frame that APPS and TACO share.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     found = sources("solutions", parsed(row, "solutions"))
     tests = parsed(row, "input_output")

@@ -11,11 +11,11 @@ from semi_instruct.harness.problems.schema import Example
 
 
 def asserted_examples(tests: str, function: str) -> tuple[Example, ...]:
-    """What ``assert function(1, 2) == 3`` and the like say, where all of it is written in literals.
+    """Examples from ``assert function(1, 2) == 3`` and similar assertions that consist of literals.
 
     Args:
         tests: source of the tests.
-        function: the name by which they call it.
+        function: name of the tested function.
     """
     tree = parse(tests)
     return within_bounds(_examples(tree, function)) if tree is not None else ()
@@ -36,7 +36,7 @@ def _examples(tree: ast.Module, function: str) -> Iterator[Example]:
             arguments = [value_tree(literal_value(argument)) for argument in call.args]
             answer = literal_value(test.comparators[0]) if isinstance(test, ast.Compare) else True
             yield Example(arguments, value_tree(answer))
-        except (NotLiteral, ValueError):  # what it computes cannot be told without running it
+        except (NotLiteral, ValueError):  # not a literal: its value is known only by running it
             continue
 
 

@@ -31,7 +31,7 @@ def task(row: Row) -> Task:
     """A row as a task, with its Python 3 solutions.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     found = [source for language, source in _solutions(row) if language in _PYTHON_3]
     if not found:

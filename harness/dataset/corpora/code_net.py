@@ -1,4 +1,4 @@
-"""Project CodeNet (Puri and others 2021): a folder with a table of submissions and a folder of sources a problem."""
+"""Project CodeNet (Puri and others 2021): a table of submissions and a folder of sources per problem."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 def is_code_net(path: Path) -> bool:
-    """Whether a folder is laid out so."""
+    """Whether a folder has this layout."""
     return (path / "metadata").is_dir() and (path / "data").is_dir()
 
 
 def rows(path: Path, after: int = 0) -> Iterator[RawRow]:
-    """A row a problem, behind the first so many: its id."""
+    """One row with the id of each problem after the first ``after``."""
     for number, table in enumerate(_tables(path), 1):
         if number > after:
             yield RawRow(number, {"problem": table.stem}, number)
 
 
 def size(path: Path) -> int:
-    """How many problems there are."""
+    """The number of problems."""
     return len(_tables(path))
 
 
@@ -43,7 +43,7 @@ def task(path: Path, problem: str) -> Task:
     """A problem as a task, with its accepted Python submissions.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     codes = tuple(islice(_accepted(path, problem), MAX_CODES))
     if not codes:

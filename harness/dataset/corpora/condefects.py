@@ -1,4 +1,4 @@
-"""ConDefects tasks with the samples of their contests: many correct programs a task, no statement."""
+"""ConDefects tasks with the samples of their contests: many correct programs per task, no statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def task(row: Row) -> Task:
     """A row as a task, with its correct programs.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     return Task(
         id=name(row, "task"),

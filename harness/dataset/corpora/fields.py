@@ -1,4 +1,4 @@
-"""Takes fields out of rows of other people's making."""
+"""Reads and checks fields of rows in foreign formats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from semi_instruct.harness.dataset.tasks import NaturalCode
 from semi_instruct.harness.problems.schema import Example
 from semi_instruct.harness.text import plain_value
 
-# Of the test cases that come with a task; the first are the public ones.
+# Limits for the test cases that come with a task; the first ones are public.
 MAX_EXAMPLES = 32
 MAX_EXAMPLE_BYTES = 1 << 20
 
@@ -34,10 +34,10 @@ class Unusable(ValueError):
 
 
 def text(row: Row, field: str) -> str:
-    """A text that has to be there.
+    """A required text.
 
     Raises:
-        Unusable: it is missing, empty or no text.
+        Unusable: it is missing, empty or not text.
     """
     value = row.get(field)
     if value is None:
@@ -50,7 +50,7 @@ def text(row: Row, field: str) -> str:
 
 
 def optional_text(row: Row, field: str) -> str | None:
-    """A text, or None where there is none."""
+    """A text; None if there is none."""
     value = row.get(field)
     return value if isinstance(value, str) and value.strip() else None
 
@@ -68,7 +68,7 @@ def name(row: Row, field: str) -> str:
 
 
 def parsed(row: Row, field: str) -> Any:
-    """JSON that stands in a text, or is there already.
+    """The value of JSON text, or a value that is not text as it is.
 
     Raises:
         Unusable: it is missing or not JSON.
@@ -88,7 +88,7 @@ def sources(field: str, given: Any) -> list[str]:
     """Source texts.
 
     Raises:
-        Unusable: no list of texts, or none in it.
+        Unusable: it is not a list of texts, or it has none.
     """
     if not isinstance(given, Sequence) or isinstance(given, str) or not all(isinstance(one, str) for one in given):
         raise Unusable(field, "expected a list of sources")
@@ -99,15 +99,15 @@ def sources(field: str, given: Any) -> list[str]:
 
 
 def numbered(found: Iterable[str], origin: str | None = None) -> tuple[NaturalCode, ...]:
-    """Sources as natural codes that are called 0, 1, ..."""
+    """Sources as natural codes with the ids 0, 1, ..."""
     return tuple(NaturalCode(str(number), source, origin) for number, source in enumerate(found))
 
 
 def printed_examples(field: str, inputs: Any, outputs: Any) -> tuple[Example, ...]:
-    """Test cases of a whole program. Lists of lines, as some rows of APPS and TACO have them, are joined.
+    """Test cases of a whole program. Lists of lines, as in some rows of APPS and TACO, are joined.
 
     Raises:
-        Unusable: no lists, or not as many of the one as of the other.
+        Unusable: these are not two lists of equal length.
     """
     if not isinstance(inputs, list) or not isinstance(outputs, list):
         raise Unusable(field, "expected a list of inputs and a list of outputs")
@@ -150,7 +150,7 @@ def literal_value(expression: Any) -> Any:
     """The value of a literal expression of a syntax tree.
 
     Raises:
-        NotLiteral: it is none.
+        NotLiteral: it is not literal.
     """
     value = literal(expression)
     try:

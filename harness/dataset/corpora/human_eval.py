@@ -19,7 +19,7 @@ def task(row: Row) -> Task:
     """A row as a task. The prompt is its statement, and the beginning of its natural code.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     prompt = text(row, "prompt")
     return Task(

@@ -1,9 +1,9 @@
-"""Any data set of rows, by a mapping of its columns in a file that a person writes.
+"""Any data set of rows, given a file that maps its columns.
 
 kind = "stdin"                 # or "function"
 licence = "MIT"                # of all rows; or licence_column
 [columns]                      # names of columns; dots reach into objects
-id = "task_id"                 # may be missing: rows are then called by their numbers
+id = "task_id"                 # may be missing: the ids are then the numbers of the rows
 statement = "prompt"           # may be missing
 codes = "solutions"            # a text, a list of texts, or the JSON of one
 inputs = "tests.input"         # may be missing, as may outputs: lists, or the JSON of one
@@ -41,7 +41,7 @@ from semi_instruct.harness.problems.schema import Example
 
 
 class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which column holds what; dots reach into objects."""
+    """The columns with each field; dots reach into objects."""
 
     codes: str
     id: str | None = None
@@ -111,7 +111,7 @@ def _reach(row: Any, path: str) -> Any:
 
 
 def _listed(given: Any) -> Any:
-    """A list, or the one whose JSON stands in a text; anything else as it is."""
+    """A list from JSON text; anything else as it is."""
     if not isinstance(given, str):
         return given
     try:

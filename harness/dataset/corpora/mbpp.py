@@ -19,7 +19,7 @@ def task(row: Row) -> Task:
     """A row as a task. Its function is the one that the assertions call.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     code = text(row, "code")
     tests = "\n".join(sources("test_list", row.get("test_list")))

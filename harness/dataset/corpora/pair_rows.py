@@ -1,4 +1,4 @@
-"""Pairs of instruction and code as data sets for tuning have them: no oracle, and seldom an example."""
+"""Pairs of instruction and code from data sets for tuning: without oracles, mostly without examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from semi_instruct.harness.problems.schema import Example
 
 _ANSWERS = ("output", "response", "completion", "code")
 _BLOCK = re.compile(r"```(?:python3?|py)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
-# What the body of a module may hold beside definitions and still do nothing by itself.
+# Statements in the body of a module that has no effect of its own.
 _AT_REST = (
     ast.FunctionDef,
     ast.AsyncFunctionDef,
@@ -36,7 +36,7 @@ def recognises(row: Row) -> bool:
 
 
 def task(row: Row) -> Task:
-    """A row as a task whose one code is held for nothing yet.
+    """A row as a task with one code, which may be wrong.
 
     It is a function where the row says ``entry``, or where the code defines functions and does nothing else: then the
     one that the instruction names, or the last. Examples are those of its docstring and its own assertions.
@@ -53,7 +53,7 @@ def task(row: Row) -> Task:
         entry=entry,
         codes=numbered([code]),
         statement=instruction,
-        # A program that reads nothing is run nonetheless.
+        # A program that reads nothing still runs on an empty input.
         examples=_examples(code, entry) if entry else (Example(""),),
         licence=row["licence"] if isinstance(row.get("licence"), str) else None,
     )
@@ -67,7 +67,7 @@ def _from_columns(row: Row) -> tuple[str, str]:
 
 
 def _from_messages(row: Row) -> tuple[str, str]:
-    """What the user says, and what is answered to it first."""
+    """The last message of the user and the answer to it."""
     match row["messages"]:
         case [*_, {"role": "user", "content": str(asked)}, {"role": "assistant", "content": str(answer)}]:
             if asked.strip() and answer.strip():
@@ -112,8 +112,8 @@ def _documented(code: str, entry: str) -> Iterator[Example]:
     found: Any = definition(tree, entry) if tree is not None else None
     documentation = ast.get_docstring(found) if found is not None else None
     try:
-        shown = doctest.DocTestParser().get_examples(documentation or "")
-    except ValueError:  # malformed doctests show nothing
+        examples = doctest.DocTestParser().get_examples(documentation or "")
+    except ValueError:  # malformed doctests have no examples
         return
-    for one in shown:
+    for one in examples:
         yield from asserted_examples(f"assert {one.source.strip()} == {one.want.strip()}", entry)

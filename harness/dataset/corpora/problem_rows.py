@@ -1,4 +1,4 @@
-"""The rows that ``verify`` reads: their oracles are the natural codes. Their candidates are nobody's natural codes."""
+"""The rows that ``verify`` reads: their oracles are the natural codes. Their candidates are not read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def task(row: Row) -> Task:
     """A row as a task.
 
     Raises:
-        Unusable: ``verify`` would not take it.
+        Unusable: ``verify`` would refuse it.
     """
     try:
         problem = parse_row(json.dumps({**row, "candidates": []}), "", 1)

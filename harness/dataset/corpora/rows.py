@@ -1,4 +1,4 @@
-"""Raw rows of a corpus, whatever file they are in, one at a time: memory holds one row or one batch, never a file."""
+"""Raw rows of a corpus in any file format. Memory holds one row or one batch, never the whole file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from semi_instruct.harness.dataset.extra import needs
 from semi_instruct.harness.errors import BadFile, BadRow
 from semi_instruct.harness.strict_json import MAX_MARKS, has_more_marks
 
-# A row beyond this is refused unread.
+# Longer rows are refused unread.
 MAX_ROW_BYTES = 64 << 20
-# A compressed line that goes on for longer is not read to its end.
+# Longer compressed lines are not read to their end.
 MAX_LINE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A row as it was found.
+    """A row as it is in the file.
 
     Attributes:
         line: line or row, counted from 1.
-        data: its fields; or what is wrong with it.
-        position: bytes, or rows, of the file that are behind it.
+        data: its fields, or its fault.
+        position: bytes or rows of the file up to its end.
     """
 
     line: int
@@ -47,7 +47,7 @@ class RowFile:
 
     @property
     def size(self) -> int:
-        """What ``RawRow.position`` runs up to; 0 if that is not known."""
+        """The final value of ``RawRow.position``; 0 if it is not known."""
         if self.path.suffix == PARQUET:
             needs("pyarrow")
             try:
@@ -57,10 +57,10 @@ class RowFile:
         return self.path.stat().st_size if self.path.suffix in (".jsonl", ".json") else 0
 
     def rows(self, after: int = 0) -> Iterator[RawRow]:
-        """The rows behind the first so many lines.
+        """The rows after the first ``after`` lines.
 
         Raises:
-            BadFile: it cannot be read at all.
+            BadFile: the file cannot be read.
             BadRequest: the extra that reads Parquet is not installed.
         """
         match self.path.suffix:
@@ -116,7 +116,7 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes | int]:
-    """Each line, or how long it is if that is too long."""
+    """Each line, or its length if it is too long."""
     while raw := file.readline(MAX_ROW_BYTES):
         if len(raw) < MAX_ROW_BYTES or raw.endswith(b"\n"):
             yield raw

@@ -20,10 +20,10 @@ def recognises(row: Row) -> bool:
 
 
 def task(row: Row) -> Task:
-    """A row as a task, called by its statement's hash.
+    """A row as a task, with the hash of its statement as id.
 
     Raises:
-        Unusable: none can be made of it.
+        Unusable: it cannot be a task.
     """
     number = sha256(text(row, "question").encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return apps.framed(row, f"taco-{number}", LICENCE, _time_limit_s(row))

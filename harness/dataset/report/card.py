@@ -1,4 +1,4 @@
-"""The dataset card: what is in it, how it came about, under which licences."""
+"""The dataset card: contents, origin and licences."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections import Counter
 from importlib.metadata import version
 
-from semi_instruct.harness.dataset.report.funnel import Step, shown
+from semi_instruct.harness.dataset.report.funnel import Step, funnel_lines
 from semi_instruct.harness.dataset.stages import REPLAY
 from semi_instruct.harness.dataset.stages.contamination import BENCHMARKS
 from semi_instruct.harness.dataset.stages.replaying import retained_pairs
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.text import lines_of_text, markdown_fenced, markdown_text, yaml_scalar
 
-_LICENCE_NAME = re.compile("[a-z0-9][a-z0-9.+-]{0,63}")  # as hubs and SPDX write them
+_LICENCE_NAME = re.compile("[a-z0-9][a-z0-9.+-]{0,63}")  # in the form of hubs and SPDX
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
 def card(build: Build, count: int, steps: list[Step]) -> str:
-    """README.md, with the front matter that dataset hubs read."""
+    """The text of README.md, with the front matter that dataset hubs read."""
     settings = build.settings
     licences: Counter[str] = Counter()
     evidence: Counter[str] = Counter()
@@ -64,7 +64,7 @@ test case of `test_cases` as expected; `semi-instruct verify problems.jsonl` sho
 
 ## How it came about
 
-{markdown_fenced(lines_of_text(chr(10).join(shown(steps))))}
+{markdown_fenced(lines_of_text(chr(10).join(funnel_lines(steps))))}
 
 {build.state.count_bad_rows()} rows of the corpus could not be used. Kept free of: {free}.
 
@@ -86,7 +86,7 @@ test case of `test_cases` as expected; `semi-instruct verify problems.jsonl` sho
 
 
 def _licence(named: list[str]) -> list[str]:
-    """What the front matter says of licences: a name where there is one that hubs can know."""
+    """The licence in the front matter: by name, if hubs can know it."""
     if len(named) != 1 or named[0] == "unknown":
         return ["license: other"]
     if _LICENCE_NAME.fullmatch(name := named[0].lower()):

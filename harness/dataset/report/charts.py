@@ -1,4 +1,4 @@
-"""Charts as inline SVG: no script, nothing loaded from anywhere."""
+"""Charts as inline SVG, without scripts and external files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from semi_instruct.harness.text import html_text
 
 _BAR, _GAP = 22, 8
 _LABEL, _WIDTH = 150, 640
-_LETTER = 7.5  # wide, about
+_LETTER = 7.5  # approximate width
 
 
 def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping[str, str] | None = None) -> str:
-    """Horizontal bars; a word where there are none.
+    """Horizontal bars; a short text if there are none.
 
     Args:
-        rows: label, number, and what stands beside the bar.
+        rows: label, number, and the text next to the bar.
         kind: class of the bars, for their colour.
-        kinds: that of the bars of some labels.
+        kinds: class of the bars with certain labels.
     """
     if not rows:
         return '<p class="soft">None.</p>'
@@ -38,11 +38,11 @@ def bars(rows: Sequence[tuple[str, int, str]], kind: str = "bar", kinds: Mapping
 
 
 def histogram(values: Sequence[float], title: str, low: float = 0.0, high: float = 1.0, columns: int = 20) -> str:
-    """How often values fall into each of some equal ranges.
+    """A histogram with ranges of equal width.
 
     Args:
-        title: what the values are.
-        low, high: where the ranges begin and end; what is beyond counts to the last.
+        title: name of the values.
+        low, high: limits of the ranges; values beyond them count in the first and last range.
     """
     counts = [0] * columns
     for value in values:

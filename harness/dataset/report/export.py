@@ -1,9 +1,9 @@
-"""Last stage: the dataset as files, made of the state alone, so the same whenever it is made.
+"""Last stage: write the dataset as files. They depend on the state alone.
 
 dataset/README.md                 the card
-dataset/data/pairs.parquet        a row a pair, in the shapes that TRL's SFTTrainer reads
-dataset/data/test_cases.parquet   a row a test case, and a row a counterexample
-dataset/pairs.jsonl, dataset/test_cases.jsonl   the same
+dataset/data/pairs.parquet        one row per pair, in the formats that TRL's SFTTrainer reads
+dataset/data/test_cases.parquet   one row per test case and one per counterexample
+dataset/pairs.jsonl, dataset/test_cases.jsonl   the same rows
 dataset/problems.jsonl            the pairs as problems that ``verify`` judges, by these test cases alone
 """
 
@@ -38,7 +38,7 @@ type Write = Callable[[Mapping[str, Any]], None]
 
 
 def export(build: Build, folder: Path) -> int:
-    """Write the dataset; it appears whole. Returns how many pairs it has.
+    """Write the dataset atomically. Returns the number of its pairs.
 
     Raises:
         OutputUnusable: it cannot be written.
@@ -57,7 +57,7 @@ def export(build: Build, folder: Path) -> int:
 
 
 def chosen(build: Build) -> frozenset[str] | None:
-    """Ids of the best pairs, where there is a limit to how many; None where there is none."""
+    """Ids of the best pairs if their number is limited; None if it is not."""
     limit = build.settings.limit
     if not limit:
         return None
@@ -147,7 +147,7 @@ def _pair_row(
 
 
 def _test_case_rows(rows: list[dict[str, Any]], kept: list[Pair]) -> Iterator[dict[str, Any]]:
-    """What every kept pair passes."""
+    """The test cases that the kept pairs pass."""
     for row in rows:
         names = [candidate["id"] for candidate in row["candidates"]]
         for number, example in enumerate(row["examples"]):
@@ -168,32 +168,32 @@ def _test_case_rows(rows: list[dict[str, Any]], kept: list[Pair]) -> Iterator[di
 
 
 def _counterexample_rows(judged: JudgedTask, kept: list[Pair]) -> Iterator[dict[str, Any]]:
-    """What candidates of these tasks failed that are not in the dataset, as people read it."""
+    """The counterexamples of rejected candidates of these tasks, as text for people."""
     tasks = frozenset(pair.task for pair in kept)
     for number, pair in enumerate(judged.pairs):
         if pair.verdict in REJECTIONS and pair.task in tasks and pair.counterexample is not None:
-            shown = pair.counterexample
+            found = pair.counterexample
             yield {
                 "problem": pair.task,
                 "number": number,
                 "role": "counterexample",
-                "input": _shown(shown["input"]),
-                "expected": _shown(shown["expected"]),
+                "input": _text(found["input"]),
+                "expected": _text(found["expected"]),
                 "comparison": json.dumps(judged.suites[pair.suite].get("comparison"), sort_keys=True),
-                "provenance": shown["provenance"],
+                "provenance": found["provenance"],
                 "beyond": False,
                 "candidates": [pair.id],
                 "verdict": pair.verdict.value,
-                "actual": _shown(shown["actual"]),
+                "actual": _text(found["actual"]),
                 "detail": pair.detail,
             }
 
 
 def _as_text(row: Mapping[str, Any], value: Any) -> str:
-    """Text of stdin or stdout as it is, a value as its JSON."""
+    """Text of stdin or stdout as it is, any other value as JSON."""
     return value if row["kind"] == "stdin" else json.dumps(value, ensure_ascii=False)
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text.encode("utf-8", "backslashreplace").decode()

@@ -71,7 +71,7 @@ def _proposed(build: Build, dropped: dict[str, int]) -> Step:
     return Step(PROPOSE, "codes proposed", sum(sizes), sum(map(bool, sizes)), dropped)
 
 
-def shown(steps: list[Step]) -> list[str]:
+def funnel_lines(steps: list[Step]) -> list[str]:
     """The funnel as lines of text."""
     width = max(len(step.stage) for step in steps)
     return [f"{step.stage:<{width}}  {step.left:>7} {step.what}, {step.tasks} tasks{_reasons(step)}" for step in steps]

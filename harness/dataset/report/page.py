@@ -1,4 +1,4 @@
-"""The report of a build: one page that a browser opens without anything beside it."""
+"""The report of a build: one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from semi_instruct.harness.text import lines_of_text
 COUNTEREXAMPLES = 10
 _BAD_ROWS_LISTED = 200
 _CONTAMINATED_LISTED = 50
-# To say how alike pairs are, so many of them are compared, each with each.
+# Pairs compared with each other to measure their diversity.
 _COMPARED = 300
 _MAX_SHOWN_CHARACTERS = 700
 
 
 @dataclass(slots=True)
 class _Figures:
-    """What is counted over all tasks."""
+    """Counts over all tasks."""
 
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     evidence: Counter[str] = field(default_factory=Counter)
@@ -58,12 +58,12 @@ def write_report(build: Build, steps: list[Step], path: Path) -> None:
 
 
 def _visible(value: Any) -> Any:
-    """What the template is about to escape: text without what would hide or steer. Charts are HTML already."""
+    """Replace control characters in text before the template escapes it. Charts are HTML already."""
     return lines_of_text(value) if type(value) is str else value
 
 
 def instructive(failures: list[Pair], most: int = COUNTEREXAMPLES) -> list[Pair]:
-    """The counterexamples that teach most: of candidates that were nearly right, and small; one a task first."""
+    """The most instructive counterexamples: small ones of nearly right candidates, first one per task."""
 
     def dullness(pair: Pair) -> tuple[float, int, str]:
         shown = pair.counterexample or {}
@@ -87,7 +87,7 @@ def _counted(build: Build) -> _Figures:
             figures.verdicts[pair.verdict] += 1
             if pair.verdict in REJECTIONS and pair.counterexample:
                 figures.failures.append(pair)
-        # Of a corpus of any size, not all can be held.
+        # A large corpus has more than fit in memory.
         if len(figures.failures) > 50 * COUNTEREXAMPLES:
             figures.failures = instructive(figures.failures)
     for index in build.state.done(REPLAY):
@@ -155,14 +155,14 @@ def _shown(build: Build, steps: list[Step], figures: _Figures) -> dict[str, Any]
 
 
 def _in_order(spent: dict[str, Spent], steps: list[Step]) -> list[tuple[str, Spent]]:
-    """What stages took, in the order of the funnel; repairs and the like behind."""
+    """The cost of each stage in the order of the funnel; stages that are not in it come last."""
     positions = {step.stage: index for index, step in enumerate(steps)}
     ordered = sorted(spent, key=lambda stage: (positions.get(stage, len(positions)), stage))
     return [(stage, spent[stage]) for stage in ordered]
 
 
 def _nearest(sample: list[frozenset[str]]) -> list[float]:
-    """For each, how like the most similar other one is."""
+    """For each, the similarity to the most similar other one."""
     return [
         max((jaccard(one, other) for index, other in enumerate(sample) if index != own), default=0.0)
         for own, one in enumerate(sample)

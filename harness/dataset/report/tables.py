@@ -1,4 +1,4 @@
-"""Parquet files that are written a few rows at a time, and are the same bytes for the same rows."""
+"""Parquet files, written a few rows at a time. The same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ROWS_A_GROUP = 1000
+ROWS_PER_GROUP = 1000
 
 PAIR_COLUMNS: Mapping[str, str] = {
     "id": "text",
@@ -57,10 +57,10 @@ TEST_CASE_COLUMNS: Mapping[str, str] = {
 
 @contextmanager
 def table(path: Path, columns: Mapping[str, str]) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """A function that writes a row.
+    """Open a Parquet file. Yields a function that writes a row.
 
     Args:
-        columns: names, and what they hold.
+        columns: names of the columns and of their types.
     """
     import pyarrow
     from pyarrow import parquet
@@ -85,7 +85,7 @@ def table(path: Path, columns: Mapping[str, str]) -> Iterator[Callable[[Mapping[
 
         def write(row: Mapping[str, Any]) -> None:
             rows.append(row)
-            if len(rows) >= ROWS_A_GROUP:
+            if len(rows) >= ROWS_PER_GROUP:
                 flush()
 
         yield write

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,10 +14,10 @@ from typing import Any
 import msgspec
 
 from semi_instruct.harness.dataset.judging import ItemWork, map_items
-from semi_instruct.harness.dataset.progress import StageProgress, stage_progress
 from semi_instruct.harness.dataset.settings import Settings
 from semi_instruct.harness.dataset.stages import before
 from semi_instruct.harness.dataset.state import Drop, Spent, State
+from semi_instruct.harness.output.progress import Refresh, progress
 from semi_instruct.harness.parallel.machine_faults import start_threads
 from semi_instruct.harness.parallel.parallel_map import OpenEngine
 from semi_instruct.harness.runs import Executor
@@ -34,6 +36,46 @@ class Kept(msgspec.Struct, frozen=True):
 
     codes: tuple[str, ...]
     dropped: tuple[Drop, ...] = ()
+
+
+@dataclass(slots=True)
+class StageProgress:
+    """A stage in progress.
+
+    Attributes:
+        stage: its name.
+        total: number of items; 0 if it is not known.
+        done: items finished, including those of an earlier start.
+        runs: programs run.
+    """
+
+    stage: str
+    total: int
+    done: int = 0
+    runs: int = 0
+    _started: float = field(default_factory=time.monotonic)
+    _before: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._before = self.done
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the stage started."""
+        return time.monotonic() - self._started
+
+    def line(self) -> str:
+        """The progress in one line."""
+        seconds = self.seconds
+        rate = (self.done - self._before) / seconds if seconds else 0.0
+        parts = [f"{self.stage}: {self.done}" + (f" of {self.total}" if self.total else "")]
+        if rate:
+            parts.append(f"{rate:.1f}/s")
+            if self.total > self.done:
+                parts.append(f"{_clock((self.total - self.done) / rate)} left")
+        if self.runs:
+            parts.append(f"{self.runs} runs")
+        return ", ".join(parts)
 
 
 @dataclass(slots=True)
@@ -58,20 +100,20 @@ class Build:
     @contextmanager
     def stage(self, name: str, total: int, done: int = 0) -> Iterator[Callable[[int, int], None]]:
         """Enter a stage. Yields a function to call with the numbers of further finished items and further runs."""
-        progress = StageProgress(name, total, done)
+        reached = StageProgress(name, total, done)
         used = self._usage()
         try:
-            with stage_progress(progress, self.quiet) as refresh:
+            with stage_progress(reached, self.quiet) as refresh:
 
                 def more(items: int, runs: int) -> None:
-                    progress.done += items
-                    progress.runs += runs
-                    self.on_progress(progress)
+                    reached.done += items
+                    reached.runs += runs
+                    self.on_progress(reached)
                     refresh()
 
                 yield more
         finally:
-            self.state.spend(name, Spent(progress.seconds, progress.runs, self._usage().since(used)))
+            self.state.spend(name, Spent(reached.seconds, reached.runs, self._usage().since(used)))
 
     def _usage(self) -> Usage:
         return self.generator.usage if self.generator is not None else Usage()
@@ -185,3 +227,21 @@ class Build:
                     state.settle()
                     more(1, 0)
             state.commit()
+
+
+@contextmanager
+def stage_progress(stage: StageProgress, quiet: bool = False) -> Iterator[Refresh]:
+    """Yield a function to call after each change. Prints a plain line at the end unless ``quiet``."""
+    bar = sys.stderr.isatty() and not quiet
+    if quiet:
+        yield lambda: None
+        return
+    with progress(stage.line, lambda: stage.done, stage.total, bar) as refresh:
+        yield refresh
+    print(f"{stage.line()}, {stage.seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

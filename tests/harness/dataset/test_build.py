@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import re
@@ -17,11 +18,13 @@ import pytest
 from pyarrow import parquet
 
 from semi_instruct.engine import Engine
+from semi_instruct.harness import dataset
 from semi_instruct.harness.cli import app, build
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
 from semi_instruct.harness.dataset.report.charts import bars
 from semi_instruct.harness.dataset.report.page import instructive
 from semi_instruct.harness.dataset.settings import Settings
+from semi_instruct.harness.dataset.stages import before, stages
 from semi_instruct.harness.dataset.stages.replaying import problem_rows
 from semi_instruct.harness.dataset.stages.retention import score, why_not
 from semi_instruct.harness.dataset.state import InUse, State
@@ -378,3 +381,42 @@ def test_what_is_not_installed_is_said_in_one_line(
     path = write_corpus(tmp_path / "c.jsonl", task_row("t", DOUBLE))
     assert run("build", path, "-o", tmp_path / "b") == 2
     assert capsys.readouterr().err == "semi-instruct: datasketch missing: pip install 'semi-instruct[build]'\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "between"),
+    [
+        ({}, ["validate"]),
+        ({"mode": "self"}, ["propose", "validate"]),
+        ({"mode": "semi"}, ["propose", "validate", "instruct"]),
+        (
+            {"mode": "semi", "repairs": 2, "least_round_trip": 0.5},
+            "propose,validate,repair 1,validate 1,repair 2,validate 2,instruct,retell,round trip".split(","),
+        ),
+    ],
+)
+def test_each_mode_has_its_stages_in_order(tmp_path: Path, changes: dict[str, Any], between: list[str]) -> None:
+    found = settings(write_corpus(tmp_path / "c.jsonl"), **changes)
+    order = ["read", "screen", "deduplicate", "decontaminate", *between, "retain", "diversify", "replay", "export"]
+    assert list(stages(found)) == order
+    assert [before(stage, found) for stage in order[1:]] == order[:-1]
+
+
+def test_the_names_of_stages_are_in_the_list_alone() -> None:
+    """A name that a file spells out again would not follow when the list changes."""
+    names = {
+        "screen",
+        "deduplicate",
+        "decontaminate",
+        "propose",
+        "validate",
+        "retell",
+        "round trip",
+        "retain",
+        "replay",
+    }
+    folder = Path(dataset.__file__).parent
+    for path in folder.rglob("*.py"):
+        if path.parent.name != "stages" or path.name != "__init__.py":
+            texts = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+            assert not texts & names, path
