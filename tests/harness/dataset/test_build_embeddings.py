@@ -63,7 +63,7 @@ def test_the_first_of_a_meaning_stays_though_the_build_is_cut_off(tmp_path: Path
                 assert alike.first_like("Double them", 2, "2/0") is None
             like = alike.first_like("Sum up", 3, "3/0")
             assert like is not None
-            assert (like.reason, like.place, like.code) == ("same_meaning", 1, "1/0")
+            assert (like.reason, like.index, like.code) == ("same_meaning", 1, "1/0")
             assert len(list(state.vectors("instruction"))) == 3
 
 
