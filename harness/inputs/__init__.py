@@ -1,1 +1,1 @@
-"""Inputs for a problem: where they come from, and in which order."""
+"""Test inputs for a problem: their sources and the order in which they are tried."""

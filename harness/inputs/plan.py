@@ -1,4 +1,4 @@
-"""The inputs of a problem in order: those that come as they are, then those planned by what became of others."""
+"""The inputs of a problem in order: fixed inputs first, then inputs planned from the results of earlier ones."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from semi_instruct.harness.inputs.stdin.in_helper import LimitedInputPlan
 from semi_instruct.harness.inputs.stdin.planning import Planned
 from semi_instruct.harness.problems.schema import Problem
 
-# Inputs planned for a whole program beside its examples; probes, which only oracles are asked, add to it.
+# Inputs planned for a whole program in addition to its examples. Probes, which only oracles run, are not counted.
 PLANNED_INPUTS = 200
 
 
 class PlannedInputs:
-    """Hands out inputs and is told which were valid; the same reports give the same inputs, whenever they come.
+    """Hands out inputs and records which were valid. The same reports, in any order, give the same inputs.
 
     Args:
-        seed: for all that is chosen at random.
-        planned: about how many inputs to plan for a whole program; 0 for none.
+        seed: seed for all random choices.
+        planned: approximate number of inputs to plan for a whole program; 0 for none.
         formats: of the inputs of a whole program; None to infer them.
     """
 
@@ -44,13 +44,13 @@ class PlannedInputs:
         self._is_at_end = self._plan is None
         self._reports: dict[int, bool] = {}
         self._taken = 0
-        self._batch = range(0)  # places of the last batch of the plan
+        self._batch = range(0)  # indices of the plan's last batch
 
     def take(self) -> TestInput | None:
-        """The next input; None if there is none, or none before the reports on all that were taken."""
+        """The next input; None if there are no more, or if reports on the inputs taken so far are needed first."""
         taken = next(self._coming, None)
         if taken is None and self._plan is not None and not self._is_at_end and self._is_reported():
-            batch = self._plan.next_batch([self._reports[place] for place in self._batch])
+            batch = self._plan.next_batch([self._reports[index] for index in self._batch])
             self._batch = range(self._taken, self._taken + len(batch))
             self._is_at_end = not batch
             self._coming = map(_as_input, batch)
@@ -59,22 +59,22 @@ class PlannedInputs:
         return taken
 
     def take_rest(self) -> list[TestInput]:
-        """When a probe has been taken, the others that are to be tried with it."""
+        """After a probe has been taken, the other probes of its batch."""
         rest = list(self._coming)
         self._taken += len(rest)
         return rest
 
-    def report(self, place: int, valid: bool) -> None:
-        """Say what became of an input.
+    def report(self, index: int, valid: bool) -> None:
+        """Record the result of an input.
 
         Args:
-            place: among those taken, from 0.
-            valid: whether the oracles answered it and agreed.
+            index: index among the inputs taken, from 0.
+            valid: whether all oracles answered it and agreed.
         """
-        self._reports[place] = valid
+        self._reports[index] = valid
 
     def further(self, count: int) -> list[TestInput]:
-        """New inputs, when there are no more to take, of the kinds that proved valid; fewer where there are no more."""
+        """Up to ``count`` new inputs of the kinds that proved valid, for use when there are no more to take."""
         if self._problem.kind == "function":
             return list(islice(self._calls, count))
         if self._plan is None:
@@ -82,11 +82,11 @@ class PlannedInputs:
         return [_as_input(new) for new in self._plan.further(count)]
 
     def may_have_more(self) -> bool:
-        """Whether :meth:`take` may give an input, now or after reports."""
+        """Whether :meth:`take` may return an input, now or after further reports."""
         return not self._is_at_end
 
     def _is_reported(self) -> bool:
-        return all(place in self._reports for place in self._batch)
+        return all(index in self._reports for index in self._batch)
 
 
 def _as_input(new: Planned) -> TestInput:

@@ -1,9 +1,9 @@
-"""Where the inputs of a problem come from.
+"""Sources of a problem's inputs.
 
-:func:`inputs` is the one place that knows the sources that need no reports: the examples that come with the problem,
-and for functions ``harness.inputs.calls``. A further source is a module that yields inputs for a problem and a seed, a
-word of its own for ``provenance``, and a line in :func:`inputs`. What comes after them, planned by what became of
-earlier inputs, is in ``harness.inputs.plan``.
+:func:`inputs` lists the sources that do not depend on earlier results: the problem's own examples and, for functions,
+``harness.inputs.calls``. To add a source, write a module that yields inputs for a problem and a seed, choose a
+``provenance`` for it, and add a line to :func:`inputs`. Inputs that depend on the results of earlier ones are in
+``harness.inputs.plan``.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
 from semi_instruct.harness.problems.schema import Example, Problem
 from semi_instruct.harness.text import shown_bytes, shown_value
 
-# Further calls are drawn so often anew, each time without those that reach farthest.
+# Further calls are drawn this many times. Of each draw, only the share of calls with the smallest values is used.
 _FURTHER_TURNS = 8
 _NEAR_SHARE = 0.7
 
 
-EXAMPLE = "example"  # provenance of what comes with the problem
+EXAMPLE = "example"  # provenance of the problem's own examples
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a program answered, or is said to answer: bytes of stdout, or a decoded value (None is a value)."""
+    """A program's actual or expected answer: bytes of stdout, or a decoded value (None is a value)."""
 
     content: Any
 
@@ -41,16 +41,16 @@ class TestInput:
     """One input of a problem, not yet a test case.
 
     Attributes:
-        provenance: which source it is from, ``example`` for the problem's own; see also ``harness.inputs.calls.Call``
-            and ``harness.inputs.stdin.planning``.
-        stdin: what a whole program reads.
-        args: what a function is called with; None for a whole program.
-        known: the output its source gives, if it gives one; the oracles must agree with it.
-        probe: whether only the oracles are asked, to learn what inputs look like; it never becomes a test case.
-        beyond: whether it is larger or freer than the examples are, as far as the oracles go along.
+        provenance: the source it is from; ``example`` for the problem's own examples. For the other values see
+            ``harness.inputs.calls.Call`` and ``harness.inputs.stdin.planning.Planned``.
+        stdin: the standard input of a whole program.
+        args: the arguments of a function call; None for a whole program.
+        known: the expected output, if the source gives one. The oracles must agree with it.
+        probe: whether only the oracles run it, to learn what valid inputs look like. A probe is never a test case.
+        beyond: whether it is larger or less regular than the examples.
     """
 
-    __test__ = False  # not a class of tests, whatever pytest makes of the name
+    __test__ = False  # the name starts with "Test", but this is not a test class for pytest to collect
 
     provenance: str
     stdin: bytes = b""
@@ -65,15 +65,15 @@ class TestInput:
         return len(self.stdin) if self.args is None else len(identity(list(self.args)))
 
     def shown(self) -> Any:
-        """The input as people read it: text, or arguments as JSON data."""
+        """The input in readable form: text, or arguments as JSON data."""
         return shown_bytes(self.stdin) if self.args is None else shown_value(list(self.args))
 
 
 def inputs(problem: Problem, seed: int, sources: Sources = ALL_SOURCES) -> Iterator[TestInput]:
-    """The inputs of a problem, lazily, the same ones in the same order for the same seed.
+    """Yield the inputs of a problem lazily. The same seed gives the same inputs in the same order.
 
     Args:
-        seed: for sources that choose at random; examples are taken as they come.
+        seed: seed for sources that choose at random. Examples do not depend on it.
     """
     for example in problem.examples:
         yield _from_example(problem, example)
@@ -82,13 +82,13 @@ def inputs(problem: Problem, seed: int, sources: Sources = ALL_SOURCES) -> Itera
 
 
 def _called(problem: Problem, seed: int, sources: Sources) -> Iterator[TestInput]:
-    """Further calls of the problem's function, none of which is an example."""
+    """Calls of the problem's function in addition to its examples."""
     for call in limited_calls(problem, f"{seed} {problem.id}", known=len(problem.examples), sources=sources):
         yield TestInput(call.provenance, args=call.arguments)
 
 
 def further_calls(problem: Problem, seed: int) -> Iterator[TestInput]:
-    """Calls of the problem's function after those of :func:`inputs`, of the kinds that reach least far."""
+    """Calls of the problem's function beyond those of :func:`inputs`, without the ones with the largest values."""
     if problem.kind != "function":
         return
     seen = {identity(call.arguments) for call in limited_calls(problem, f"{seed} {problem.id}")}
@@ -110,12 +110,12 @@ def _from_example(problem: Problem, example: Example) -> TestInput:
 
 
 def largest_example(problem: Problem) -> int:
-    """The size of the largest example that is not marked as beyond what examples show; 0 without one."""
+    """The size of the largest example that is not marked ``beyond``; 0 if there is none."""
     inputs_given = (_from_example(problem, example) for example in problem.examples if not example.beyond)
     return max((given.size for given in inputs_given), default=0)
 
 
 def as_bytes(text: str) -> bytes:
-    """Text of stdin as it is sent."""
-    # JSON can say a lone surrogate; whatever it was meant to be, it must not stop the other problems.
+    """Encode the text of stdin."""
+    # JSON can contain a lone surrogate. It must not stop the other problems.
     return text.encode("utf-8", "surrogatepass")

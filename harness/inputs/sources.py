@@ -1,4 +1,4 @@
-"""How far the search for inputs goes, so that what each source adds can be measured (``make bench-verify``)."""
+"""Levels of input generation, which let a benchmark measure what each source adds (``make bench-verify``)."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ _FEEDBACK = frozenset({"feedback", "search"})
 
 
 class Sources(IntEnum):
-    """Which sources inputs come from. Each takes in those before it."""
+    """The sources that inputs come from. Each level includes those before it."""
 
-    EXAMPLES = 0  # that come with the problem, or that its documentation shows
-    MUTATION = 1  # of the examples, their structure kept
-    FORMAT = 2  # inferred from examples, hints and documentation
-    FEEDBACK = 3  # those that kill mutants or candidates that all before leave alive
+    EXAMPLES = 0  # examples of the problem or of its documentation
+    MUTATION = 1  # mutated examples that keep the structure of the original
+    FORMAT = 2  # inputs of a format inferred from examples, hints and documentation
+    FEEDBACK = 3  # inputs found by a search for those that kill surviving mutants or candidates
 
     @classmethod
     def of(cls, provenance: str) -> Sources:
-        """The first that yields inputs of a provenance (``harness.inputs.source.TestInput``)."""
-        for source, its in ((cls.EXAMPLES, _EXAMPLES), (cls.MUTATION, _MUTATIONS), (cls.FEEDBACK, _FEEDBACK)):
-            if provenance in its:
+        """The lowest level that yields inputs of a provenance (``harness.inputs.source.TestInput``)."""
+        levels = ((cls.EXAMPLES, _EXAMPLES), (cls.MUTATION, _MUTATIONS), (cls.FEEDBACK, _FEEDBACK))
+        for source, provenances in levels:
+            if provenance in provenances:
                 return source
         return cls.FORMAT
 

@@ -1,4 +1,4 @@
-"""Arguments for functions: what hints, examples and documentation say of them, and more of the kind."""
+"""Arguments for functions, generated from type hints, examples and documentation."""
 
 from semi_instruct.harness.inputs.calls.domain import Domain, domain_of
 from semi_instruct.harness.inputs.calls.source import Call, generated_calls

@@ -1,4 +1,4 @@
-"""Whether arguments are of the kind that is known: no smaller, as far as sizes and signs go, than what was seen."""
+"""Checks whether arguments resemble the known calls: no smaller in size and no different in sign."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from semi_instruct.harness.inputs.calls.text_drawing import tokens
 
 
 def belongs(domain: Domain, arguments: Arguments) -> bool:
-    """Whether the arguments have what all known ones have.
+    """Whether the arguments share the properties of all known calls.
 
-    That is: as many of them, nothing empty, zero or negative where none was seen so, lists in order or without repeated
-    items where all were, no other words where all texts have the same, the relations that are certain. Values may be
-    greater, and characters others than seen.
+    The number of arguments must be known. A value may be empty, zero or negative only where a known value is. Lists
+    must be sorted or free of duplicates where all known lists are, texts must use the same words where all known texts
+    do, and certain relations must hold. Values may be greater than the known ones and contain other characters.
     """
     if len(arguments) not in domain.arities:
         return False
@@ -81,5 +81,5 @@ def _is_list_of(shape: ListOf, value: list[Any]) -> bool:
 
 
 def _pattern(text: str) -> tuple[str, ...]:
-    """The tokens of a text, with one word for all numbers."""
+    """The tokens of a text, with every number replaced by ``0``."""
     return tuple("0" if token.isdecimal() else token for token in tokens(text))

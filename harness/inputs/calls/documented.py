@@ -1,11 +1,11 @@
-"""Calls that a documentation shows, read as literals and never run.
+"""Calls shown in documentation. They are parsed as literals and never run.
 
-Three ways of showing a call are understood, in this order; the first that is met is used:
+Three notations are understood. The first one that is found, in this order, is used:
 
-* ``f(1, [2])``, as in doctests, with whatever behind it; else a call of another name with fitting arguments
-  (documentations are copied from elsewhere);
-* ``a = 1, b = [2]`` or ``a: 1``, naming parameters;
-* ``Input: [2]``, for a function of one parameter.
+* ``f(1, [2])`` as in doctests, followed by any text; failing that, a call of another name whose arguments fit, because
+  documentation is often copied;
+* ``a = 1, b = [2]`` or ``a: 1``, with parameter names;
+* ``Input: [2]`` for a function of one parameter.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from semi_instruct.harness.analysis.source import NotLiteral, literal
-from semi_instruct.harness.inputs.calls.inference import LARGEST
+from semi_instruct.harness.inputs.calls.inference import MAX_BOUND
 from semi_instruct.harness.inputs.calls.signature import Signature
 
 Call = tuple[object, ...]
 
 _MAX_EXPRESSION = 2_000
-# How many closing brackets are tried as the end of one expression.
+# Number of closing brackets tried as the end of one expression.
 _ENDS_TRIED = 30
-# How many calls, values, numbers or words are looked at; a documentation may be made to have no end of them.
+# Limit on the calls, values, numbers and words that are read, in case documentation is crafted to contain very many.
 _MAX_FOUND = 200
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\.?\w)")
 _QUOTED = re.compile(r"""(["'`])([^"'`\n]{1,30})\1""")
@@ -36,12 +36,12 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 
 @dataclass(frozen=True, slots=True)
 class Documented:
-    """What a documentation shows.
+    """Calls and values found in documentation.
 
     Attributes:
-        calls: arguments of whole calls.
-        partly: values of single parameters, by their place, from calls that could not be read as a whole.
-        numbers, words: numbers and quoted or capitalised words in the text, each once, in order.
+        calls: arguments of complete calls.
+        partly: pairs of parameter index and value, from calls that could not be read completely.
+        numbers, words: distinct numbers and quoted or capitalised words of the text, in order.
     """
 
     calls: tuple[Call, ...]
@@ -51,7 +51,7 @@ class Documented:
 
 
 def documented(signature: Signature, entry: str) -> Documented:
-    """What the documentation of a function shows."""
+    """Read the documentation of a function."""
     text = signature.documentation
     name = entry.rpartition(".")[2]
     named = list(_assignments(text, signature))
@@ -63,7 +63,7 @@ def documented(signature: Signature, entry: str) -> Documented:
     )
     return Documented(
         tuple(calls),
-        tuple((place, value) for place, _, value in named),
+        tuple((index, value) for index, _, value in named),
         tuple(dict.fromkeys(_numbers(text))),
         tuple(dict.fromkeys(_words(text))),
     )
@@ -78,7 +78,7 @@ def _calls(text: str, callee: str, signature: Signature) -> Iterator[Call]:
 
 
 def _call(text: str, start: int, names: list[str]) -> Call | None:
-    """The arguments between the bracket at ``start`` and its partner, or None if they are no literals."""
+    """The arguments between the bracket at ``start`` and its closing bracket; None if they are not literals."""
     expression = _expression(text, start, "f")
     if not isinstance(expression, ast.Call) or any(keyword.arg not in names for keyword in expression.keywords):
         return None
@@ -89,30 +89,30 @@ def _call(text: str, start: int, names: list[str]) -> Call | None:
         return None
     try:
         return tuple(_argument(node, names) for node in ordered)
-    except NotLiteral:  # a call of names or expressions shows no values
+    except NotLiteral:  # the arguments are names or expressions
         return None
 
 
 def _argument(node: ast.expr, names: list[str]) -> object:
     if isinstance(node, ast.Name) and node.id not in names and node.id not in ("x", "y", "n"):
-        return node.id  # a word whose quotes were forgotten
+        return node.id  # a word without its quotes
     return literal(node)
 
 
 def _expression(text: str, start: int, before: str = "") -> ast.expr | None:
-    """The shortest expression that begins with the bracket at ``start`` and is closed."""
+    """The shortest complete expression that begins with the bracket at ``start``."""
     closing = _CLOSING[text[start]]
     end = start
     for _ in range(_ENDS_TRIED):
         end = text.find(closing, end + 1, start + _MAX_EXPRESSION)
         if end < 0:
             return None
-        # In a docstring that is not raw, an escaped line break inside quotes has become a real one.
+        # In a docstring that is not raw, an escaped line break inside quotes is a real line break.
         for written in (text[start : end + 1], text[start : end + 1].replace("\n", "\\n")):
             try:
                 return ast.parse(before + written, mode="eval").body
             except (SyntaxError, ValueError, MemoryError, RecursionError):
-                continue  # not Python when read this way
+                continue  # not valid Python up to this bracket
     return None
 
 
@@ -120,7 +120,7 @@ def _value(text: str, start: int) -> object:
     """The literal that begins at ``start``.
 
     Raises:
-        NotLiteral: none does.
+        NotLiteral: there is no literal at ``start``.
     """
     if text[start : start + 1] in _CLOSING:
         expression = _expression(text, start)
@@ -134,25 +134,25 @@ def _value(text: str, start: int) -> object:
 
 
 def _assignments(text: str, signature: Signature) -> Iterator[tuple[int, int, object]]:
-    """Place of a parameter, position in the text, and the value it is given there."""
+    """Triples of parameter index, position in the text, and the value assigned there."""
     found = []
-    for place, parameter in enumerate(signature.parameters):
-        # A longer name that ends with the parameter's is meant for it: ``bucket_capacity`` for ``capacity``.
+    for index, parameter in enumerate(signature.parameters):
+        # A longer name that ends with the parameter's name refers to it: ``bucket_capacity`` for ``capacity``.
         for match in _first(rf"(?<!\w)(?:\w+_)?{re.escape(parameter.name)}\s*(?:[=:]\s*|(?=\[))", text):
             try:
-                found.append((place, match.start(), _value(text, match.end())))
+                found.append((index, match.start(), _value(text, match.end())))
             except NotLiteral:
                 continue  # prose, not a value
     yield from sorted(found, key=lambda one: one[1])
 
 
 def _grouped(named: list[tuple[int, int, object]], signature: Signature) -> Iterator[Call]:
-    """Calls whose arguments were given one after the other."""
+    """Calls assembled from consecutive named arguments."""
     given: dict[int, object] = {}
-    for place, _, value in named:
-        if place in given:
+    for index, _, value in named:
+        if index in given:
             given = {}
-        given[place] = value
+        given[index] = value
         if len(given) == len(signature.parameters):
             yield tuple(given[index] for index in range(len(given)))
             given = {}
@@ -164,7 +164,7 @@ def _inputs(text: str, signature: Signature) -> Iterator[Call]:
     for match in _first(r"\b[Ii]nput\s*:\s*", text):
         try:
             yield (_value(text, match.end()),)
-        except NotLiteral:  # prose, and no value
+        except NotLiteral:  # prose, not a value
             continue
 
 
@@ -174,7 +174,7 @@ def _numbers(text: str) -> Iterator[int | float]:
             value = literal(match.group())
         except NotLiteral:  # digits that are part of something else
             continue
-        if abs(value) <= LARGEST:
+        if abs(value) <= MAX_BOUND:
             yield value
 
 

@@ -1,4 +1,4 @@
-"""What is known of the arguments of a problem's function."""
+"""The domain of a function: what is known about its arguments."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from semi_instruct.harness.problems.schema import Problem
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What is known.
+    """What is known about the arguments of a function.
 
     Attributes:
-        shapes: of the arguments, in order.
-        arities: how many arguments a call may give, least first.
-        calls: those of the examples, then those that the documentation shows.
-        relations: what holds between the arguments of all calls.
-        numbers, words: what the documentation names.
+        shapes: the shape of each argument, in order.
+        arities: possible numbers of arguments, in ascending order.
+        calls: arguments of the examples, followed by those in the documentation.
+        relations: relations between arguments that hold in all calls.
+        numbers, words: numbers and words that occur in the documentation.
         unsigned: whether the documentation says that no number is negative.
     """
 
@@ -38,7 +38,7 @@ class Domain:
 
 
 def domain_of(problem: Problem) -> Domain | None:
-    """What hints, examples and documentation say; None if all of them are silent."""
+    """The domain according to type hints, examples and documentation; None if they say nothing."""
     signature = signature_of(problem.oracles, problem.entry or "")
     examples = [tuple(decode(example.input)) for example in problem.examples]
     if signature is None and not examples:
@@ -47,16 +47,16 @@ def domain_of(problem: Problem) -> Domain | None:
 
 
 def _as_called(examples: Sequence[Arguments]) -> Signature:
-    """The parameters of a function whose source says nothing, such as an imported one."""
+    """The signature of a function whose source is not available, such as an imported one."""
     least, most = min(map(len, examples), default=0), max(map(len, examples), default=0)
-    return Signature(tuple(Parameter(f"argument {place}", required=place < least) for place in range(most)))
+    return Signature(tuple(Parameter(f"argument {index}", required=index < least) for index in range(most)))
 
 
 def _domain(signature: Signature, entry: str, examples: Sequence[Arguments]) -> Domain | None:
     shown = documented(signature, entry)
     calls = [*examples, *shown.calls]
     count = max([len(signature.parameters), *map(len, calls)])
-    shapes = tuple(_shape(place, signature, shown, calls) for place in range(count))
+    shapes = tuple(_shape(index, signature, shown, calls) for index in range(count))
     if not calls and all(isinstance(shape, Anything) for shape in shapes) and shapes:
         return None
     return Domain(
@@ -70,13 +70,13 @@ def _domain(signature: Signature, entry: str, examples: Sequence[Arguments]) -> 
     )
 
 
-def _shape(place: int, signature: Signature, shown: Documented, calls: Sequence[Arguments]) -> Shape:
-    values = [call[place] for call in calls if place < len(call)]
+def _shape(index: int, signature: Signature, shown: Documented, calls: Sequence[Arguments]) -> Shape:
+    values = [call[index] for call in calls if index < len(call)]
     if not values:
-        values = [value for where, value in shown.partly if where == place]
-    if place >= len(signature.parameters):
+        values = [value for where, value in shown.partly if where == index]
+    if index >= len(signature.parameters):
         return fit(None, values)
-    parameter = signature.parameters[place]
+    parameter = signature.parameters[index]
     values += parameter.default
     if parameter.hint is None and not values:
         return shape_in_words(signature.documentation, parameter.name) or Anything()

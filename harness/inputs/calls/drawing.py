@@ -1,4 +1,4 @@
-"""Values of a shape drawn at random: the same ones from the same state of the random numbers."""
+"""Draws random values of a shape. The same random state gives the same values."""
 
 from __future__ import annotations
 
@@ -30,20 +30,22 @@ from semi_instruct.harness.inputs.calls.text_drawing import draw_text
 
 _DEEPEST_GUESS = 2
 _SMALL = 12
-# Items of all lists of one call together, so that nested ones do not multiply without end.
+# Total number of items in all lists of one call, so that nested lists stay small.
 _MAX_ITEMS = 1_000
 
 
 @dataclass(slots=True)
 class Drawing:
-    """Draws the arguments of one call. What was drawn comes again now and then, so that arguments have to do with
-    each other: duplicates, sums, members, parts.
+    """Draws the arguments of one call.
+
+    Earlier values are sometimes reused, so that arguments are related: duplicates, sums, members, parts.
 
     Attributes:
-        size: how large values may be, from 0 (smallest) to 1 (somewhat beyond what was seen).
-        strict: whether the properties seen in all lists are kept, and the sign; else each by the toss of a coin.
-        unsigned: whether no number may be negative.
-        numbers, words: what the documentation names; taken now and then.
+        size: scale of the values, from 0 (smallest) to 1 (slightly beyond the known values).
+        strict: whether to keep the sign and the properties common to all known lists; otherwise each is kept with
+            probability 1/2.
+        unsigned: whether negative numbers are excluded.
+        numbers, words: numbers and words from the documentation, used occasionally.
     """
 
     random: Random
@@ -59,7 +61,7 @@ class Drawing:
     _items_left: int = _MAX_ITEMS
 
     def draw(self, shape: Shape) -> Any:
-        """A value."""
+        """Draw a value of the shape."""
         match shape:
             case Anything():
                 return self._guess()
@@ -97,7 +99,7 @@ class Drawing:
         return self.strict or self.random.random() < 0.5
 
     def _alternative(self, shapes: Sequence[Shape]) -> Shape:
-        """One of several shapes, mostly of the kind chosen before: calls with all integers, or all texts."""
+        """Choose one of several shapes, usually the kind chosen before, so that the arguments of a call match."""
         same = [shape for shape in shapes if type(shape) is self._chosen]
         chosen = same[0] if same and self.random.random() < 0.6 else self.random.choice(shapes)
         self._chosen = type(chosen)
@@ -141,7 +143,7 @@ class Drawing:
             value = float(self._related())
         elif way < 0.4 and self.numbers:
             value = float(self.random.choice(self.numbers))
-        elif way < 0.55:  # halves, where rounding ties
+        elif way < 0.55:  # halves, which are ties in rounding
             value = self.random.randint(int(floor), int(shape.high) + 2) + 0.5
         elif way < 0.65:
             value = float(self.random.randint(int(floor), int(shape.high) + 2))
@@ -157,7 +159,7 @@ class Drawing:
         return value
 
     def _floor(self, low: float) -> float:
-        """The least value drawn: negative where negatives were seen, else 0, or 1 where zero was not seen."""
+        """The lower limit for drawing: negative if negative values were seen, else 0, or 1 if zero was not seen."""
         if low < 0:
             return 2 * low
         if self.strict or self.unsigned:
@@ -165,7 +167,7 @@ class Drawing:
         return self.random.choice((0, 0, -10))
 
     def _related(self) -> int | float:
-        """One of the numbers drawn before, or its neighbour, or a sum, a difference or a negative."""
+        """An earlier number, its neighbour or negative, or a sum or difference of earlier numbers."""
         first = self.random.choice(self._drawn_numbers)
         second = self.random.choice([number for number in self._drawn_numbers if number != first] or [first])
         return self.random.choice((first, first, first + 1, first - 1, first + second, first - second, -first))
@@ -182,7 +184,7 @@ class Drawing:
         return text
 
     def _part(self) -> str:
-        """A text drawn before, or a part of it, or it with its characters moved or in another case."""
+        """An earlier text, a part of it, or a variant with its characters moved or in another case."""
         text = self.random.choice(self._drawn_texts)
         start, end = sorted((self.random.randint(0, len(text)), self.random.randint(0, len(text))))
         shuffled = "".join(self.random.sample(text, len(text)))
@@ -204,7 +206,7 @@ class Drawing:
         return in_order(items) if shape.ascending and self._keeps() else items
 
     def _arranged(self, items: list[Any]) -> list[Any]:
-        """Sorted, reversed, a palindrome, sorted and turned, or sorted but for two."""
+        """The items sorted, reversed, as a palindrome, sorted and rotated, or sorted with two of them swapped."""
         ordered = in_order(items)
         turn = self.random.randint(0, len(items))
         swapped = list(ordered)

@@ -1,4 +1,4 @@
-"""Values on purpose: the least, the empty, the equal, the sorted, the tied, the large."""
+"""Edge cases of a shape: minimal, empty, equal, sorted, tied and large values."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _MAX_SAMPLES = 3
 
 
 def edges(shape: Shape) -> list[Any]:
-    """The edge cases of a shape, small ones first, each once."""
+    """The distinct edge cases of a shape, small ones first."""
     return distinct(list(_edges(shape)))
 
 
 def large(shape: Shape) -> list[Any]:
-    """Values much larger than any seen: of numbers two, of lists and texts long ones."""
+    """Values much larger than any known: two large numbers, or long lists and texts."""
     match shape:
         case Whole(_, high):
             return [10 * high + 1, 100 * high]
@@ -117,14 +117,14 @@ def _texts(shape: Text) -> Iterator[str]:
         yield from (sample[:-1], sample[1:], sample + sample, sample + sample[:1], f" {sample}", f"{sample} ")
         yield from ("  ".join(sample.split(" ")), sample.replace(" ", ""))
         pieces = tokens(sample)
-        yield from ("".join(pieces[:place] + pieces[place + 1 :]) for place in range(min(len(pieces), 6)))
+        yield from ("".join(pieces[:index] + pieces[index + 1 :]) for index in range(min(len(pieces), 6)))
     if any(character.isalpha() for character in shape.characters):
         yield from ("ÄöÜß", "a\tb\nc", "A1 b2", "Zz")
     yield " "
 
 
 def _lists(shape: ListOf) -> Iterator[list[Any]]:
-    # Of containers fewer, since what is made of them holds several each.
+    # Fewer for nested containers, because each list holds several of them.
     values = _small(shape.items)[: 4 if isinstance(shape.items, ListOf | Tuples | DictOf | SetOf) else None]
     made = _grids(shape, values) if shape.even else _rows(values)
     yield from (_with_properties(shape, value) for value in made)
@@ -161,7 +161,7 @@ def _tuples(shape: TupleOf) -> Iterator[tuple[Any, ...]]:
 
 
 def _corners(fields: tuple[tuple[Any, Shape], ...]) -> Iterator[tuple[Any, ...]]:
-    """The edge cases of several shapes side by side, all pairs of them where there are two."""
+    """Rows of edge cases, one for each shape; all pairs if there are two shapes."""
     columns = [_small(shape) for _, shape in fields]
     if len(columns) == 2:
         yield from product(columns[0][:5], columns[1][:5])

@@ -1,4 +1,4 @@
-"""Type hints as shapes, read from the text of an annotation and never evaluated."""
+"""Converts type hints to shapes. Annotations are parsed and never evaluated."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _LISTS = {"list", "List", "Sequence", "MutableSequence", "Iterable", "Collection
 _SETS = {"set", "Set", "AbstractSet", "MutableSet", "frozenset", "FrozenSet"}
 _DICTS = {"dict", "Dict", "Mapping", "MutableMapping", "DefaultDict", "defaultdict", "OrderedDict"}
 _WRAPPERS = {"Annotated", "Final", "Required", "NotRequired", "ClassVar"}
-# Aliases and brackets inside each other.
-_DEEPEST = 6
+# Maximum nesting of aliases and subscripts.
+_MAX_DEPTH = 6
 
 _Inner = Callable[[ast.expr], Shape]
 
 
 def shape_of_hint(node: ast.expr, aliases: Mapping[str, ast.expr], depth: int = 0) -> Shape:
-    """The shape that an annotation names; ``Anything`` where it names what is not known here.
+    """The shape of an annotation; ``Anything`` for unknown types.
 
     Args:
-        aliases: names that the module gives to types.
+        aliases: type aliases of the module.
     """
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return Anything()
 
     def inner(part: ast.expr) -> Shape:
@@ -131,5 +131,5 @@ def _tuple(parts: list[ast.expr], inner: _Inner) -> Shape:
 def _literals(parts: list[ast.expr]) -> Shape:
     try:
         return Choice(tuple(map(literal, parts)))
-    except NotLiteral:  # an enumeration member, say: it may be anything
+    except NotLiteral:  # for example a member of an enumeration
         return Anything()

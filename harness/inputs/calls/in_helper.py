@@ -1,7 +1,7 @@
-"""What is known of a function's arguments and the calls made from it, by a helper process.
+"""Computes domains and calls in a helper process.
 
-Signatures, documentation and examples come with a row. What they lead to is left out where it cannot be had within the
-limits (``harness.analysis.helper_process``): the problem is then judged on its examples.
+Signatures, documentation and examples are untrusted data of a row. If they take the helper beyond its limits
+(``harness.analysis.helper_process``), there are no generated calls and the problem is judged on its examples.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from semi_instruct.harness.problems.schema import Problem
 
 
 def limited_domain(problem: Problem) -> Domain | None:
-    """:func:`semi_instruct.harness.inputs.calls.domain_of`; None where it cannot be had within the limits, too."""
+    """:func:`semi_instruct.harness.inputs.calls.domain_of`; None also if it exceeds the helper's limits."""
     try:
-        domain = from_plain(call_limited(_domain, _asked(problem)))
+        domain = from_plain(call_limited(_domain, _relevant_part(problem)))
     except (AnalysisFailed, ValueRefused):
         return None
     return domain if isinstance(domain, Domain) else None
 
 
 def limited_calls(problem: Problem, seed: int | str, known: int = 0, sources: Sources = ALL_SOURCES) -> list[Call]:
-    """:func:`semi_instruct.harness.inputs.calls.generated_calls` of a problem's domain; none where there is no domain.
+    """:func:`semi_instruct.harness.inputs.calls.generated_calls` of a problem's domain.
 
-    None, too, where they cannot be had within the limits.
+    The list is empty if there is no domain or the helper's limits are exceeded.
     """
     try:
-        made = call_limited(_calls, _asked(problem), seed, known, sources)
+        made = call_limited(_calls, _relevant_part(problem), seed, known, sources)
         return [Call(str(provenance), tuple(decode(arguments))) for provenance, arguments in made]
     except (AnalysisFailed, ValueRefused, TypeError, ValueError):
         return []
 
 
-def _asked(problem: Problem) -> Problem:
-    """What of a problem says something of its arguments."""
+def _relevant_part(problem: Problem) -> Problem:
+    """The problem without the fields that say nothing about its arguments."""
     return msgspec.structs.replace(problem, candidates=(), suite=None, title=None, note=None)
 
 

@@ -1,4 +1,4 @@
-"""From values that an argument had to the shape of values it may have."""
+"""Infers the shape of an argument from its known values."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from semi_instruct.harness.inputs.calls.shapes import (
     one_of,
 )
 
-# Bounds of numbers end here, so that whatever is computed of them stays finite.
-LARGEST = 10**15
-# Values nested deeper are taken as they are.
-DEEPEST = 4
-# A list says something about order only from this length on, and of so many lists two must agree.
-_TELLING_LENGTH = 3
-_TELLING_LISTS = 2
+# Limit on the bounds of numbers, so that values computed from them stay finite.
+MAX_BOUND = 10**15
+# Values nested more deeply than this are not analysed.
+_MAX_DEPTH = 4
+# A list counts as evidence of order if it is at least this long; this many of them are needed.
+_MIN_EVIDENCE_LENGTH = 3
+_MIN_EVIDENCE = 2
 
 
 def fit(hint: Shape | None, values: Sequence[Any], depth: int = 0) -> Shape:
-    """The shape of some values; where they show less than the hint says, what the hint says.
+    """The shape of some values. The hint fills in what the values do not show.
 
     Args:
-        hint: None if there is none.
-        values: as in examples; may be empty.
-        depth: how many containers the values are in.
+        hint: the shape of the type hint; None if there is none.
+        values: the known values; may be empty.
+        depth: number of containers around the values.
     """
     if not values:
         return Anything() if hint is None else hint
-    if depth > DEEPEST:
+    if depth > _MAX_DEPTH:
         return Choice(tuple(values))
     hints = _alternatives(hint)
     kinds = list(dict.fromkeys(map(_kind, values)))
@@ -122,11 +122,11 @@ def _of_one_kind(kind: type, values: list[Any], hint: Shape | None, depth: int) 
 
 
 def _bounded(number: int) -> int:
-    return max(-LARGEST, min(number, LARGEST))
+    return max(-MAX_BOUND, min(number, MAX_BOUND))
 
 
 def _real(values: list[float]) -> Shape:
-    finite = [value for value in values if abs(value) <= LARGEST]
+    finite = [value for value in values if abs(value) <= MAX_BOUND]
     if not finite:
         return Choice(tuple(values))
     places = max(len(repr(value).partition(".")[2]) if "e" not in repr(value) else 6 for value in finite)
@@ -142,16 +142,16 @@ def _text(values: list[str]) -> Shape:
 def _list(values: list[list[Any]], hint: Shape | None, depth: int) -> ListOf:
     lengths = list(map(len, values))
     items = fit(hint.items if isinstance(hint, ListOf) else None, [item for value in values for item in value], depth)
-    telling = [value for value in values if len(value) >= _TELLING_LENGTH]
-    tells = len(telling) >= _TELLING_LISTS
+    evidence = [value for value in values if len(value) >= _MIN_EVIDENCE_LENGTH]
+    is_enough = len(evidence) >= _MIN_EVIDENCE
     grids = [value for value in values if len(value) > 1 and all(isinstance(item, list | str) for item in value)]
     even = bool(grids) and all(len({len(item) for item in value}) == 1 for value in grids)
     return ListOf(
         items,
         min(lengths),
         max(lengths),
-        ascending=tells and all(map(_is_ascending, telling)),
-        distinct=tells and all(map(_is_distinct, telling)),
+        ascending=is_enough and all(map(_is_ascending, evidence)),
+        distinct=is_enough and all(map(_is_distinct, evidence)),
         even=even,
         square=even and all(len(value) == len(value[0]) for value in grids),
     )
@@ -164,13 +164,13 @@ def _tuple(values: list[tuple[Any, ...]], hint: Shape | None, depth: int) -> Sha
     hints = hint.items if isinstance(hint, TupleOf) and len(hint.items) in lengths else (None,) * len(values[0])
     columns = zip(*values, strict=True)
     items = tuple(fit(one, list(column), depth) for one, column in zip(hints, columns, strict=True))
-    ascending = len(values) >= _TELLING_LISTS and len(items) > 1 and all(map(_is_ascending, values))
+    ascending = len(values) >= _MIN_EVIDENCE and len(items) > 1 and all(map(_is_ascending, values))
     return TupleOf(items, ascending)
 
 
 def _dict(values: list[dict[Any, Any]], hint: Shape | None, depth: int) -> Shape:
     keys = list(values[0])
-    if len(values) >= _TELLING_LISTS and keys and all(list(value) == keys for value in values):
+    if len(values) >= _MIN_EVIDENCE and keys and all(list(value) == keys for value in values):
         return Record(tuple((key, fit(None, [value[key] for value in values], depth)) for key in keys))
     known = hint if isinstance(hint, DictOf) else DictOf(Anything(), Anything())
     return DictOf(

@@ -1,4 +1,4 @@
-"""Arguments a little different from those of an example: types and structure stay, values and order change."""
+"""Mutates the arguments of an example: types and structure stay, values and order change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from semi_instruct.harness.inputs.calls.inference import LARGEST
+from semi_instruct.harness.inputs.calls.inference import MAX_BOUND
 from semi_instruct.harness.inputs.calls.ordering import hashable, identity, in_order, is_hashable
 from semi_instruct.harness.inputs.calls.shapes import Text
 from semi_instruct.harness.inputs.calls.text_drawing import BRACKETS, refill, tokens
@@ -15,10 +15,10 @@ from semi_instruct.harness.inputs.calls.text_drawing import BRACKETS, refill, to
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """Changes values at random.
+    """Makes random changes to values.
 
     Attributes:
-        others: values that other arguments of the same call, or the same argument in other calls, have.
+        others: values of other arguments of the call and of the same argument in other calls.
         negative: whether numbers may become negative.
     """
 
@@ -27,7 +27,7 @@ class Mutation:
     negative: bool = False
 
     def changed(self, value: Any) -> Any:
-        """A value of the same type with one thing changed, as far as it has things to change."""
+        """A value of the same type with one change, if it can be changed."""
         same = [other for other in self.others if type(other) is type(value)]
         if same and self.random.random() < 0.1:
             return self.random.choice(same)
@@ -54,12 +54,12 @@ class Mutation:
         changed = self.random.choice(
             (value + 1, value - 1, value + 2, value * 2, value // 2, value * 10, value // 10, 0, 1, -value, value**2)
         )
-        if abs(changed) > LARGEST:
+        if abs(changed) > MAX_BOUND:
             return value
         return changed if changed >= 0 or self.negative else -changed
 
     def _real(self, value: float) -> float:
-        nearest = float(round(value)) if abs(value) <= LARGEST else value
+        nearest = float(round(value)) if abs(value) <= MAX_BOUND else value
         changed = self.random.choice(
             (
                 value + 1,
@@ -81,10 +81,10 @@ class Mutation:
         shape = Text("".join(sorted(set(value))) or "a")
         if not pieces:
             return self.random.choice((" ", "a", "1"))
-        place = self.random.randrange(len(pieces))
-        before, piece, after = pieces[:place], pieces[place], pieces[place + 1 :]
+        index = self.random.randrange(len(pieces))
+        before, piece, after = pieces[:index], pieces[index], pieces[index + 1 :]
         other = self.random.choice(pieces)
-        index = self.random.randrange(len(value))
+        position = self.random.randrange(len(value))
         ways: tuple[Callable[[], str], ...] = (
             lambda: "".join([*before, refill(self.random, piece, shape, ()), *after]),
             lambda: "".join([*before, *after]),
@@ -93,14 +93,14 @@ class Mutation:
             lambda: "".join([*before, piece.swapcase(), *after]),
             lambda: "".join([*before, piece[::-1], *after]),
             lambda: "".join(self.random.sample(pieces, len(pieces))),
-            lambda: value[:index] + value[index + 1 :],
-            lambda: value[:index] + value[index] + value[index:],
-            lambda: value[:index] + self.random.choice(value) + value[index + 1 :],
-            lambda: value[:index] + value[index].swapcase() + value[index + 1 :],
-            lambda: value[: index + 1],
-            lambda: value[index:] + value[:index],
+            lambda: value[:position] + value[position + 1 :],
+            lambda: value[:position] + value[position] + value[position:],
+            lambda: value[:position] + self.random.choice(value) + value[position + 1 :],
+            lambda: value[:position] + value[position].swapcase() + value[position + 1 :],
+            lambda: value[: position + 1],
+            lambda: value[position:] + value[:position],
             lambda: value + value[::-1],
-            lambda: _turned(value, index),
+            lambda: _turned(value, position),
         )
         return self.random.choice(ways)()
 
@@ -108,24 +108,24 @@ class Mutation:
         items = list(value)
         if not items:
             return [other for other in self.others if not isinstance(other, list)][:1]
-        place = self.random.randrange(len(items))
+        index = self.random.randrange(len(items))
         if self.random.random() < 0.5:
-            items[place] = self.changed(items[place])
+            items[index] = self.changed(items[index])
             return items
         other = self.random.randrange(len(items))
         ways: tuple[Callable[[], list[Any]], ...] = (
-            lambda: items[:place] + items[place + 1 :],
-            lambda: [*items[:place], items[other], *items[place:]],
-            lambda: [*items[:place], self.changed(items[other]), *items[place:]],
-            lambda: [*items[:place], items[other], *items[place + 1 :]],
+            lambda: items[:index] + items[index + 1 :],
+            lambda: [*items[:index], items[other], *items[index:]],
+            lambda: [*items[:index], self.changed(items[other]), *items[index:]],
+            lambda: [*items[:index], items[other], *items[index + 1 :]],
             lambda: self.random.sample(items, len(items)),
             lambda: items[::-1],
-            lambda: items[place:] + items[:place],
-            lambda: items[: place + 1],
+            lambda: items[index:] + items[:index],
+            lambda: items[: index + 1],
             lambda: items + items[::-1],
             lambda: items + items[-2::-1],
-            lambda: items + items[: place + 1],
-            lambda: [items[place]] * len(items),
+            lambda: items + items[: index + 1],
+            lambda: [items[index]] * len(items),
             lambda: in_order(items),
             lambda: [self.changed(item) for item in items],
         )
@@ -134,8 +134,8 @@ class Mutation:
     def _tuple(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         if not value:
             return value
-        place = self.random.randrange(len(value))
-        return (*value[:place], self.changed(value[place]), *value[place + 1 :])
+        index = self.random.randrange(len(value))
+        return (*value[:index], self.changed(value[index]), *value[index + 1 :])
 
     def _dict(self, value: dict[Any, Any]) -> dict[Any, Any]:
         if not value:
@@ -154,10 +154,10 @@ class Mutation:
         return value | {key: self.changed(value[key])}
 
 
-def _turned(value: str, index: int) -> str:
-    """A bracket turned round, or any other character doubled."""
-    character = value[index]
+def _turned(value: str, position: int) -> str:
+    """The text with the bracket at ``index`` turned round, or any other character there doubled."""
+    character = value[position]
     for opening, closing in BRACKETS:
         if character in (opening, closing):
-            return value[:index] + (closing if character == opening else opening) + value[index + 1 :]
-    return value[:index] + character * 2 + value[index + 1 :]
+            return value[:position] + (closing if character == opening else opening) + value[position + 1 :]
+    return value[:position] + character * 2 + value[position + 1 :]

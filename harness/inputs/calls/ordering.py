@@ -1,4 +1,4 @@
-"""What can be done with values of mixed types without an exception."""
+"""Comparing, sorting and hashing values of mixed types without exceptions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from semi_instruct.harness.text import plain_value
 
 
 def identity(value: Any) -> str:
-    """A text that values have in common if they are the same, types included; whatever order sets are in."""
+    """A text that is equal for equal values of equal types. The order of a set does not matter."""
     try:
         return json.dumps(plain_value(value))
-    except ValueRefused:  # nested too deeply to be an argument at all
+    except ValueRefused:  # nested too deeply to be passed as an argument
         return repr(value)
 
 
 def in_order(values: list[Any]) -> list[Any]:
-    """The values sorted, or as they are if they cannot be."""
+    """The values sorted, or unchanged if they cannot be compared."""
     try:
         return sorted(values)
     except TypeError:
@@ -26,17 +26,17 @@ def in_order(values: list[Any]) -> list[Any]:
 
 
 def distinct(values: list[Any]) -> list[Any]:
-    """The values, each once."""
+    """The values without duplicates."""
     return list({identity(value): value for value in values}.values())
 
 
 def hashable(values: list[Any]) -> list[Any]:
-    """Those that may be keys."""
+    """The values that are hashable."""
     return [value for value in values if is_hashable(value)]
 
 
 def is_hashable(value: Any) -> bool:
-    """Whether a value may be a key: a tuple that holds a list may not."""
+    """Whether a value can be a dictionary key. A tuple that contains a list cannot."""
     try:
         hash(value)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Domains and shapes as plain JSON data, to hand them from a helper process to this one."""
+"""Converts domains and shapes to plain JSON data, to pass them between processes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def to_plain(value: Any) -> Any:
     """JSON data for a domain, a shape, or tuples of them and of values.
 
     Raises:
-        ValueRefused: a value that cannot cross.
+        ValueRefused: a value that cannot be encoded.
     """
     if is_dataclass(value):
         return {_TAG: [type(value).__name__, {one.name: to_plain(getattr(value, one.name)) for one in fields(value)}]}
@@ -50,17 +50,17 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(tree: Any) -> Any:
-    """What :func:`to_plain` was given.
+    """The inverse of :func:`to_plain`.
 
     Raises:
-        ValueRefused: data that it does not make.
+        ValueRefused: data that :func:`to_plain` does not produce.
     """
     match tree:
         case {"$object": [str(name), dict(content)]} if len(tree) == 1:
             try:
                 return _CLASSES[name](**{field: from_plain(part) for field, part in content.items()})
             except (KeyError, TypeError):
-                raise ValueRefused(f"no {name} as it is known here") from None
+                raise ValueRefused(f"not a valid {name}") from None
         case {"$tuple": [*items]} if len(tree) == 1:
             return tuple(map(from_plain, items))
     return decode(tree)

@@ -1,4 +1,4 @@
-"""Types that a documentation names in words. Consulted only where neither hints nor examples say anything."""
+"""Types named in the prose of documentation. Used only if neither hints nor examples give a type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PHRASES: tuple[tuple[str, Shape], ...] = (
     (r"\b(?:float|real number)\b", Real()),
     (r"\b(?:integer|int|number)\b", Whole()),
 )
-# In characters: a type is that of a parameter if both are named this near to each other.
+# Maximum distance, in characters, between the name of a type and the parameter it applies to.
 _NEAR = 60
 _MAX_MENTIONS = 100
 _NO_SIGN = re.compile(r"(?i)\b(?:positive|natural|non-?negative)\b")
@@ -27,17 +27,17 @@ _SIGN = re.compile(r"(?i)(?<!non-)(?<!non)\bnegative\b|(?<![\w-])-\d")
 
 
 def shape_in_words(text: str, name: str) -> Shape | None:
-    """The shape whose name stands nearest to that of a parameter, or None."""
+    """The shape named nearest to a mention of the parameter, or None."""
     mentions = [match.start() for match in islice(re.finditer(rf"\b{re.escape(name)}\b", text), _MAX_MENTIONS)]
     found: list[tuple[int, int, Shape]] = []
     for order, (phrase, shape) in enumerate(_PHRASES):
         for match in re.finditer(phrase, text, re.IGNORECASE):
-            distances = [min(abs(place - match.start()), abs(place - match.end())) for place in mentions]
+            distances = [min(abs(position - match.start()), abs(position - match.end())) for position in mentions]
             found.append((min(distances, default=_NEAR + 1), order, shape))
     near = [one for one in found if one[0] <= _NEAR]
     return min(near, key=lambda one: one[:2])[2] if near else None
 
 
 def names_no_negatives(text: str) -> bool:
-    """Whether the text says that numbers are positive and nowhere has a negative one."""
+    """Whether the text says that numbers are positive and contains no negative one."""
     return bool(_NO_SIGN.search(text)) and not _SIGN.search(text)

@@ -1,4 +1,4 @@
-"""What holds between the arguments of every call that is known, and how drawn arguments are made to obey."""
+"""Relations that hold between the arguments of all known calls, and how to restore them in generated calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LengthDifference:
     """One argument is longer than another by the same number of items in every call.
 
     Attributes:
-        certain: whether it was seen at two lengths at least, so that it is hardly by chance.
+        certain: whether it was seen with at least two different lengths, so that chance is unlikely.
     """
 
     first: int
@@ -27,7 +27,7 @@ class LengthDifference:
     certain: bool
 
     def restore(self, arguments: Arguments) -> Arguments:
-        """Cut the longer argument."""
+        """Shorten the longer argument."""
         one, other = arguments[self.first], arguments[self.second]
         if not (_has_length(one) and _has_length(other)):
             return arguments
@@ -47,7 +47,7 @@ class AtMostLength:
     certain: bool
 
     def restore(self, arguments: Arguments) -> Arguments:
-        """Fold the number into the length."""
+        """Reduce the number modulo the length."""
         number, sized = arguments[self.number], arguments[self.sized]
         if not (_is_whole(number) and _has_length(sized)) or number <= len(sized):
             return arguments
@@ -65,7 +65,7 @@ class NotMore:
     certain: bool
 
     def restore(self, arguments: Arguments) -> Arguments:
-        """Exchange the numbers if need be."""
+        """Swap the numbers if they are in the wrong order."""
         lower, upper = arguments[self.lower], arguments[self.upper]
         if not (_is_number(lower) and _is_number(upper)) or lower <= upper:
             return arguments
@@ -76,13 +76,13 @@ class NotMore:
 
 Relation = LengthDifference | AtMostLength | NotMore
 
-# Numbers that stand in order so often hardly do by chance.
+# Numbers in the same order in this many calls are unlikely to be so by chance.
 _CERTAIN_NUMBERS = 6
 _GREATEST_DIFFERENCE = 1
 
 
 def relations(calls: Sequence[Arguments]) -> tuple[Relation, ...]:
-    """The relations that hold in all calls with as many arguments as the longest."""
+    """The relations that hold in all calls with the maximum number of arguments."""
     most = max(map(len, calls), default=0)
     whole = [call for call in calls if len(call) == most]
     return tuple(
@@ -93,14 +93,14 @@ def relations(calls: Sequence[Arguments]) -> tuple[Relation, ...]:
 
 
 def restore(found: Sequence[Relation], arguments: Arguments, keeps: Callable[[Relation], bool]) -> Arguments:
-    """Arguments that obey the relations that are to be kept; others are left as they are."""
+    """The arguments changed so that the relations selected by ``keeps`` hold."""
     for relation in found:
-        if keeps(relation) and max(_places(relation)) < len(arguments):
+        if keeps(relation) and max(_indices(relation)) < len(arguments):
             arguments = relation.restore(arguments)
     return arguments
 
 
-def _places(relation: Relation) -> tuple[int, int]:
+def _indices(relation: Relation) -> tuple[int, int]:
     match relation:
         case LengthDifference(first, second):
             return first, second
@@ -126,7 +126,7 @@ def _has_length(value: Any) -> bool:
 
 
 def _is_plain_row(value: Any) -> bool:
-    """A list, or a text that has no parts whose number would be lost if it were cut."""
+    """Whether the value can be shortened: a list, or a text without separate parts."""
     return isinstance(value, list) or (isinstance(value, str) and len(tokens(value)) <= 1)
 
 

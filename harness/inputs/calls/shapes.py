@@ -1,6 +1,7 @@
-"""Shapes: what the values of one argument look like. Plain data, from hints or examples, for drawing more of them.
+"""Shapes describe the values of one argument. They are plain data, inferred from hints or examples.
 
-Bounds are what was seen, not what is allowed: drawing goes beyond them, but not below zero where nothing seen was.
+Bounds record the known values, not the allowed ones. Drawing goes beyond them, but not below zero unless a known value
+is negative.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
-# Text of which nothing is known is made of these.
+# The characters of a text of which nothing is known.
 ANY_CHARACTERS = string.ascii_letters + string.digits + " .,!?-_'()"
 
 
@@ -20,7 +21,7 @@ class Anything:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some values, or of values that no other shape describes."""
+    """One of a fixed set of values, also used for values that no other shape describes."""
 
     values: tuple[Any, ...]
 
@@ -35,7 +36,7 @@ class Whole:
     """An integer.
 
     Attributes:
-        low, high: the least and the greatest seen.
+        low, high: the least and the greatest known value.
     """
 
     low: int = 0
@@ -47,8 +48,8 @@ class Real:
     """A finite float.
 
     Attributes:
-        low, high: the least and the greatest seen.
-        places: most digits after the point.
+        low, high: the least and the greatest known value.
+        places: maximum number of digits after the decimal point.
     """
 
     low: float = -10.0
@@ -61,9 +62,9 @@ class Text:
     """A string.
 
     Attributes:
-        characters: what it is made of, each once.
-        shortest, longest: lengths seen.
-        samples: strings seen; their structure is kept.
+        characters: the distinct characters it consists of.
+        shortest, longest: least and greatest known length.
+        samples: known strings, whose structure is kept.
     """
 
     characters: str = ANY_CHARACTERS
@@ -74,7 +75,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """Bytes, of a length between the least and the greatest seen."""
+    """Bytes of a length between the least and the greatest known one."""
 
     shortest: int = 0
     longest: int = 10
@@ -85,10 +86,10 @@ class ListOf:
     """A list of any length.
 
     Attributes:
-        shortest, longest: lengths seen.
-        ascending, distinct: whether every list seen was so, and enough were seen for that to mean something.
-        even: whether the items of each list seen were of one length (a grid), likewise.
-        square: whether there were also as many items as that length, likewise.
+        shortest, longest: least and greatest known length.
+        ascending, distinct: whether every known list has this property and there are enough lists to rule out chance.
+        even: whether the items of each known list all have the same length, as in a grid.
+        square: whether, in addition, the number of items equals that length.
     """
 
     items: Shape
@@ -105,7 +106,7 @@ class TupleOf:
     """A tuple of fixed length.
 
     Attributes:
-        ascending: whether every one seen was, as with intervals.
+        ascending: whether every known tuple is ascending, as intervals are.
     """
 
     items: tuple[Shape, ...]
@@ -132,7 +133,7 @@ class DictOf:
     """A dict of any keys.
 
     Attributes:
-        longest: most keys seen.
+        longest: greatest known number of keys.
     """
 
     keys: Shape
@@ -142,7 +143,7 @@ class DictOf:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A dict whose keys are always the same."""
+    """A dict with fixed keys."""
 
     fields: tuple[tuple[Any, Shape], ...]
 
@@ -171,12 +172,12 @@ Shape = (
     | OneOf
 )
 
-# What an argument is taken for of which nothing is known. Inputs that do not fit make the oracles crash: dropped.
+# Shapes tried for an argument of which nothing is known. Inputs that do not fit crash the oracles and are dropped.
 GUESSES: tuple[Shape, ...] = (Whole(), ListOf(Whole(-10, 20)), Text(), ListOf(Text(longest=6)), Real())
 
 
 def one_of(shapes: tuple[Shape, ...]) -> Shape:
-    """A value of one of several shapes, each named once."""
+    """The union of several shapes, without duplicates."""
     flat: list[Shape] = []
     for shape in shapes:
         for part in shape.shapes if isinstance(shape, OneOf) else (shape,):

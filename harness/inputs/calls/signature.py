@@ -1,4 +1,4 @@
-"""What the source of a function says about its arguments: names, hints, defaults, documentation."""
+"""Reads the signature of a function from its source: names, type hints, defaults and documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from semi_instruct.harness.analysis.source import NotLiteral, definition, litera
 from semi_instruct.harness.inputs.calls.hints import shape_of_hint
 from semi_instruct.harness.inputs.calls.shapes import Shape
 
-# Longer documentation is cut before it is searched.
+# Longer documentation is truncated.
 MAX_DOCUMENTATION = 20_000
 
 
@@ -20,9 +20,9 @@ class Parameter:
     """A positional parameter.
 
     Attributes:
-        hint: the shape that its annotation names, or None.
-        default: its default as a tuple of one value; empty if it has none that is a literal.
-        required: whether a call must give it.
+        hint: the shape of its annotation, or None.
+        default: a tuple of its default value; empty if it has no literal default.
+        required: whether a call must pass it.
     """
 
     name: str
@@ -40,17 +40,17 @@ class Signature:
 
     @property
     def required(self) -> int:
-        """How many arguments a call must give."""
+        """The number of arguments that a call must pass."""
         return sum(parameter.required for parameter in self.parameters)
 
     @property
     def says_something(self) -> bool:
-        """Whether there is a hint or a documentation."""
+        """Whether there is a type hint or documentation."""
         return bool(self.documentation) or any(parameter.hint is not None for parameter in self.parameters)
 
 
 def signature_of(sources: tuple[str, ...], entry: str) -> Signature | None:
-    """The signature in the first source that hints or documents, else the first found, else None."""
+    """The first signature with hints or documentation in the sources, else the first one found, else None."""
     found = [signature for source in sources if (signature := _signature(source, entry)) is not None]
     return next((one for one in found if one.says_something), found[0] if found else None)
 
@@ -78,7 +78,7 @@ def _signature(source: str, entry: str) -> Signature | None:
 
 
 def _texts(body: list[ast.stmt]) -> Iterator[str]:
-    """The docstring; and text that would be one if no import stood before it."""
+    """The docstring, and any string that would be the docstring if it came before the imports."""
     for statement in body:
         match statement:
             case ast.Expr(ast.Constant(str(text))):
@@ -88,12 +88,12 @@ def _texts(body: list[ast.stmt]) -> Iterator[str]:
 def _default(node: ast.expr) -> tuple[Any, ...]:
     try:
         return (literal(node),)
-    except NotLiteral:  # a default that is computed shows no value
+    except NotLiteral:  # a computed default
         return ()
 
 
 def _aliases(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """The names that a module gives to types."""
+    """The type aliases of a module."""
     for statement in tree.body:
         match statement:
             case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), value=ast.expr() as value):

@@ -1,7 +1,7 @@
-"""The source of inputs for functions: what the documentation shows, edge cases, draws, mutations of known calls.
+"""Generates calls of a function: documented calls, edge cases, random draws and mutations of known calls.
 
-They are interleaved, and what reaches beyond the known calls comes last, the farthest at the end: where oracles run out
-of time on one input they do so on those after it, and the search can stop there.
+These are interleaved. Calls that go beyond the known ones come last, in order of size: if the oracles run out of time
+on one, they also do on the following ones, and the search can stop.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
 EDGES = 80
 DRAWS = 120
 MUTATIONS = 100
-# Of the draws, those that keep all that was seen in the examples.
+# Share of the draws that keep all properties of the examples.
 _STRICT_SHARE = 0.7
 _UNCERTAIN_KEPT_SHARE = 0.5
 _MAX_CHANGES = 3
-# Where the known calls have less, this much is usual.
+# Numbers and item counts up to these are never considered large.
 _USUAL_NUMBER = 5
 _USUAL_ITEMS = 24
-_MOST = 10**300
+_MAX_REACH = 10**300
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Arguments, and the word for where they are from: ``documented``, ``edge``, ``drawn`` or ``mutated``."""
+    """Arguments and their provenance: ``documented``, ``edge``, ``drawn`` or ``mutated``."""
 
     provenance: str
     arguments: Arguments
 
 
 def generated_calls(domain: Domain, seed: int | str, known: int = 0, sources: Sources = ALL_SOURCES) -> Iterator[Call]:
-    """Calls of a function, each once, the same ones for the same seed.
+    """Yield distinct calls of a function. The same seed gives the same calls.
 
     Args:
-        known: so many of the domain's first calls are not to be made again.
+        known: number of calls at the start of the domain's list that are skipped.
     """
     seen = set(map(identity, domain.calls[:known]))
     number = max([_USUAL_NUMBER, *(_greatest(argument) for call in domain.calls for argument in call)])
@@ -61,7 +61,7 @@ def generated_calls(domain: Domain, seed: int | str, known: int = 0, sources: So
 
 
 def _can_cross(arguments: Arguments) -> bool:
-    """Whether a sandbox takes the arguments: known ones put inside each other may be nested too deeply."""
+    """Whether the arguments can be sent to a sandbox. Mutated ones may be nested too deeply."""
     try:
         encode(list(arguments))
     except ValueRefused:
@@ -70,7 +70,7 @@ def _can_cross(arguments: Arguments) -> bool:
 
 
 def _reach(arguments: Arguments, number: float, items: int) -> float:
-    """How many times more than usual the numbers are, or the items, whichever is more; 1 for all that is usual."""
+    """The factor by which the numbers or items exceed the usual, whichever is greater; at least 1."""
     return max(1, _greatest(arguments) / number, _items(arguments) / items)
 
 
@@ -79,7 +79,7 @@ def _greatest(value: object) -> float:
         case bool():
             return 1
         case int() | float():
-            return min(abs(value), _MOST) if not math.isnan(value) else 0
+            return min(abs(value), _MAX_REACH) if not math.isnan(value) else 0
         case list() | tuple() | set() | frozenset():
             return max(map(_greatest, value), default=0)
         case dict():
@@ -88,7 +88,7 @@ def _greatest(value: object) -> float:
 
 
 def _items(value: object) -> int:
-    """Elements and characters, however deep."""
+    """The number of elements and characters at all depths."""
     match value:
         case str() | bytes():
             return len(value)
@@ -127,11 +127,11 @@ def _drawn_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
 
 
 def _drawn(domain: Domain, drawing: Drawing) -> Arguments:
-    # In a random order, so that each argument may be made of what was drawn for the others.
+    # In a random order, so that each argument can be derived from any of the others.
     arity = drawing.random.choice(domain.arities)
     order = drawing.random.sample(range(arity), arity)
-    drawn = {place: drawing.draw(domain.shapes[place]) for place in order}
-    return restore(domain.relations, tuple(drawn[place] for place in range(arity)), _keeping(drawing.random))
+    drawn = {position: drawing.draw(domain.shapes[position]) for position in order}
+    return restore(domain.relations, tuple(drawn[position] for position in range(arity)), _keeping(drawing.random))
 
 
 def _mutated_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
@@ -151,7 +151,7 @@ def _mutated_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
 
 
 def _changed(arguments: Arguments, mutation: Mutation) -> Arguments:
-    """One argument changed, or two different ones of one type exchanged."""
+    """The arguments with one of them changed, or two different ones of one type swapped."""
     random = mutation.random
     changed = list(arguments)
     alike = [
@@ -163,18 +163,18 @@ def _changed(arguments: Arguments, mutation: Mutation) -> Arguments:
         first, second = random.choice(alike)
         changed[first], changed[second] = changed[second], changed[first]
     else:
-        place = random.randrange(len(changed))
-        changed[place] = mutation.changed(changed[place])
+        position = random.randrange(len(changed))
+        changed[position] = mutation.changed(changed[position])
     return tuple(changed)
 
 
 def _edge_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
-    """One argument an edge case and the others as known or edge cases too: all the first edges, then the second."""
+    """Calls with an edge case for one argument: first the first edge case of each argument, then the second."""
     columns = [edges(shape) for shape in domain.shapes]
     rows = [
-        _with(domain, random, place, column[rank], columns)
+        _with(domain, random, position, column[rank], columns)
         for rank in range(max(map(len, columns), default=0))
-        for place, column in enumerate(columns)
+        for position, column in enumerate(columns)
         if rank < len(column)
     ]
     if len(rows) > EDGES:
@@ -186,20 +186,20 @@ def _edge_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
 
 def _large_calls(domain: Domain, random: Random) -> Iterator[Arguments]:
     columns: list[list[object]] = [[] for _ in domain.shapes]
-    for place, shape in enumerate(domain.shapes):
+    for position, shape in enumerate(domain.shapes):
         for value in large(shape):
-            yield restore(domain.relations, _with(domain, random, place, value, columns), _keeping(random))
+            yield restore(domain.relations, _with(domain, random, position, value, columns), _keeping(random))
 
 
-def _with(domain: Domain, random: Random, place: int, value: object, columns: list[list[object]]) -> Arguments:
-    """A call with a given argument. The others are from a known call, or drawn, or edge cases themselves."""
-    fitting = [call for call in domain.calls if len(call) > place]
-    if fitting and (random.random() < 0.5 or not columns[place]):
+def _with(domain: Domain, random: Random, position: int, value: object, columns: list[list[object]]) -> Arguments:
+    """A call with a given value at ``position``. The other arguments are known, drawn or edge cases."""
+    fitting = [call for call in domain.calls if len(call) > position]
+    if fitting and (random.random() < 0.5 or not columns[position]):
         base = random.choice(fitting)
-        return (*base[:place], value, *base[place + 1 :])
-    arity = max(place + 1, random.choice(domain.arities))
+        return (*base[:position], value, *base[position + 1 :])
+    arity = max(position + 1, random.choice(domain.arities))
     return tuple(
-        value if index == place else _other(domain.shapes[index], columns[index], random) for index in range(arity)
+        value if index == position else _other(domain.shapes[index], columns[index], random) for index in range(arity)
     )
 
 
@@ -208,6 +208,6 @@ def _other(shape: Shape, column: list[object], random: Random) -> object:
 
 
 def _keeping(random: Random) -> Callable[[Relation], bool]:
-    """Certain relations are kept always, for one call; the others all or none."""
+    """A predicate for the relations to keep in one call: all certain ones, and either all or none of the others."""
     keeps_uncertain = random.random() < _UNCERTAIN_KEPT_SHARE
     return lambda relation: relation.certain or keeps_uncertain

@@ -1,4 +1,4 @@
-"""Strings like those of a shape: their characters, their words, the structure of the samples."""
+"""Draws strings that resemble the samples of a shape in characters, words and structure."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from random import Random
 
 from semi_instruct.harness.inputs.calls.shapes import Text
 
-# Letters, digits, white space, and every other character by itself.
+# Runs of letters, digits or white space; every other character is a token of its own.
 _TOKEN = re.compile(r"[A-Za-z]+|[0-9]+|\s+|.", re.DOTALL)
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
-# So many different characters of a class stand for all of the class.
-_ENOUGH_OF_A_CLASS = 3
+# This many different characters of a class imply the whole class.
+_MIN_OF_A_CLASS = 3
 BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"))
 
 
 def tokens(text: str) -> list[str]:
-    """A string in pieces: runs of letters, digits or white space, and single characters."""
+    """Split a string into runs of letters, digits or white space, and single other characters."""
     return _TOKEN.findall(text)
 
 
 def alphabet(characters: str) -> str:
-    """Characters seen, with all of each class of which enough were seen."""
+    """The given characters, plus all of each class of which enough are given."""
     seen = set(characters)
     for every in _CLASSES:
-        if len(seen & set(every)) >= _ENOUGH_OF_A_CLASS:
+        if len(seen & set(every)) >= _MIN_OF_A_CLASS:
             seen |= set(every)
     return "".join(sorted(seen))
 
 
 def draw_text(random: Random, shape: Text, longest: int, words: Sequence[str]) -> str:
-    """A string.
+    """Draw a string.
 
     Args:
-        longest: the most characters, as far as the way of drawing minds.
-        words: what may take the place of a run of letters, or of digits.
+        longest: maximum length. Strings derived from samples may exceed it.
+        words: replacements for runs of letters or digits.
     """
     ways = [_characters, _few_characters, _regular]
     if shape.samples:
@@ -53,27 +53,27 @@ def _characters(random: Random, shape: Text, longest: int, words: Sequence[str])
 
 
 def _few_characters(random: Random, shape: Text, longest: int, words: Sequence[str]) -> str:
-    """Of two or three different characters, so that they repeat."""
+    """A string of at most three different characters, so that they repeat."""
     del words
     of = random.choices(alphabet(shape.characters), k=random.randint(1, 3))
     return "".join(random.choices(of, k=random.randint(min(shape.shortest, 1), longest)))
 
 
 def _regular(random: Random, shape: Text, longest: int, words: Sequence[str]) -> str:
-    """A palindrome, one of odd length, or a repetition."""
+    """A palindrome of even or odd length, or a repetition."""
     part = _few_characters(random, shape, max(1, longest // 2), words)
     return random.choice((part + part[::-1], part + part[-2::-1], part + part))
 
 
 def _refilled(random: Random, shape: Text, longest: int, words: Sequence[str]) -> str:
-    """A sample with some of its words and numbers replaced by others."""
+    """A sample with some of its words and numbers replaced."""
     del longest
     pieces = tokens(random.choice(shape.samples))
     return "".join(refill(random, piece, shape, words) if random.random() < 0.6 else piece for piece in pieces)
 
 
 def _reassembled(random: Random, shape: Text, longest: int, words: Sequence[str]) -> str:
-    """Words of the samples, and others, with separators as in the samples."""
+    """Words of the samples and other words, joined by separators of the samples."""
     pieces = [piece for sample in shape.samples for piece in tokens(sample)]
     contents = [piece for piece in pieces if piece.isalnum()] or list(shape.characters)
     separators = [piece for piece in pieces if not piece.isalnum()] or [""]
@@ -85,7 +85,7 @@ def _reassembled(random: Random, shape: Text, longest: int, words: Sequence[str]
 
 
 def _bracketed(random: Random, shape: Text, longest: int, words: Sequence[str]) -> str:
-    """Balanced brackets, sometimes with one of them missing or turned round."""
+    """Balanced brackets, sometimes with one of them missing or replaced."""
     del words
     pairs = [pair for pair in BRACKETS if set(pair) <= set(shape.characters)]
     others = [character for character in shape.characters if not any(character in pair for pair in pairs)]
@@ -96,8 +96,8 @@ def _bracketed(random: Random, shape: Text, longest: int, words: Sequence[str]) 
         if others and random.random() < 0.3:
             text += random.choice(others)
     if text and random.random() < 0.3:
-        place = random.randrange(len(text))
-        text = text[:place] + random.choice(("", random.choice(random.choice(pairs)))) + text[place + 1 :]
+        position = random.randrange(len(text))
+        text = text[:position] + random.choice(("", random.choice(random.choice(pairs)))) + text[position + 1 :]
     return text
 
 
@@ -119,7 +119,7 @@ def refill(random: Random, piece: str, shape: Text, words: Sequence[str]) -> str
 
 
 def _digits(random: Random, piece: str) -> str:
-    """Another number: near, of another length, or round."""
+    """Another number: a near one, one of another length, or a round one."""
     value = int(piece[:9])
     drawn = random.choice(
         (

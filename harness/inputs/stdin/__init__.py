@@ -1,9 +1,9 @@
-"""What the inputs of a whole program look like: inferred from examples, shown as text, and drawn anew.
+"""Formats of the inputs of whole programs: inferred from examples, written as text, and used to draw new inputs.
 
-``model`` says what a format is, ``text_form`` how a person reads and edits it, ``matching`` and ``checking`` whether a
-text is of it. ``shapes`` and ``values`` infer it. ``drawing`` writes inputs; ``choosers`` decide what
-is in them. ``relaxing`` is about what examples leave in doubt, ``mutation`` about inputs nobody can explain,
-``planning`` about which inputs come when.
+``model`` defines formats and ``text_form`` their editable text form. ``matching`` and ``checking`` test whether a text
+has a format. ``shapes`` and ``values`` infer a format from examples. ``drawing`` writes inputs and ``choosers`` decides
+their contents. ``relaxing`` varies the parts that the examples leave in doubt, ``mutation`` changes inputs without a
+format, and ``planning`` orders the inputs.
 """
 
 from semi_instruct.harness.inputs.stdin.drawing import CannotDraw

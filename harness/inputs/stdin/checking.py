@@ -1,4 +1,4 @@
-"""Whether a text is an input of a format: counts, ranges, alphabets and traits."""
+"""Checks whether a text is a valid input of a format: counts, ranges, alphabets and traits."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from semi_instruct.harness.inputs.stdin.values import connects, scaled
 
 
 def fits(format_: Format, text: str) -> bool:
-    """Whether the text is an input of the format, guesses held for certain."""
+    """Whether the text is a valid input of the format, with guesses treated as certain."""
     reading = read(format_.blocks, [rows_of(text)])
     return reading is not None and all(_block_fits(block, reading, repeated=False) for block in format_.blocks)
 
@@ -59,11 +59,11 @@ def _block_fits(block: Block, reading: Reading, repeated: bool) -> bool:
 
 def _item_fits(item: Item, seen: Sequence[Seen], repeated: bool) -> bool:
     groups: dict[int, list[str]] = {}
-    for place, reading in enumerate(seen):
+    for index, reading in enumerate(seen):
         if not all(_token_fits(item, token, reading) for token in reading.tokens):
             return False
         is_column = repeated and item.count is None
-        groups.setdefault(reading.group if is_column else place, []).extend(reading.tokens)
+        groups.setdefault(reading.group if is_column else index, []).extend(reading.tokens)
     return all(_list_fits(item, tokens) for tokens in groups.values())
 
 
@@ -73,7 +73,7 @@ def _numbers_differ(line: Line, reading: Reading) -> bool:
 
 
 def _letters_fit(item: Item, reading: Reading) -> bool:
-    """Whether a word has all letters of another, or another all of it."""
+    """Whether the item's words obey ``around``, ``within`` and ``just``."""
     kind = item.kind
     if not isinstance(kind, Word) or not (kind.around or kind.within):
         return True

@@ -1,4 +1,4 @@
-"""Decides what a format leaves open, by a seed and a profile."""
+"""Makes the choices that a format leaves open, based on a seed and a profile."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from enum import StrEnum
 from random import Random
 from typing import Protocol
 
-_NEXT_TO_THE_END = 0.15  # share of the single numbers wanted at an end of their range
-_WIDE = 1_000  # a range from which numbers of every magnitude are wanted
+_NEXT_TO_THE_END = 0.15  # share of single numbers one step away from the end of their range
+_WIDE = 1_000  # width above which a range is sampled at all magnitudes
 
 
 class Chooser(Protocol):
-    """Decides while an input is drawn. Ranges hold both ends and are never empty."""
+    """Makes choices while an input is drawn. Ranges include both ends and are never empty."""
 
     def size(self, low: int, high: int, depth: int) -> int:
-        """How many there are of something; with depth 2 it is multiplied by another size, and so on."""
+        """A size. A ``depth`` of 2 means that it is multiplied by one other size, and so on."""
 
     def number(self, low: int, high: int) -> int:
-        """One integer."""
+        """An integer."""
 
     def numbers(self, low: int, high: int, count: int) -> list[int]:
         """A list of integers."""
 
     def distinct(self, low: int, high: int, count: int) -> list[int]:
-        """A list of integers without a repeated one; the range has as many."""
+        """A list of distinct integers. The range contains at least ``count``."""
 
     def letters(self, alphabet: str, count: int) -> str:
         """A word."""
 
     def order(self, count: int) -> list[int]:
-        """The numbers from 0 to count - 1 in some order."""
+        """A permutation of the numbers from 0 to count - 1."""
 
     def parent(self, node: int) -> int:
-        """The node from 0 to node - 1 that a further node of a tree hangs on."""
+        """The parent of a tree node: a node from 0 to node - 1."""
 
 
 class Style(StrEnum):
-    """What lists, words and trees look like. Trees: sorted ones are paths, equal ones stars."""
+    """The form of lists, words and trees. A sorted tree is a path, a tree of equal values a star."""
 
     RANDOM = "random"
     EQUAL = "equal"
@@ -50,14 +50,14 @@ class Style(StrEnum):
     POWERS_OF_TWO = "powers of two"
     ONE_DIFFERS = "one differs"
     PALINDROME = "palindrome"
-    CONSECUTIVE = "consecutive"  # all numbers from the least on, shuffled
+    CONSECUTIVE = "consecutive"  # consecutive numbers from the minimum, shuffled
 
 
 _MAY_ECHO = frozenset({Style.RANDOM, Style.ONE_DIFFERS, Style.TIES})
 
 
 class Sizes(StrEnum):
-    """Which sizes up to the cap are drawn."""
+    """The sizes that are drawn, up to the cap."""
 
     ANY = "any"
     LEAST = "least"
@@ -66,11 +66,11 @@ class Sizes(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What kind of input is wanted.
+    """The kind of input to draw.
 
     Attributes:
-        cap: the greatest product of sizes that count each other's things.
-        span: width of the part of each range that numbers are from, next to 0 or to its lower end; None for all of it.
+        cap: maximum product of nested sizes.
+        span: width of the part of each range that is used, next to 0 or to the lower end; None for the whole range.
     """
 
     cap: int
@@ -80,7 +80,7 @@ class Profile:
 
 
 class SeededChooser:
-    """Chooses by a seed, in the manner of a profile."""
+    """Makes seeded choices according to a profile."""
 
     def __init__(self, random: Random, profile: Profile) -> None:
         self._random = random
@@ -128,7 +128,7 @@ class SeededChooser:
             case Style.REVERSED:
                 return sorted(values, reverse=True)
             case Style.ALTERNATING:
-                return [(low, high)[place % 2] for place in range(count)]
+                return [(low, high)[index % 2] for index in range(count)]
             case Style.TIES:
                 return [self._random.choice(values[:2]) for _ in values]
             case Style.LEAST:
@@ -177,13 +177,13 @@ class SeededChooser:
         if near and self._profile.style in _MAY_ECHO and self._random.random() < 0.4 and set(near) <= set(alphabet):
             return self._echo(near, alphabet, count)
         order = self.order(len(alphabet))
-        places = self._letter_places(len(alphabet), count)
-        # Which letter is the only one, or one of two, is to be any, and not the first of the alphabet.
-        self._last_letters = "".join(alphabet[order[place]] for place in places)
+        indices = self._letter_indices(len(alphabet), count)
+        # Shuffle the alphabet, so that a word of one or two letters does not always use its first ones.
+        self._last_letters = "".join(alphabet[order[index]] for index in indices)
         return self._last_letters
 
     def _echo(self, near: str, alphabet: str, count: int) -> str:
-        """A word like the last one: a letter changed, or in another order; cut or made longer as need be."""
+        """A word similar to the last one: one letter changed or letters shuffled, adjusted to the length ``count``."""
         letters = list(near)
         if letters and self._random.random() < 0.5:
             letters[self._random.randrange(len(letters))] = self._random.choice(alphabet)
@@ -217,20 +217,20 @@ class SeededChooser:
                 return max(0, node - self._random.randint(1, 3))
         return self._random.randrange(node)
 
-    def _letter_places(self, letters: int, count: int) -> list[int]:
+    def _letter_indices(self, letters: int, count: int) -> list[int]:
         last = letters - 1
         match self._profile.style:
             case Style.ALTERNATING:
-                return [min(place % 2, last) for place in range(count)]
+                return [min(index % 2, last) for index in range(count)]
             case Style.LEAST | Style.MOST | Style.EQUAL:
                 return [0] * count
             case Style.POWERS_OF_TWO:
                 return [min(self._random.randrange(2), last) for _ in range(count)]
             case _:
-                return self._random_places(last, count)
+                return self._random_indices(last, count)
 
-    def _random_places(self, last: int, count: int) -> list[int]:
-        # Walls that fill half of a maze leave no way through it: one letter is often the usual one.
+    def _random_indices(self, last: int, count: int) -> list[int]:
+        # One letter is often more frequent: a maze that is half walls has no path through it.
         usual = self._random.choice((0.0, 0.6, 0.85))
         values = [0 if self._random.random() < usual else self._uniform(0, last) for _ in range(count)]
         match self._profile.style:
@@ -241,16 +241,16 @@ class SeededChooser:
             case Style.TIES:
                 return [self._random.choice(values[:2]) for _ in values]
             case Style.ONE_DIFFERS if count:
-                places = [0] * count
-                places[self._random.randrange(count)] = min(1, last)
-                return places
+                indices = [0] * count
+                indices[self._random.randrange(count)] = min(1, last)
+                return indices
             case Style.PALINDROME:
                 half = values[: (count + 1) // 2]
                 return half + half[::-1][count % 2 :]
         return values
 
     def _window(self, low: int, high: int, count: int) -> tuple[int, int]:
-        """The part of a range that the profile wants, wide enough for so many distinct numbers."""
+        """The part of a range that the profile uses, wide enough for ``count`` distinct numbers."""
         if self._profile.span is None or high - low < max(self._profile.span, count):
             return low, high
         span = max(self._profile.span, 2 * count)
@@ -259,11 +259,11 @@ class SeededChooser:
         return low, min(high, low + span)
 
     def _a_step(self) -> int:
-        """Seldom 1, as numbers at the very end may have to differ."""
+        """0, or occasionally 1, because numbers at the end of a range may have to differ."""
         return int(self._random.random() < _NEXT_TO_THE_END)
 
     def _any(self, low: int, high: int) -> int:
-        """A number in the range; in a wide one as likely of each magnitude, or anywhere, or next to an end."""
+        """A number in the range. In a wide range it is uniform, uniform in magnitude, or next to an end."""
         if high - low <= _WIDE:
             return self._uniform(low, high)
         kind = self._random.random()

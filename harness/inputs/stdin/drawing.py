@@ -1,4 +1,4 @@
-"""A text written by a format: every choice is left to a :class:`~harness.inputs.stdin.choosers.Chooser`."""
+"""Writes an input of a format. A :class:`~semi_instruct.harness.inputs.stdin.choosers.Chooser` makes every choice."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from semi_instruct.harness.inputs.stdin.model import (
     single_integers,
 )
 
-# If of so many numbers less than one is used, those are drawn, and not an order of all.
-_FEW = 4
+# If fewer than one in this many numbers is used, they are sampled instead of permuting all.
+_SAMPLING_RATIO = 4
 _ROW_TRIES = 50
-_MAX_TOKENS = 2_000_000  # of one list; more is a format gone wrong, not an input
+_MAX_TOKENS = 2_000_000  # of one list; a format that asks for more is wrong
 
 
 class CannotDraw(HarnessError):
-    """The choices made so far leave no way to go on; other choices may, or the format contradicts itself."""
+    """The choices made so far cannot be completed. Other choices may succeed, unless the format contradicts itself."""
 
 
 def draw(format_: Format, chooser: Chooser) -> str:
-    """One whole input.
+    """Draw one complete input.
 
     Raises:
-        CannotDraw: see there.
+        CannotDraw: the choices cannot be completed.
     """
     return _Drawing(format_, chooser).text()
 
 
 def word_of(number: int, places: int) -> str:
-    """An integer, or a decimal given in units of its last place, as it is printed."""
+    """Format an integer, or a decimal given in units of its last decimal place."""
     if not places:
         return str(number)
     digits = f"{abs(number):0{places + 1}d}"
@@ -77,7 +77,7 @@ class _Drawing:
         return "".join(f"{line}\n" for line in self._lines)
 
     def _blocks(self, blocks: tuple[Block, ...], drawn: dict[str, list[str]]) -> None:
-        """Draw blocks. What is drawn already, a column at a time, is taken from the end of its list."""
+        """Draw blocks. Columns that are drawn already are consumed from the end of their lists."""
         for block in blocks:
             match block:
                 case Line():
@@ -120,12 +120,12 @@ class _Drawing:
         return self._tokens(item, 1)
 
     def _tokens(self, item: Item, count: int) -> list[str]:
-        """So many tokens of a list or column, with its traits."""
+        """``count`` tokens of a list or column, with its traits."""
         match item.kind:
             case Number(limits, places):
                 return [word_of(number, places) for number in self._sequence(item, limits, count)]
             case Choice(words):
-                return [words[place] for place in self._chooser.numbers(0, len(words) - 1, count)]
+                return [words[index] for index in self._chooser.numbers(0, len(words) - 1, count)]
             case Word():
                 return self._words(item.kind, count, has(item.traits, Trait.DISTINCT))
 
@@ -179,20 +179,20 @@ class _Drawing:
         if free < 0 or (free and not others):
             raise CannotDraw(f"{count} letters that hold {kind.always!r} and else {others!r}")
         letters = kind.always + (self._chooser.letters(others, free) if free else "")
-        return "".join(letters[place] for place in self._chooser.order(count))
+        return "".join(letters[index] for index in self._chooser.order(count))
 
     def _around(self, inner: str, alphabet: str, count: int) -> str:
-        """A word of so many letters with all those of another in their order."""
+        """A word of ``count`` letters that contains ``inner`` as a subsequence."""
         if count < len(inner):
             raise CannotDraw(f"{count} letters around {len(inner)}")
         letters = list(self._chooser.letters(alphabet, count - len(inner)))
-        places = self._chooser.distinct(0, count - 1, len(inner)) if inner else []
-        for place, letter in zip(sorted(places), inner, strict=True):
-            letters.insert(place, letter)
+        positions = self._chooser.distinct(0, count - 1, len(inner)) if inner else []
+        for index, letter in zip(sorted(positions), inner, strict=True):
+            letters.insert(index, letter)
         return "".join(letters)
 
     def _just_around(self, inner: str, alphabet: str, count: int) -> str:
-        """The same, and the word without its last letter has not all of them."""
+        """As ``_around``, where the word without its last letter does not contain ``inner``."""
         for _ in range(_ROW_TRIES):
             word = self._around(inner[:-1], alphabet, count - 1) + inner[-1]
             if is_just_around(inner, word):
@@ -200,10 +200,10 @@ class _Drawing:
         raise CannotDraw(f"{count} letters just around {inner!r}")
 
     def _within(self, outer: str, count: int) -> str:
-        """So many letters of a word in their order."""
+        """A subsequence of ``count`` letters of ``outer``."""
         if count > len(outer):
             raise CannotDraw(f"{count} letters within {len(outer)}")
-        return "".join(outer[place] for place in sorted(self._chooser.distinct(0, len(outer) - 1, count)))
+        return "".join(outer[index] for index in sorted(self._chooser.distinct(0, len(outer) - 1, count)))
 
     def _repeat(self, repeat: Repeat) -> None:
         count = self._count(repeat.count)
@@ -215,13 +215,13 @@ class _Drawing:
         outer = dict(self._known)
         for _ in range(count):
             self._known = dict(outer)
-            place = len(self._lines)
+            index = len(self._lines)
             self._blocks(repeat.body, drawn)
             for _ in range(_ROW_TRIES):
-                row = "\n".join(self._lines[place:])
+                row = "\n".join(self._lines[index:])
                 if row not in excluded and not (distinct and row in seen):
                     break
-                del self._lines[place:]
+                del self._lines[index:]
                 self._blocks(repeat.body, {})
             else:
                 raise CannotDraw(f"{count} rows from line {first + 1} on, distinct or not these: {excluded}")
@@ -229,7 +229,7 @@ class _Drawing:
         self._known = outer
 
     def _columns(self, repeat: Repeat, count: int) -> dict[str, list[str]]:
-        """The columns that can be drawn as a whole, last token first, by name."""
+        """The columns that can be drawn as a whole, by name, each with its last token first."""
         columns: dict[str, list[str]] = {}
         ends = edge_ends(repeat)
         if ends and (has(repeat.traits, Trait.SIMPLE) or has(repeat.traits, Trait.CONNECTED)):
@@ -255,8 +255,8 @@ class _Drawing:
         pairs = self._pairs(repeat, high - low + 1, count)
         names = self._names(low, high, sorted({node for pair in pairs for node in pair}))
         edges = []
-        for place in self._chooser.order(len(pairs)):
-            edge = names[pairs[place][0]], names[pairs[place][1]]
+        for index in self._chooser.order(len(pairs)):
+            edge = names[pairs[index][0]], names[pairs[index][1]]
             if self._chooser.number(0, 1):
                 edge = edge[::-1]
             least, most = second.kind.range.ends({**self._known, first.name: edge[0]})
@@ -264,15 +264,15 @@ class _Drawing:
         return edges
 
     def _names(self, low: int, high: int, nodes: list[int]) -> dict[int, int]:
-        """A number in the range for each node, all different. Nodes without an edge may be many, and need none."""
-        if _FEW * len(nodes) < high - low + 1:
+        """A distinct number in the range for each node that has an edge."""
+        if _SAMPLING_RATIO * len(nodes) < high - low + 1:
             names = self._chooser.distinct(low, high, len(nodes))
-            return {node: names[place] for node, place in zip(nodes, self._chooser.order(len(nodes)), strict=True)}
+            return {node: names[index] for node, index in zip(nodes, self._chooser.order(len(nodes)), strict=True)}
         order = self._chooser.order(high - low + 1)
         return {node: low + order[node] for node in nodes}
 
     def _pairs(self, repeat: Repeat, nodes: int, count: int) -> list[tuple[int, int]]:
-        """So many edges between nodes counted from 0, the greater node first."""
+        """``count`` edges between nodes numbered from 0, the greater node first."""
         pairs: list[tuple[int, int]] = []
         if has(repeat.traits, Trait.CONNECTED):
             if count < nodes - 1:
@@ -294,14 +294,14 @@ class _Drawing:
     def _size(self, name: str, limits: Range) -> int:
         low, high = self._ends(limits)
         for block in blocks_in(self._format.blocks):
-            with suppress(KeyError):  # what is not drawn yet adapts to this size, not the other way round
+            with suppress(KeyError):  # blocks that are drawn later adapt to this size
                 low, high = self._room(block, name, low, high)
         if low > high:
             raise CannotDraw(f"{name}: no number is large enough and leaves enough distinct values")
         return self._chooser.size(low, high, self._depths.get(name, 1))
 
     def _room(self, block: Block, name: str, low: int, high: int) -> tuple[int, int]:
-        """The part of the range of a size for which a block's traits can hold."""
+        """The part of a size's range for which the block's traits can hold."""
         counted: list[tuple[Amount, int]] = []
         if isinstance(block, Repeat) and block.count.names == (name,):
             ends = edge_ends(block)
@@ -326,7 +326,7 @@ class _Drawing:
         return low, high
 
     def _width(self, item: Item) -> int:
-        """How many values a token may have."""
+        """The number of possible values of a token."""
         match item.kind:
             case Number(limits):
                 low, high = limits.ends(self._known)
@@ -343,7 +343,7 @@ class _Drawing:
         return count
 
     def _ends_without_hole(self, item: Item, limits: Range) -> tuple[int, int]:
-        """A range of as many numbers as are allowed: where zero is not, those above it count one less."""
+        """The range without zero if zero is excluded: numbers from zero up are shifted down by one."""
         low, high = self._ends(limits)
         if not has(item.traits, Trait.NONZERO):
             return low, high
@@ -360,7 +360,7 @@ class _Drawing:
 
 
 def _around_hole(item: Item, number: int) -> int:
-    """A number of ``_ends_without_hole`` as it is written."""
+    """Shift a number of the range of ``_ends_without_hole`` back to its actual value."""
     return number + (number >= 0) if has(item.traits, Trait.NONZERO) else number
 
 
@@ -368,14 +368,14 @@ def _is_distinct(item: Item) -> bool:
     return has(item.traits, Trait.DISTINCT) or has(item.traits, Trait.INCREASING)
 
 
-def _pair_at(place: int) -> tuple[int, int]:
-    """The pairs (1, 0), (2, 0), (2, 1), (3, 0)... by their place."""
-    greater = (1 + isqrt(1 + 8 * place)) // 2
-    return greater, place - greater * (greater - 1) // 2
+def _pair_at(index: int) -> tuple[int, int]:
+    """The pair at an index in the sequence (1, 0), (2, 0), (2, 1), (3, 0)..."""
+    greater = (1 + isqrt(1 + 8 * index)) // 2
+    return greater, index - greater * (greater - 1) // 2
 
 
 def _depths(format_: Format) -> dict[str, int]:
-    """For each size, how many sizes are multiplied, at most, where it counts."""
+    """For each size, the maximum number of sizes multiplied with each other where it is used."""
     depths: dict[str, int] = {}
 
     def count(names: tuple[str, ...]) -> None:

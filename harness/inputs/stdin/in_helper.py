@@ -1,7 +1,7 @@
-"""Formats of inputs and plans of inputs (``harness.inputs.stdin``), made by a helper process.
+"""Infers formats and makes input plans (``harness.inputs.stdin``) in a helper process.
 
-What a format is inferred from comes with a row, and some texts take the inference hours. Where it exceeds its limits
-(``harness.analysis.helper_process``), there is no format, or the plan is at its end.
+The examples are untrusted data of a row, and inference takes hours on some texts. If it exceeds the helper's limits
+(``harness.analysis.helper_process``), there is no format, or the plan ends.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_l
 from semi_instruct.harness.inputs.stdin import BadFormat, Format, format_from_text, infer, text_of
 from semi_instruct.harness.inputs.stdin.planning import InputPlan, Planned
 
-# Plans that a helper remembers. One that it has forgotten is made again, step by step.
-_MAX_REMEMBERED = 32
-# Characters. Where a plan cannot be made from all examples, it is made from those that are no longer.
+# Number of plans that a helper keeps. A plan that has been dropped is rebuilt step by step.
+_MAX_PLANS = 32
+# Length limit, in characters, of the examples used when a plan cannot be made from all of them.
 _SHORT_TEXT = 20_000
 
 type _Step = tuple[str, Any]
@@ -26,7 +26,7 @@ type _Opening = tuple[tuple[str, ...], str, int, tuple[Format, ...] | None]
 
 
 def limited_formats(texts: Sequence[str]) -> list[Format]:
-    """:func:`semi_instruct.harness.inputs.stdin.infer`; none where it cannot be had within the limits."""
+    """:func:`semi_instruct.harness.inputs.stdin.infer`; an empty list if it exceeds the helper's limits."""
     try:
         return [format_from_text(str(text)) for text in call_limited(_formats, tuple(texts))]
     except (AnalysisFailed, BadFormat, TypeError):
@@ -34,10 +34,10 @@ def limited_formats(texts: Sequence[str]) -> list[Format]:
 
 
 class LimitedInputPlan:
-    """A ``planning.InputPlan`` in a helper process. Each step has the limits of a call of its own.
+    """A ``planning.InputPlan`` in a helper process. The limits apply to each step separately.
 
     Args:
-        texts, seed, count, formats: as there.
+        texts, seed, count, formats: passed to ``InputPlan``.
     """
 
     def __init__(self, texts: Sequence[str], seed: str, count: int, formats: Sequence[Format] | None = None) -> None:
@@ -47,11 +47,11 @@ class LimitedInputPlan:
         self._has_failed = False
 
     def next_batch(self, valid: Sequence[bool]) -> list[Planned]:
-        """The inputs to be tried next; none when the plan is at its end, or beyond the limits."""
+        """The inputs to try next; an empty list if the plan has ended or the limits are exceeded."""
         return self._take(("batch", tuple(valid)))
 
     def further(self, count: int) -> list[Planned]:
-        """Inputs beside the plan; none where they are beyond the limits."""
+        """Inputs in addition to the plan; an empty list if the limits are exceeded."""
         return self._take(("further", count))
 
     def _take(self, step: _Step) -> list[Planned]:
@@ -68,19 +68,19 @@ class LimitedInputPlan:
         return made
 
     def _leave_out_long_texts(self) -> bool:
-        """Plan from the shorter examples alone; whether there are any, and longer ones."""
+        """Plan from the shorter examples alone. Return False if that leaves no examples or all of them."""
         texts, seed, count, formats = self._opening
         short = tuple(text for text in texts if len(text) <= _SHORT_TEXT)
         self._opening = (short, seed, count, formats)
         return 0 < len(short) < len(texts)
 
     def _ask(self, step: _Step) -> list[Planned]:
-        """The inputs of a step. A helper that knows nothing of the steps before it is told them first."""
+        """The inputs of a step. The earlier steps are replayed if the helper does not have the plan."""
         known = call_limited(_step, self._name, len(self._steps), step)
         if known is None:
             for number, earlier in enumerate([*self._steps, step]):
                 known = call_limited(_step, self._name, number, earlier, self._opening if number == 0 else None)
-                if known is None:  # forgotten again: helpers of other threads took the steps
+                if known is None:  # the steps went to helpers of other threads
                     raise AnalysisFailed("no helper process stays alive")
         return [Planned(*fields) for fields in known]
 
@@ -90,7 +90,7 @@ def _formats(texts: tuple[str, ...]) -> list[str]:
 
 
 def _step(name: str, number: int, step: _Step, opening: _Opening | None = None) -> list[tuple[Any, ...]] | None:
-    """The inputs of a step of a plan; None if the steps before it are not known here."""
+    """The inputs of a step of a plan; None if this process has not taken exactly the steps before it."""
     plans = _plans()
     if opening is not None:
         texts, seed, count, formats = opening
@@ -101,12 +101,12 @@ def _step(name: str, number: int, step: _Step, opening: _Opening | None = None) 
     kind, asked = step
     made = plan.next_batch(asked) if kind == "batch" else plan.further(asked)
     plans[name] = (plan, done + 1)
-    while len(plans) > _MAX_REMEMBERED:
+    while len(plans) > _MAX_PLANS:
         plans.popitem(last=False)
     return [(new.text, new.provenance, new.probe, new.beyond) for new in made]
 
 
 @cache
 def _plans() -> OrderedDict[str, tuple[InputPlan, int]]:
-    """In a helper: the plans by name, with the number of steps taken, the last used at the end."""
+    """The plans of a helper by name, with the number of steps taken; the most recently used comes last."""
     return OrderedDict()

@@ -1,4 +1,4 @@
-"""The format of example inputs."""
+"""Infers the format of example inputs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _MAX_ALTERNATIVES = 4
 
 
 def infer(texts: Sequence[str]) -> list[Format]:
-    """Formats that explain all of the texts, simplest first; none if no format does.
+    """Formats that explain all of the texts, simplest first; an empty list if there is none.
 
-    Where few examples leave several as simple, all of those are here: what they draw, and what correct programs make
-    of it, tells them apart.
+    If several formats are equally simple, all of them are returned. Running correct programs on inputs drawn from each
+    shows which one is right.
     """
     examples = [rows_of(text) for text in texts]
     formats: list[Format] = []
     for _, blocks in shapes(examples, _MAX_ALTERNATIVES):
-        # What the first pass finds to be a choice is no word with a length, and what counts letters is a size.
+        # The second pass uses what the first one found: a choice has no length, and a count of letters is a size.
         for _ in range(2):
             reading = read(blocks, examples)
             if reading is None:

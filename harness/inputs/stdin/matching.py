@@ -1,4 +1,4 @@
-"""A text read by the lines, items and counts of a format; kinds of items matter only as number or not."""
+"""Reads a text by the lines, items and counts of a format. Of an item's kind, only number or not matters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from semi_instruct.harness.inputs.stdin.model import (
     items_in,
 )
 
-# Longer numbers are words: they are none that a float can hold, and Python reads no number of any length.
+# Longer numbers are treated as words: they exceed the range of a float, and Python limits the digits it converts.
 _MAX_DIGITS = 300
 INTEGER = re.compile(rf"-?(?:0|[1-9]\d{{0,{_MAX_DIGITS - 1}}})\Z", re.ASCII)
 DECIMAL = re.compile(rf"-?(?:0|[1-9]\d{{0,{_MAX_DIGITS - 1}}})\.\d{{1,{_MAX_DIGITS}}}\Z", re.ASCII)
@@ -32,9 +32,9 @@ class Seen:
     """One reading of an item.
 
     Attributes:
-        tokens: one, or those of a list.
-        known: the integers read before it, and the lengths of words.
-        group: readings of the same column of the same repetition have the same number.
+        tokens: a single token, or the tokens of a list.
+        known: the integers read before it, and the lengths of words, by item name.
+        group: number that is equal for readings of the same column of the same repetition.
     """
 
     tokens: Row
@@ -44,10 +44,10 @@ class Seen:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read.
+    """The result of reading texts by a format.
 
     Attributes:
-        seen: of each item, by name.
+        seen: the readings of each item, by name.
         in_order: all items that were read, with their tokens.
     """
 
@@ -56,12 +56,12 @@ class Reading:
 
 
 def rows_of(text: str) -> list[Row]:
-    """The lines of a text as tokens, empty lines at the end left out."""
+    """The lines of a text as tokens, without empty lines at the end."""
     return [tuple(line.split()) for line in text.rstrip().split("\n")]
 
 
 def read(blocks: tuple[Block, ...], texts: Sequence[Sequence[Row]]) -> Reading | None:
-    """Read texts, each given as its rows; None if one of them is not of this shape."""
+    """Read texts, each given as rows; None if one of them does not have this shape."""
     reader = _Reader()
     return reader.reading if all(reader.reads_all(blocks, rows) for rows in texts) else None
 
@@ -74,13 +74,13 @@ class _Reader:
     def reads_all(self, blocks: tuple[Block, ...], rows: Sequence[Row]) -> bool:
         self.group += 1
         end = self._blocks(blocks, rows, 0, {}, self.group)
-        # A list of no tokens at the very end leaves an empty line, which nobody sees.
+        # An empty list at the end is an empty line, which ``rows_of`` removes.
         return end is not None and end >= len(rows)
 
     def _blocks(
-        self, blocks: tuple[Block, ...], rows: Sequence[Row], place: int, known: dict[str, int], group: int
+        self, blocks: tuple[Block, ...], rows: Sequence[Row], position: int, known: dict[str, int], group: int
     ) -> int | None:
-        at: int | None = place
+        at: int | None = position
         for block in blocks:
             if at is None:
                 return None
@@ -92,26 +92,26 @@ class _Reader:
             at = at + 1 if line is not None and self._line(line, row, known, group) else None
         return at
 
-    def _repeat(self, repeat: Repeat, rows: Sequence[Row], place: int, known: dict[str, int]) -> int | None:
+    def _repeat(self, repeat: Repeat, rows: Sequence[Row], position: int, known: dict[str, int]) -> int | None:
         count = _value(repeat.count, known)
-        if count is None or not 0 <= count <= len(rows) - place:
+        if count is None or not 0 <= count <= len(rows) - position:
             return None
         self.group += 1
         group = self.group
         for _ in range(count):
-            end = self._blocks(repeat.body, rows, place, dict(known), group)
+            end = self._blocks(repeat.body, rows, position, dict(known), group)
             if end is None:
                 return None
-            place = end
-        return place
+            position = end
+        return position
 
     def _line(self, line: Line, row: Row, known: dict[str, int], group: int) -> bool:
-        place = 0
+        position = 0
         for item in line.items:
             count = 1 if item.count is None else _value(item.count, known)
-            if count is None or count < 0 or place + count > len(row):
+            if count is None or count < 0 or position + count > len(row):
                 return False
-            tokens = row[place : place + count]
+            tokens = row[position : position + count]
             if not all(_is_of_kind(item, token) for token in tokens):
                 return False
             self.reading.seen.setdefault(item.name, []).append(Seen(tokens, dict(known), group))
@@ -120,12 +120,12 @@ class _Reader:
                 known[item.name] = int(tokens[0])
             elif item.count is None and isinstance(item.kind, Word):
                 known[item.name] = len(tokens[0])
-            place += count
-        return place == len(row)
+            position += count
+        return position == len(row)
 
 
 def point_in_rows(point: tuple[str, str], repeat: Repeat, reading: Reading) -> bool:
-    """Whether two integers read before are, somewhere, a row of a repetition of lines of two tokens."""
+    """Whether the point, given by the names of two earlier integers, occurs as a row of a repetition."""
     columns = [reading.seen.get(item.name, []) for item in items_in(repeat.body)]
     return any(
         tuple(int(seen.tokens[0]) for seen in row) == tuple(row[0].known[name] for name in point)
@@ -134,13 +134,13 @@ def point_in_rows(point: tuple[str, str], repeat: Repeat, reading: Reading) -> b
 
 
 def is_within(inner: str, outer: str) -> bool:
-    """Whether the letters of a word are in another in their order."""
+    """Whether ``inner`` is a subsequence of ``outer``."""
     rest = iter(outer)
     return all(letter in rest for letter in inner)
 
 
 def is_just_around(inner: str, outer: str) -> bool:
-    """Whether a word has the letters of another in their order, and no beginning of it has them all."""
+    """Whether ``inner`` is a subsequence of ``outer`` but of no proper prefix of it."""
     return is_within(inner, outer) and not is_within(inner, outer[:-1])
 
 

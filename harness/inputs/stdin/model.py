@@ -1,6 +1,6 @@
-"""What a format is: lines of named items, some repeated, with bounds that may name earlier items.
+"""The format of an input: lines of named items, some repeated, with bounds that may name earlier items.
 
-A part that the examples suggest but do not prove is *guessed*: it is kept to at first, and ``relaxing`` tries without.
+A part that the examples suggest but do not prove is *guessed*. Inputs obey it at first; ``relaxing`` tries without it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ Names = Mapping[str, int]  # the integers read or drawn so far, and the lengths 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """``times`` x the product of the named numbers + ``plus``; without names it is ``plus``."""
+    """``times`` x the product of the named numbers + ``plus``; just ``plus`` if there are no names."""
 
     plus: int = 0
     names: tuple[str, ...] = ()
     times: int = 1
 
     def value(self, known: Names) -> int:
-        """The number it stands for.
+        """The value of the expression.
 
         Raises:
-            KeyError: a name that is not known.
+            KeyError: a name is not in ``known``.
         """
         if not self.names:
             return self.plus
@@ -42,19 +42,19 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Integers that are no less than every ``low`` and no more than every ``high``."""
+    """The integers from the greatest ``low`` to the least ``high``."""
 
     low: tuple[Bound, ...]
     high: tuple[Bound, ...]
 
     def ends(self, known: Names) -> tuple[int, int]:
-        """Least and greatest integer; the range is empty if they are the wrong way round."""
+        """The least and the greatest integer; the range is empty if the first is greater."""
         return max(bound.amount.value(known) for bound in self.low), min(
             bound.amount.value(known) for bound in self.high
         )
 
     def names(self) -> set[str]:
-        """Names the bounds depend on."""
+        """The names that the bounds depend on."""
         return {name for bound in (*self.low, *self.high) for name in bound.amount.names}
 
 
@@ -68,8 +68,8 @@ class Number:
     """An integer, or a decimal.
 
     Attributes:
-        range: of the integer; of the decimal in units of its last place.
-        places: digits after the decimal point, 0 for an integer.
+        range: range of the integer, or of the decimal in units of its last decimal place.
+        places: number of decimal places, 0 for an integer.
     """
 
     range: Range
@@ -81,12 +81,12 @@ class Word:
     """Letters without a space.
 
     Attributes:
-        length: without the prefix.
-        prefix: what it always begins with.
-        always: letters that are in it exactly as often as here; in a column of words, in all of them together.
-        around: name of an earlier word of which all letters are in this one, in their order; empty for none.
-        just: whether it ends where it first has all letters of the word it is around, as what is typed does.
-        within: name of an earlier word that has all letters of this one, in their order; empty for none.
+        length: range of the length, without the prefix.
+        prefix: fixed prefix of the word.
+        always: letters that occur in it exactly as often as in this string; for a column, counted over all its words.
+        around: name of an earlier word that is a subsequence of this one; empty for none.
+        just: whether no proper prefix of this word contains the word it is around.
+        within: name of an earlier word of which this one is a subsequence; empty for none.
     """
 
     alphabet: str
@@ -109,20 +109,20 @@ Kind = Number | Word | Choice
 
 
 class Trait(StrEnum):
-    """What holds for a list or column as a whole (the first five), or for the rows of a repetition."""
+    """A property of a list or column as a whole (the first five), or of the rows of a repetition."""
 
     DISTINCT = "distinct"
     INCREASING = "increasing"
     SORTED = "sorted"
     DESCENDING = "descending"
     NONZERO = "nonzero"
-    SIMPLE = "simple"  # rows are edges: no edge from a node to itself, no edge twice, whatever its direction
-    CONNECTED = "connected"  # rows are edges, and every node from 1 to the greatest can be reached
+    SIMPLE = "simple"  # rows are the edges of a simple graph: no loops and no repeated edges in either direction
+    CONNECTED = "connected"  # rows are the edges of a connected graph on the nodes from 1 to the greatest
 
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A trait that holds."""
+    """A trait that holds, certainly or as a guess."""
 
     trait: Trait
     guessed: bool = False
@@ -132,7 +132,7 @@ Traits = tuple[Holds, ...]
 
 
 def has(traits: Traits, trait: Trait) -> bool:
-    """Whether the trait is among them."""
+    """Whether ``traits`` contains the trait."""
     return any(held.trait is trait for held in traits)
 
 
@@ -141,9 +141,9 @@ class Item:
     """A token, or ``count`` tokens in a row.
 
     Attributes:
-        name: unique in its format. From there on it stands for the value of a single integer, or for the length of a
-            single word.
-        traits: of the list, or, of a single token in a repetition, of its column.
+        name: name, unique in its format. Later bounds and counts use it for the value of a single integer or the
+            length of a single word.
+        traits: traits of the list or, for a single token in a repetition, of its column.
     """
 
     name: str
@@ -155,12 +155,12 @@ class Item:
 class Differ(StrEnum):
     """How the single integers of a line differ from each other.
 
-    The examples suggest it and trying does not tell: programs agree about a rectangle without a width, or two players
-    of whom one is the other, though the task has no such thing. So it is never a guess.
+    It is never guessed, because running programs does not show whether it holds: they also agree about inputs that
+    the task excludes, such as a rectangle without a width.
     """
 
     VARIED = "varied"  # they are not all equal
-    APART = "apart"  # taken two by two they are points, and no two of these are equal
+    APART = "apart"  # taken in pairs they are points, all distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Line:
 
 
 def are_different(numbers: Sequence[int], differ: Differ) -> bool:
-    """Whether the integers of a line differ as they are said to."""
+    """Whether the integers of a line differ as ``differ`` requires."""
     if differ is Differ.VARIED:
         return len(set(numbers)) > 1
     points = list(zip(numbers[::2], numbers[1::2], strict=True))
@@ -180,7 +180,7 @@ def are_different(numbers: Sequence[int], differ: Differ) -> bool:
 
 
 def single_integers(line: Line) -> tuple[Item, ...]:
-    """The items of a line that are one integer each."""
+    """The items of a line that are single integers."""
     return tuple(
         item for item in line.items if item.count is None and isinstance(item.kind, Number) and not item.kind.places
     )
@@ -188,18 +188,18 @@ def single_integers(line: Line) -> tuple[Item, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A line of one of several shapes, told apart by their first token, a :class:`Choice` of its own."""
+    """A line of one of several shapes, distinguished by the first token, which is a :class:`Choice` in each."""
 
     lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """``count`` times the body. Names given in the body are known until its next round.
+    """``count`` repetitions of the body. Names defined in the body are known until its next repetition.
 
     Attributes:
-        but_not: points, each the names of two earlier integers, that are none of the rows, as no wall stands where
-            somebody starts. As with :class:`Differ`, trying does not tell.
+        but_not: points that do not occur as rows, each given by the names of two earlier integers; for example, the
+            start of a maze is not a wall. Never guessed, for the reason given in :class:`Differ`.
     """
 
     count: Amount
@@ -219,7 +219,7 @@ class Format:
 
 
 def blocks_in(blocks: tuple[Block, ...]) -> Iterator[Block]:
-    """All blocks, those inside others after them."""
+    """All blocks, each followed by the blocks inside it."""
     for block in blocks:
         yield block
         if isinstance(block, Repeat):
@@ -229,14 +229,14 @@ def blocks_in(blocks: tuple[Block, ...]) -> Iterator[Block]:
 
 
 def items_in(blocks: tuple[Block, ...]) -> Iterator[Item]:
-    """All items, in the order they are read."""
+    """All items, in reading order."""
     for block in blocks_in(blocks):
         if isinstance(block, Line):
             yield from block.items
 
 
 def counting_names(format_: Format) -> set[str]:
-    """Names that say how many of something there are: rounds, tokens or letters."""
+    """Names used as counts of repetitions, tokens or letters."""
     names: set[str] = set()
     for block in blocks_in(format_.blocks):
         if isinstance(block, Repeat):
@@ -250,7 +250,7 @@ def counting_names(format_: Format) -> set[str]:
 
 
 def edge_ends(repeat: Repeat) -> tuple[Item, Item] | None:
-    """The two columns that would be the ends of edges: the first two integers that go up to the same."""
+    """The two columns that may be the ends of edges: the first two integers with the same upper bounds."""
     if len(repeat.body) != 1 or not isinstance(repeat.body[0], Line):
         return None
     by_limit: dict[frozenset[Amount], list[Item]] = {}

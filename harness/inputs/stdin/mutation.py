@@ -1,4 +1,4 @@
-"""Inputs near the examples: a token or line changed, the counts kept."""
+"""Mutates example inputs: changes tokens or lines and keeps the counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_CHANGES = 3
 
 
 def mutated(texts: Sequence[str], random: Random) -> str:
-    """One of the texts with one to three changes. Numbers that say how many of something there are stay as they are."""
+    """One of the texts with one to three changes. Numbers that are counts stay unchanged."""
     rows = [list(row) for row in rows_of(random.choice(texts))]
     pool = _pool(texts)
     for _ in range(random.randint(1, _MAX_CHANGES)):
@@ -25,16 +25,16 @@ def _pool(texts: Sequence[str]) -> list[str]:
 
 
 def _change(rows: list[list[str]], pool: Sequence[str], random: Random) -> None:
-    places = [(line, place) for line, row in enumerate(rows) for place in range(len(row))]
-    free = [(line, place) for line, place in places if not _counts(rows, line, place)]
+    positions = [(line, position) for line, row in enumerate(rows) for position in range(len(row))]
+    free = [(line, position) for line, position in positions if not _counts(rows, line, position)]
     if not free:
         return
-    line, place = random.choice(free)
+    line, position = random.choice(free)
     row = rows[line]
     kind = random.random()
     if kind < 0.15:
         other_line, other = random.choice(free)
-        row[place], rows[other_line][other] = rows[other_line][other], row[place]
+        row[position], rows[other_line][other] = rows[other_line][other], row[position]
     elif kind < 0.25 and all((line, at) in free for at in range(len(row))):
         random.shuffle(row)
     elif kind < 0.35:
@@ -42,22 +42,22 @@ def _change(rows: list[list[str]], pool: Sequence[str], random: Random) -> None:
         if line in alike:
             other_line = random.choice(alike)
             rows[line], rows[other_line] = rows[other_line], rows[line]
-    elif INTEGER.match(row[place]):
-        row[place] = _other_number(row[place], [token for token in pool if INTEGER.match(token)], random)
+    elif INTEGER.match(row[position]):
+        row[position] = _other_number(row[position], [token for token in pool if INTEGER.match(token)], random)
     else:
-        row[place] = _other_word(row[place], pool, random)
+        row[position] = _other_word(row[position], pool, random)
 
 
-def _counts(rows: Sequence[Sequence[str]], line: int, place: int) -> bool:
-    """Whether a token says how many lines or tokens follow, or how long a word is; numbers below 2 seldom do."""
-    token = rows[line][place]
+def _counts(rows: Sequence[Sequence[str]], line: int, position: int) -> bool:
+    """Whether a token is the number of following lines or tokens, or the length of a word; numbers below 2 are not."""
+    token = rows[line][position]
     if not INTEGER.match(token) or line + 1 >= len(rows) or int(token) < 2:
         return False
     following = rows[line + 1 :]
     widths = Counter(len(row) for row in following)
     lengths = {len(word) for row in following for word in row if not INTEGER.match(word)}
-    sizes = {len(following), *widths, *widths.values(), *lengths, len(rows[line]) - place - 1}
-    return any(int(token) + plus in sizes for plus in (-1, 0, 1)) and place < 3
+    sizes = {len(following), *widths, *widths.values(), *lengths, len(rows[line]) - position - 1}
+    return any(int(token) + plus in sizes for plus in (-1, 0, 1)) and position < 3
 
 
 def _other_number(token: str, numbers: Sequence[str], random: Random) -> str:
@@ -75,10 +75,10 @@ def _other_word(word: str, pool: Sequence[str], random: Random) -> str:
     kind = random.random()
     if kind < 0.2:
         return random.choice(alike)
-    place = random.randrange(len(word))
+    position = random.randrange(len(word))
     if kind < 0.4:
         other = random.randrange(len(word))
         swapped = list(word)
-        swapped[place], swapped[other] = swapped[other], swapped[place]
+        swapped[position], swapped[other] = swapped[other], swapped[position]
         return "".join(swapped)
-    return word[:place] + random.choice(letters) + word[place + 1 :]
+    return word[:position] + random.choice(letters) + word[position + 1 :]

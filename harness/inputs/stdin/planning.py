@@ -1,9 +1,9 @@
-"""Which inputs, in which order: small ones of every kind first, then edge cases, then ever larger ones.
+"""Plans the inputs of a problem: small ones of every kind first, then edge cases, then larger and larger ones.
 
-A plan comes in batches. After each batch the caller says which inputs the oracles took as valid; that tells formats
-that explain the examples equally well apart, and guesses that are right from those that are chance. Inputs that are to
-tell this are probes, for oracles only: what may be no input at all must not judge a candidate, even where the oracles
-happen to agree about it. The same texts, seed, count and reports give the same inputs.
+A plan comes in batches. After each batch the caller reports which inputs were valid according to the oracles. The
+reports decide between formats that explain the examples equally well and show which guesses are right. Inputs that
+serve this purpose are probes, which only the oracles run: an input that the task may not allow must not judge a
+candidate, even if the oracles happen to agree about it. The same texts, seed, count and reports give the same inputs.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from semi_instruct.harness.inputs.stdin.scaling import multiplied
 
 _Steps = Generator["list[Planned]", Sequence[bool]]
 
-_TRIES = 12  # to draw an input that is new and is what is wanted
-_TRIALS = (1, 3, 8, 12)  # probes that decide about a guess, a batch at a time, as an invalid input may take long
-_TRIALS_OF_A_STEP = (1, 3)  # probes that decide whether values go a step further
+_TRIES = 12  # attempts to draw an input that is new and meets the requirements
+_TRIALS = (1, 3, 8, 12)  # batch sizes of the probes that test a guess; batches, because an invalid input may take long
+_TRIALS_OF_A_STEP = (1, 3)  # batch sizes of the probes that test a step to larger values
 _TO_COMPARE = 8  # probes of each format that explains the examples
 _SMALL = tuple(
     Profile(cap, span, style)
@@ -89,22 +89,22 @@ _REACH = (
 )
 _FACTORS = tuple(times * 10**power for power in range(9, -1, -1) for times in (5, 3, 2, 1))[:-1]
 _STRESS_STYLES = (Style.RANDOM, Style.SORTED, Style.MOST)
-# With sizes beyond, the square of one is too much for a program that is right, if the task has no such size.
+# Larger sizes are too much for a correct program of quadratic complexity, if the task does not have such sizes.
 _STRESS_CAP = 1_000
 GROWTH = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An input and what it is there for.
+    """An input and its purpose.
 
     Attributes:
-        provenance: ``format`` (small and middling ones), ``edge`` (edge cases), ``mutation`` (near an example),
-            ``scaled`` (an example or small one, its values multiplied), ``relation``, ``order`` and ``least`` (settle
-            a doubt of that kind: ``relaxing.Doubt``), ``loose`` (drawn when doubts are settled), ``reach`` (large
-            values) or ``stress`` (large sizes).
-        probe: whether it only asks the oracles something, and is no test case.
-        beyond: whether it is larger or freer than the examples are.
+        provenance: ``format`` (small and medium inputs), ``edge`` (edge cases), ``mutation`` (a changed example),
+            ``scaled`` (an example or small input with its values multiplied), ``relation``, ``order`` and ``least``
+            (tests of a guess of that kind, see ``relaxing.Doubt``), ``loose`` (drawn after these tests), ``reach``
+            (large values) or ``stress`` (large sizes).
+        probe: whether only the oracles run it; a probe is never a test case.
+        beyond: whether it is larger or less regular than the examples.
     """
 
     text: str
@@ -114,16 +114,16 @@ class Planned:
 
 
 class InputPlan:
-    """The inputs for a problem of which only examples are known.
+    """The inputs of a problem for which only examples are known.
 
     Args:
         texts: example inputs.
-        seed: anything whose text says which inputs to choose.
-        count: about how many inputs are planned, probes not counted (up to 24 a guess).
-        growth: steps that sizes grow beyond those of the examples, about threefold each. Few steps find few slow
-            programs; with many, sizes may be none that the task allows, and right programs may be too slow for them,
-            so there are none if nobody asks for them.
-        formats: to be used instead of the inferred ones, as a person may have edited them.
+        seed: the seed; its text form is used.
+        count: approximate number of planned inputs, not counting probes (up to 24 for each guess).
+        growth: number of steps by which sizes grow beyond those of the examples, each about threefold. Few steps find
+            few slow programs. Many steps may lead to sizes that the task does not allow and for which correct programs
+            are too slow. The default is no growth.
+        formats: formats to use instead of the inferred ones, for example after manual editing.
     """
 
     def __init__(
@@ -141,10 +141,10 @@ class InputPlan:
         self._finished = False
 
     def next_batch(self, valid: Sequence[bool]) -> list[Planned]:
-        """The inputs to be tried next; none when the plan is at its end.
+        """The inputs to try next; an empty list when the plan has ended.
 
         Args:
-            valid: of each input of the last batch, whether the oracles all answered it and agreed; empty at first.
+            valid: for each input of the last batch, whether all oracles answered it and agreed; empty at first.
         """
         if self._finished:
             return []
@@ -156,7 +156,7 @@ class InputPlan:
         return self._batch
 
     def further(self, count: int) -> list[Planned]:
-        """Inputs beside the plan, small and edge cases, as it stands: of the format that the reports left."""
+        """Up to ``count`` inputs in addition to the plan, in the format that the reports so far support."""
         return self._plan.further(count)
 
 
@@ -169,75 +169,75 @@ class _Plan:
         self._random = Random(f"inputs {seed}".encode("utf-8", "surrogatepass"))  # noqa: S311  nothing secret is drawn
         self._used = set(texts)
         self._small = texts
-        self._chosen: Format | None = None  # by the oracles, among those that explain the examples
-        self._wide: Format | None = None  # the same with values as far as they go
-        self._strict: Format | None = None  # the same as the examples leave it
-        self._cases = 0  # inputs planned so far that are no probes
+        self._chosen: Format | None = None  # the format that explains the examples and that the oracles support
+        self._widest: Format | None = None  # the chosen format with the widest valid ranges
+        self._strict: Format | None = None  # the chosen format with all guesses kept
+        self._cases = 0  # inputs planned so far, without probes
 
     def further(self, count: int) -> list[Planned]:
-        """See :meth:`InputPlan.further`."""
+        """Implements :meth:`InputPlan.further`."""
         if self._chosen is None:
             return self._mutations(count, None)
         some = count // 5
-        return _mixed(
+        return _interleaved(
             self._drawn(self._chosen, "format", (*_SMALL, *_EDGES, *_MIDDLE), count - 3 * some),
             self._mutations(some, self._chosen),
-            self._scaled(self._wide or self._chosen, some),
-            self._drawn(self._wide or self._chosen, "reach", _REACH, some),
+            self._scaled(self._widest or self._chosen, some),
+            self._drawn(self._widest or self._chosen, "reach", _REACH, some),
         )
 
     def steps(self) -> _Steps:
         if not self._formats:
-            yield from self._offered(self._mutations(self._count, None))
+            yield from self._propose(self._mutations(self._count, None))
             return
         strict = yield from self._most_valid()
         self._chosen = self._strict = strict
-        # A budget may end the plan anywhere, so it has something of each kind as soon as possible.
+        # A budget may end the plan at any point, so inputs of every kind come as early as possible.
         part = self._count // 8
         small = self._drawn(strict, "format", _SMALL, part)
         edges = self._drawn(strict, "edge", _EDGES, part // 2)
-        # Edge cases may take much longer.
-        first, then = small[: len(small) // 2], small[len(small) // 2 :]
-        yield from self._offered([*first, *_mixed(then, edges)])
+        # Edge cases may take much longer to run.
+        first, rest = small[: len(small) // 2], small[len(small) // 2 :]
+        yield from self._propose([*first, *_interleaved(rest, edges)])
         self._small = [new.text for new in small] or self._small
-        format_ = yield from self._settled(strict, Doubt.LEAST)
-        wide = yield from self._widened(format_)
-        wide = yield from self._settled(wide, Doubt.SIZE)
+        format_ = yield from self._resolved(strict, Doubt.LEAST)
+        widest = yield from self._widened(format_)
+        widest = yield from self._resolved(widest, Doubt.SIZE)
         for doubt in (Doubt.RELATION, Doubt.ORDER):
-            format_ = yield from self._settled(format_, doubt)
-            wide = yield from self._settled(wide, doubt)
-        self._chosen, self._wide = format_, wide
-        yield from self._offered(
-            _mixed(
+            format_ = yield from self._resolved(format_, doubt)
+            widest = yield from self._resolved(widest, doubt)
+        self._chosen, self._widest = format_, widest
+        yield from self._propose(
+            _interleaved(
                 self._drawn(strict, "format", _SMALL, part),
-                self._drawn(wide, "reach", (*_REACH, *_SMALL), part // 2, but_not=strict),
+                self._drawn(widest, "reach", (*_REACH, *_SMALL), part // 2, but_not=strict),
                 self._drawn(strict, "edge", _EDGES, part + part // 2),
                 self._drawn(format_, "loose", (*_SMALL, *_EDGES), 2 * part),
-                self._scaled(wide, part // 2),
+                self._scaled(widest, part // 2),
                 self._mutations(part, strict),
                 self._drawn(strict, "format", _MIDDLE, part),
             )
         )
-        # These take longest. Where there were few inputs so far, all others are of this kind.
+        # These take longest to run. If there were few inputs so far, all remaining ones are of this kind.
         more = max(part, self._count - self._cases)
-        yield from self._offered(self._drawn(wide, "reach", (*_REACH, *_SMALL), more, but_not=strict))
-        yield from self._grown(wide)
+        yield from self._propose(self._drawn(widest, "reach", (*_REACH, *_SMALL), more, but_not=strict))
+        yield from self._grown(widest)
 
     def _most_valid(self) -> Generator[list[Planned], Sequence[bool], Format]:
-        """The first of the formats of whose inputs most are valid."""
-        best, most = self._formats[0], -1.0
+        """The format with the greatest share of valid inputs; the first of them in a tie."""
+        best, best_share = self._formats[0], -1.0
         if len(self._formats) == 1:
             return best
         for format_ in self._formats:
             batch = _as_probes(self._drawn(format_, "format", _SMALL, _TO_COMPARE))
-            valid = yield from self._offered(batch)
+            valid = yield from self._propose(batch)
             share = sum(valid) / len(valid) if valid else 0.0
-            if share > most:
-                best, most = format_, share
+            if share > best_share:
+                best, best_share = format_, share
         return best
 
-    def _settled(self, format_: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], Format]:
-        """The format with its guesses of a kind tried: all at once, then, unless all were wrong, one by one."""
+    def _resolved(self, format_: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], Format]:
+        """The format after testing its guesses of one kind: first all at once, then one by one if some are right."""
         guesses = _guesses(format_, doubt)
         if len(guesses) > 1:
             loose = without(format_, guesses)
@@ -251,13 +251,13 @@ class _Plan:
         return format_
 
     def _widened(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
-        """The format with values as far as they seem to go: all widened a step at a time, then those that still may."""
+        """The format with value ranges widened by steps while the inputs are valid, first all ranges together."""
         while guesses := _guesses(format_, Doubt.REACH):
             loose = without(format_, guesses)
             if (yield from self._reaches(loose, format_)):
                 format_ = loose
                 continue
-            # From the last, as one that is settled renumbers those after it.
+            # In descending order, because resolving a guess renumbers the later ones.
             for guess in sorted(guesses, reverse=True):
                 loose = without(format_, {guess})
                 if len(guesses) > 1 and (yield from self._reaches(loose, format_)):
@@ -267,7 +267,7 @@ class _Plan:
         return format_
 
     def _part_of_a_step(self, format_: Format, guess: int) -> Generator[list[Planned], Sequence[bool], Format]:
-        """The format with this bound as far out as it may go, which is less than a step, made certain."""
+        """The format with this bound moved out by the largest valid part of a step and made certain."""
         further = reaches_within_a_step(format_, guess)
         valid, invalid = -1, len(further)
         while invalid - valid > 1:
@@ -280,47 +280,47 @@ class _Plan:
         return confirmed(format_, {guess})
 
     def _reaches(self, loose: Format, strict: Format) -> Generator[list[Planned], Sequence[bool], bool]:
-        """Whether the inputs tried that only the looser format has are all valid."""
+        """Whether all tested inputs that only the looser format allows are valid."""
         before = set(self._used)
         is_valid = all((yield from self._tried(loose, strict, Doubt.REACH, _REACH, _TRIALS_OF_A_STEP)))
         if is_valid:
-            self._used = before  # the greatest values make test cases too
+            self._used = before  # inputs with the greatest values may become test cases too
         return is_valid
 
     def _grown(self, format_: Format) -> Generator[list[Planned], Sequence[bool], Format]:
-        """The format with sizes as far as they seem to go, an input for each step and style."""
+        """The format with sizes grown as long as the inputs are valid, with one input for each step and style."""
         for style, _ in zip(cycle(_STRESS_STYLES), range(self._growth), strict=False):
             guesses = _guesses(format_, Doubt.SIZE)
             if not guesses:
                 break
             loose = without(format_, guesses)
             batch = self._drawn(loose, "stress", [Profile(_STRESS_CAP, None, style, Sizes.MOST)], 1)
-            valid = yield from self._offered(batch)
+            valid = yield from self._propose(batch)
             if not all(valid) or not valid:
                 break
             format_ = loose
         return format_
 
     def _is_valid(self, loose: Format, strict: Format, doubt: Doubt) -> Generator[list[Planned], Sequence[bool], bool]:
-        """Whether there are inputs of the looser format that are not of the strict one, and those tried are valid."""
+        """Whether there are inputs that only the looser format allows, and all tested ones are valid."""
         valid = yield from self._tried(loose, strict, doubt, _SMALL, _TRIALS)
         return bool(valid) and all(valid)
 
     def _tried(
         self, loose: Format, strict: Format, doubt: Doubt, profiles: Sequence[Profile], trials: Sequence[int]
     ) -> Generator[list[Planned], Sequence[bool], list[bool]]:
-        """What became of probes of the looser format that are not of the strict one, up to the first invalid ones."""
+        """The validity of probes that only the looser format allows, up to the first batch with an invalid one."""
         valid: list[bool] = []
         for count in trials:
-            valid += yield from self._offered(
+            valid += yield from self._propose(
                 _as_probes(self._drawn(loose, doubt.value, profiles, count, but_not=strict))
             )
             if not all(valid):
                 break
         return valid
 
-    def _offered(self, batch: list[Planned]) -> Generator[list[Planned], Sequence[bool], Sequence[bool]]:
-        """What became of a batch. An empty one, where a small format has no new inputs, is no end of the plan."""
+    def _propose(self, batch: list[Planned]) -> Generator[list[Planned], Sequence[bool], Sequence[bool]]:
+        """Yield a batch and return its reports. An empty batch is skipped, because yielding it would end the plan."""
         self._cases += sum(not new.probe for new in batch)
         return (yield batch) if batch else ()
 
@@ -336,7 +336,7 @@ class _Plan:
         return batch
 
     def _scaled(self, format_: Format, count: int) -> list[Planned]:
-        """Examples and small inputs made larger, one in two as large as may be."""
+        """Examples and small inputs with multiplied values, half of them by the greatest possible factor."""
         batch: list[Planned] = []
         for _ in range(count):
             text = self._random.choice(self._random.choice((self._texts, self._small)))
@@ -360,7 +360,7 @@ class _Plan:
         count: int,
         but_not: Format | None = None,
     ) -> list[Planned]:
-        """So many new inputs, or fewer where there are no more."""
+        """Up to ``count`` new inputs; fewer if there are no more."""
         batch: list[Planned] = []
         fertile = list(profiles)
         while fertile and len(batch) < count:
@@ -375,7 +375,7 @@ class _Plan:
     def _new_text(self, format_: Format, profile: Profile, but_not: Format | None) -> str | None:
         chooser = SeededChooser(self._random, profile)
         for _ in range(_TRIES):
-            with suppress(CannotDraw):  # drawn again, in vain at most _TRIES times
+            with suppress(CannotDraw):  # try again, up to _TRIES times
                 text = draw(format_, chooser)
                 if text not in self._used and not (but_not and fits(but_not, text)):
                     self._used.add(text)
@@ -387,10 +387,10 @@ def _as_probes(batch: Sequence[Planned]) -> list[Planned]:
     return [replace(new, probe=True) for new in batch]
 
 
-def _mixed(*batches: Sequence[Planned]) -> list[Planned]:
-    """One of each in turn, until all are used."""
+def _interleaved(*batches: Sequence[Planned]) -> list[Planned]:
+    """Take one input from each batch in turn until all are used."""
     return [new for turn in zip_longest(*batches) for new in turn if new is not None]
 
 
 def _guesses(format_: Format, doubt: Doubt) -> frozenset[int]:
-    return frozenset(place for place, about in enumerate(doubts(format_)) if about is doubt)
+    return frozenset(index for index, about in enumerate(doubts(format_)) if about is doubt)

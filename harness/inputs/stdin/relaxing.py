@@ -1,7 +1,7 @@
-"""What the examples leave in doubt: every guess of a format, and the format without it or with a wider range.
+"""Lists the guesses of a format, and drops, widens or confirms them.
 
-Guesses are numbered in the order they are met. A guess that turned out wrong is dropped (a wider range may be guessed
-again), one that turned out right is made certain; both give a new format whose guesses are numbered anew.
+Guesses are numbered in reading order. A wrong guess is dropped (and a wider range may be guessed instead), a right one
+is made certain. Both give a new format, in which the guesses are renumbered.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from semi_instruct.harness.inputs.stdin.model import (
 )
 
 _SIZES = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 200_000)
-# Tasks have values up to a power of ten as well as below it.
+# Tasks limit values to a power of ten or to one less than it.
 _VALUES = (9, 10, 20, 50, *(10**power - less for power in range(2, 10) for less in (1, 0)))
-# Of a step as wide as this every number may be the limit.
+# In steps up to this width, every number is tried as the limit.
 _NARROW_STEP = 40
 
 
 class Doubt(StrEnum):
-    """What a guess is about."""
+    """The subject of a guess."""
 
     RELATION = "relation"  # a bound that names another number
     ORDER = "order"  # a trait
-    LEAST = "least"  # whether a size may be 1
-    REACH = "reach"  # how far values go
-    SIZE = "size"  # how far sizes go
+    LEAST = "least"  # the least size: whether it may be 1
+    REACH = "reach"  # the range of values
+    SIZE = "size"  # the greatest size
 
 
 def doubts(format_: Format) -> list[Doubt]:
-    """What each guess is about, in their order."""
+    """The subject of each guess, in order."""
     rewriter = _Rewriter(counting_names(format_), lambda _: False, drop=False)
     rewriter.blocks(format_.blocks)
     return [guess.about for guess in rewriter.met]
 
 
 def without(format_: Format, guesses: Set[int]) -> Format:
-    """The format without these guesses; ranges of numbers grow by a step."""
+    """The format without these guesses. Guessed number ranges grow by a step instead."""
     return _rewritten(format_, guesses, drop=True)
 
 
@@ -62,9 +62,9 @@ def confirmed(format_: Format, guesses: Set[int]) -> Format:
 
 
 def reaches_within_a_step(format_: Format, guess: int) -> list[int]:
-    """How far values may go beyond this guess, but less than a step, in ascending order; for :func:`reaching`.
+    """Limits between this guess and the next step, in ascending order, for :func:`reaching`.
 
-    Every number where the step is narrow, round ones where it is wide. At the lower end they are negated.
+    Every number if the step is narrow, round numbers if it is wide. For a lower bound the limits are negated.
     """
     rewriter = _Rewriter(counting_names(format_), lambda _: False, drop=False)
     rewriter.blocks(format_.blocks)
@@ -76,7 +76,7 @@ def reaches_within_a_step(format_: Format, guess: int) -> list[int]:
 
 
 def reaching(format_: Format, guess: int, reach: int) -> Format:
-    """The format with values that go so far beyond this guess, as one of :func:`reaches_within_a_step`."""
+    """The format with this guess replaced by a limit from :func:`reaches_within_a_step`."""
     return _rewritten(format_, {guess}, drop=True, reach=reach)
 
 
@@ -87,7 +87,7 @@ def _rewritten(format_: Format, guesses: Set[int], drop: bool, reach: int | None
 
 @dataclass(frozen=True, slots=True)
 class _Guess:
-    """A guess that was met, and if it is a constant bound, that and the next step."""
+    """A guess and, if it is a constant bound, the bound and the next step."""
 
     about: Doubt
     step: tuple[Bound, ...] = ()
@@ -168,7 +168,7 @@ def _about(bound: Bound, counts: bool, low: bool) -> Doubt:
 
 
 def _a_step_wider(bound: Bound, counts: bool, low: bool) -> Bound:
-    """A constant bound a step further out; the last step is no guess."""
+    """A constant bound moved one step further out. The last step is not a guess."""
     value = bound.amount.plus
     if counts and low:
         return Bound(Amount(1))

@@ -1,4 +1,4 @@
-"""Inputs made larger as a whole: what is special about a small one, such as a sum of zero, stays so."""
+"""Scales all values of an input, which preserves special properties such as a sum of zero."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from semi_instruct.harness.inputs.stdin.model import Format, Item, Number, count
 
 
 def multiplied(format_: Format, text: str, factor: int) -> str | None:
-    """The input with all integers multiplied that are no sizes; None if that is no input of the format."""
+    """The input with all integers multiplied except sizes; None if the result does not have the format."""
     rows = rows_of(text)
     reading = read(format_.blocks, [rows])
     if reading is None:

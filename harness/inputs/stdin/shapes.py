@@ -1,8 +1,8 @@
-"""The lines, lists and repetitions of example inputs, simplest explanation first.
+"""Infers the lines, lists and repetitions of example inputs, simplest explanation first.
 
-All examples are read side by side. A state is how far each has been read and which integers are known; a step explains
-the next line, or a number of lines as one repetition, the same way in every example, at a cost. States are taken
-cheapest first, so the first that reaches all ends is the simplest hypothesis.
+All examples are read in parallel. A state records how far each has been read and which integers are known. A step
+explains the next line, or several lines as one repetition, in the same way in every example, at a cost. States are
+processed in order of cost, so the first one that reaches the end of all examples is the simplest explanation.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from semi_instruct.harness.inputs.stdin.model import (
 )
 
 _ANYTHING = Range((), ())  # values are inferred later
-_STEPS = 400  # states looked at before giving up
+_STEPS = 400  # maximum number of states processed
 _STEPS_A_CASE = 60
 _ALTERNATIVES_KEPT = 2  # explanations of the same lines with the same integers known
-_SINGLE = 0.8  # cost of a token with a name of its own
-_LENGTH_EXPLAINED = 0.5  # cost saved by a word whose length is a number read before
-_MAX_SINGLES = 8  # tokens in a row, each with a name of its own
-_MAX_SHAPES = 6  # of lines told apart by their first token
+_SINGLE = 0.8  # cost of a token with its own name
+_LENGTH_EXPLAINED = 0.5  # cost saved by a word whose length is an earlier number
+_MAX_SINGLES = 8  # consecutive tokens with their own names
+_MAX_SHAPES = 6  # shapes of lines that the first token distinguishes
 _MAX_FIRST = 3  # tokens before a list
-_GREATEST_COUNT = 1_000_000
-_FRESH_NAMES = 40  # offered to one step
-_NEARLY_AS_SIMPLE = 1.2  # cost above the simplest up to which an explanation is an alternative
+_MAX_COUNT = 1_000_000
+_FRESH_NAMES = 40  # new names available to one step
+_NEARLY_AS_SIMPLE = 1.2  # maximum additional cost of an alternative over the simplest explanation
 
 Costed = tuple[float, "tuple[Block, ...]"]
 Known = dict[str, int]
-_Situation = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]  # places and known values
+_Situation = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]  # positions and known values
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    places: tuple[int, ...]
+    positions: tuple[int, ...]
     known: tuple[Known, ...]
     blocks: tuple[Block, ...]
     used: frozenset[str]
@@ -56,16 +56,16 @@ class _State:
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """An amount that fits, what it costs to believe it, and its value in each example."""
+    """An amount that fits, and its cost."""
 
     cost: float
     amount: Amount
 
 
 def shapes(examples: Sequence[Sequence[Row]], most: int) -> list[Costed]:
-    """Explanations of the examples, given as rows: up to ``most`` of them, with costs, simplest first.
+    """Up to ``most`` explanations of the examples, given as rows, with their costs, simplest first.
 
-    Kinds are only number, decimal, word or (to tell lines apart) choice; ranges and alphabets are empty.
+    The kinds are number, decimal, word, and choice for tokens that distinguish lines. Ranges and alphabets are empty.
     """
     return _explain(examples, tuple({} for _ in examples), most, frozenset(), nested=False)
 
@@ -92,10 +92,10 @@ def _explain(
         cost, _, state = heapq.heappop(queue)
         if found and cost > found[0][0] + _NEARLY_AS_SIMPLE:
             break
-        if all(place == len(rows) for place, rows in zip(state.places, examples, strict=True)):
+        if all(position == len(rows) for position, rows in zip(state.positions, examples, strict=True)):
             found.append((cost, state.blocks))
             continue
-        situation = (state.places, tuple(tuple(known.values()) for known in state.known))
+        situation = (state.positions, tuple(tuple(known.values()) for known in state.known))
         visits[situation] += 1
         if visits[situation] > _ALTERNATIVES_KEPT:
             continue
@@ -105,7 +105,7 @@ def _explain(
 
 
 class _Steps:
-    """The ways to explain what comes next."""
+    """The possible explanations of the next lines of a state."""
 
     def __init__(self, examples: Sequence[Sequence[Row]], state: _State, outer: frozenset[str], nested: bool) -> None:
         self._examples = examples
@@ -117,25 +117,25 @@ class _Steps:
     def all(self) -> Iterator[tuple[float, _State]]:
         yield from self._one_line()
         yield from self._repetitions()
-        if not self._nested and len(self._state.blocks) == 1:  # what follows the first line
+        if not self._nested and len(self._state.blocks) == 1:  # test cases follow the first line
             yield from self._cases()
 
     def _one_line(self) -> Iterator[tuple[float, _State]]:
         state = self._state
         rows: list[Row] = []
-        for place, lines in zip(state.places, self._examples, strict=True):
-            if place >= len(lines):
+        for position, lines in zip(state.positions, self._examples, strict=True):
+            if position >= len(lines):
                 return
-            rows.append(lines[place])
+            rows.append(lines[position])
         for cost, line, used in _line_shapes(rows, state.known, self._fresh, state.used):
             known = tuple(_read_line(line, row, names) for row, names in zip(rows, state.known, strict=True))
-            places = tuple(place + 1 for place in state.places)
-            yield cost, _State(places, known, (*state.blocks, line), state.used | used)
+            positions = tuple(position + 1 for position in state.positions)
+            yield cost, _State(positions, known, (*state.blocks, line), state.used | used)
 
     def _repetitions(self) -> Iterator[tuple[float, _State]]:
         for cost, amount, counts in self._row_counts():
             rows, known = self._pooled(counts)
-            places = tuple(place + number for place, number in zip(self._state.places, counts, strict=True))
+            positions = tuple(position + number for position, number in zip(self._state.positions, counts, strict=True))
             shapes_of_rows: list[tuple[float, Block, frozenset[str]]] = [
                 *_line_shapes(rows, known, self._fresh, self._state.used),
                 *_either_shapes(rows, self._fresh),
@@ -143,13 +143,13 @@ class _Steps:
             for row_cost, block, used in shapes_of_rows:
                 repeat = Repeat(amount, (block,))
                 total = 1 + cost + row_cost
-                # Edges are counted by the last number of a header, single columns by the first.
+                # The last number of a header is usually the number of edges, the first that of single columns.
                 if isinstance(block, Line) and len(block.items) > 1:
                     total += 0.1 * self._names_after(amount)
-                yield total, self._after(places, repeat, used | set(amount.names))
+                yield total, self._after(positions, repeat, used | set(amount.names))
 
     def _cases(self) -> Iterator[tuple[float, _State]]:
-        """A number of test cases, each of several lines, up to the end."""
+        """Test cases of several lines each, up to the end of the input."""
         ends = tuple(len(lines) for lines in self._examples)
         for cost, amount, counts in self._row_counts():
             if not amount.names or amount.times != 1 or max(counts) < 2:
@@ -160,7 +160,7 @@ class _Steps:
                     yield 1 + cost + inner_cost, self._after(ends, Repeat(amount, blocks), set(amount.names))
 
     def _segmentations(self, counts: Sequence[int]) -> Iterator[tuple[list[list[Row]], tuple[Known, ...]]]:
-        """Ways to cut the rest into cases: so many lines each, or so many and as many more as a token says."""
+        """Ways to cut the rest into cases: a fixed number of lines each, or that plus a number given by a token."""
         for fixed in (2, 3, 4):
             if cut := self._cut(counts, fixed, None, 0, 1):
                 yield cut
@@ -173,10 +173,10 @@ class _Steps:
     ) -> tuple[list[list[Row]], tuple[Known, ...]] | None:
         cases: list[list[Row]] = []
         known: list[Known] = []
-        for lines, place, number, names in zip(
-            self._examples, self._state.places, counts, self._state.known, strict=True
+        for lines, position, number, names in zip(
+            self._examples, self._state.positions, counts, self._state.known, strict=True
         ):
-            at = place
+            at = position
             for _ in range(number):
                 length = fixed
                 if token is not None:
@@ -194,9 +194,9 @@ class _Steps:
         return cases, tuple(known)
 
     def _row_counts(self) -> Iterator[tuple[float, Amount, list[int]]]:
-        """Amounts that could say how many lines follow, with the number of lines in each example."""
+        """Amounts that may be the number of following lines, with their value in each example."""
         state = self._state
-        left = [len(lines) - place for place, lines in zip(state.places, self._examples, strict=True)]
+        left = [len(lines) - position for position, lines in zip(state.positions, self._examples, strict=True)]
         shared = set.intersection(*(set(known) for known in state.known))
         names = [name for name in state.known[0] if name in shared]
         amounts = [
@@ -217,14 +217,14 @@ class _Steps:
         state = self._state
         rows: list[Row] = []
         known: list[Known] = []
-        for lines, place, number, names in zip(self._examples, state.places, counts, state.known, strict=True):
-            rows += lines[place : place + number]
+        for lines, position, number, names in zip(self._examples, state.positions, counts, state.known, strict=True):
+            rows += lines[position : position + number]
             known += [names] * number
         return rows, tuple(known)
 
-    def _after(self, places: tuple[int, ...], block: Block, used: frozenset[str] | set[str]) -> _State:
+    def _after(self, positions: tuple[int, ...], block: Block, used: frozenset[str] | set[str]) -> _State:
         state = self._state
-        return _State(places, state.known, (*state.blocks, block), state.used | used)
+        return _State(positions, state.known, (*state.blocks, block), state.used | used)
 
     def _names_after(self, amount: Amount) -> int:
         names = list(self._state.known[0])
@@ -234,19 +234,19 @@ class _Steps:
 def _line_shapes(
     rows: Sequence[Row], known: Sequence[Known], fresh: Sequence[str], used: frozenset[str]
 ) -> Iterator[tuple[float, Line, frozenset[str]]]:
-    """Ways to explain rows as lines of one shape: cost, shape, and the names that count in it."""
+    """Ways to explain rows as lines of one shape: cost, shape, and the names used as counts."""
     lengths = {len(row) for row in rows}
     if len(lengths) == 1 and 0 < len(rows[0]) <= _MAX_SINGLES:
-        line = Line(tuple(Item(fresh[place], _kind([row[place] for row in rows])) for place in range(len(rows[0]))))
+        line = Line(tuple(Item(fresh[index], _kind([row[index] for row in rows])) for index in range(len(rows[0]))))
         heads = [_read_line(line, row, names) for row, names in zip(rows, known, strict=True)]
         counted = [
-            place
-            for place, item in enumerate(line.items)
-            if _may_be_words([row[place] for row in rows], item.kind)
-            and _has_known_length([row[place] for row in rows], heads)
+            index
+            for index, item in enumerate(line.items)
+            if _may_be_words([row[index] for row in rows], item.kind)
+            and _has_known_length([row[index] for row in rows], heads)
         ]
         items = [
-            Item(item.name, Word("", _ANYTHING)) if place in counted else item for place, item in enumerate(line.items)
+            Item(item.name, Word("", _ANYTHING)) if index in counted else item for index, item in enumerate(line.items)
         ]
         line = Line(tuple(items))
         yield _SINGLE * len(line.items) - _LENGTH_EXPLAINED * len(counted), line, frozenset()
@@ -265,18 +265,18 @@ def _list_shapes(
     first: int,
     last: int,
 ) -> Iterator[tuple[float, Line, frozenset[str]]]:
-    """Lines of ``first`` single tokens, a list, and ``last`` single tokens."""
+    """Lines of ``first`` single tokens, a list and ``last`` single tokens, with cost and the names used as counts."""
     counts = [len(row) - first - last for row in rows]
     if min(counts) < 0 or max(counts) < 1 or first + last + 1 >= len(fresh):
         return
-    kinds = [_kind([row[place] for row in rows]) for place in range(first)]
-    ends = [_kind([row[len(row) - 1 - place] for row in rows]) for place in range(last)]
+    kinds = [_kind([row[index] for row in rows]) for index in range(first)]
+    ends = [_kind([row[len(row) - 1 - index] for row in rows]) for index in range(last)]
     listed = [token for row in rows for token in row[first : len(row) - last]]
     kind = _kind(listed)
     if isinstance(kind, Word) and any(INTEGER.match(token) for token in listed) and not all(map(_is_digits, listed)):
         return
     before = [Item(name, kind) for name, kind in zip(fresh, kinds, strict=False)]
-    after = [Item(fresh[first + 1 + place], end) for place, end in enumerate(ends)]
+    after = [Item(fresh[first + 1 + index], end) for index, end in enumerate(ends)]
     heads = [_read_line(Line(tuple(before)), row[:first], names) for row, names in zip(rows, known, strict=True)]
     for fit in _amounts(counts, heads, used):
         item = Item(fresh[first], kind, fit.amount)
@@ -284,7 +284,7 @@ def _list_shapes(
 
 
 def _either_shapes(rows: Sequence[Row], fresh: Sequence[str]) -> Iterator[tuple[float, Either, frozenset[str]]]:
-    """Rows of several lengths, which their first tokens tell apart."""
+    """Rows of several lengths, distinguished by their first tokens."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[0] if row else "", []).append(row)
@@ -293,27 +293,27 @@ def _either_shapes(rows: Sequence[Row], fresh: Sequence[str]) -> Iterator[tuple[
         return
     lines = []
     cost = 1.0
-    place = 0
+    index = 0
     for word, members in sorted(groups.items()):
         width = len(members[0])
-        if any(len(row) != width for row in members) or place + width > len(fresh):
+        if any(len(row) != width for row in members) or index + width > len(fresh):
             return
-        items = [Item(fresh[place], Choice((word,)))]
-        items += [Item(fresh[place + at], _kind([row[at] for row in members])) for at in range(1, width)]
-        place += width
+        items = [Item(fresh[index], Choice((word,)))]
+        items += [Item(fresh[index + at], _kind([row[at] for row in members])) for at in range(1, width)]
+        index += width
         lines.append(Line(tuple(items)))
         cost += 0.3 * width
     yield cost, Either(tuple(lines)), frozenset()
 
 
 def _amounts(counts: Sequence[int], known: Sequence[Known], used: frozenset[str]) -> Iterator[_Count]:
-    """What could say how many tokens there are, given the numbers known before each row."""
+    """Amounts that may be the number of tokens, given the numbers known before each row."""
     shared = set.intersection(*(set(names) for names in known))
-    names = [name for name in known[0] if name in shared and all(abs(row[name]) <= _GREATEST_COUNT for row in known)]
-    for place, name in enumerate(names):
+    names = [name for name in known[0] if name in shared and all(abs(row[name]) <= _MAX_COUNT for row in known)]
+    for index, name in enumerate(names):
         values = [row[name] for row in known]
         varied = len(set(values)) > 1
-        again = 0.2 if name in used else 0.02 * place
+        again = 0.2 if name in used else 0.02 * index
         for cost, times, plus in ((0.3, 1, 0), (0.8, 1, -1), (1.3, 1, 1), (1.0, 2, 0), (1.5, 2, -1), (1.5, 2, 1)):
             unproven = 0.0 if varied or (times, plus) == (1, 0) else 1.0
             if all(times * value + plus == number for value, number in zip(values, counts, strict=True)):
@@ -330,7 +330,7 @@ def _amounts(counts: Sequence[int], known: Sequence[Known], used: frozenset[str]
 
 
 def _kind(tokens: Sequence[str]) -> Kind:
-    """Number, decimal or word, whichever all tokens are; values are left open."""
+    """The kind of all tokens: number, decimal or word, without bounds."""
     if all(INTEGER.match(token) for token in tokens):
         return Number(_ANYTHING)
     if any(map(DECIMAL.match, tokens)) and all(DECIMAL.match(token) for token in tokens):
@@ -339,12 +339,12 @@ def _kind(tokens: Sequence[str]) -> Kind:
 
 
 def _may_be_words(tokens: Sequence[str], kind: Kind) -> bool:
-    """Whether tokens are words, or numbers so long and of so few digits that they could be."""
+    """Whether tokens are words, or long numbers of so few different digits that they may be words."""
     return isinstance(kind, Word) or (max(map(len, tokens)) >= 3 and set("".join(tokens)) <= {"0", "1"})
 
 
 def _has_known_length(words: Sequence[str], known: Sequence[Known]) -> bool:
-    """Whether a number read before says how long each word is, and does not always say the same."""
+    """Whether an earlier number that varies is the length of each word."""
     lengths = list(map(len, words))
     return len(set(lengths)) > 1 and any(
         all(names.get(name) == length for names, length in zip(known, lengths, strict=True)) for name in known[0]
@@ -356,7 +356,7 @@ def _is_digits(token: str) -> bool:
 
 
 def _read_line(line: Line, row: Row, known: Known) -> Known:
-    """The integers known after a row whose items are single, up to its list."""
+    """The integers known after the single items at the start of a row."""
     result = dict(known)
     for item, token in zip(line.items, row, strict=False):
         if item.count is not None:

@@ -1,4 +1,4 @@
-"""A format as text that a person reads and edits, a line for each line of the input.
+"""The text form of a format, for people to read and edit. It has one line for each line of the input.
 
     N: int 1..10?; M: int 0..10?
     A: N * int 1..N, distinct?
@@ -13,11 +13,11 @@
     E: int 1..9; F: int 1..9; varied
     A1: int 0..9; B1: int 0..9; A2: int 0..9; B2: int 0..9; apart
 
-The name of an integer stands for it further down, that of a word for its length; ``T: word "ab" of S+1 around S`` has
-all letters of S in their order (``just around``: and ends where it first has them), ``within S`` no others. A
-question mark marks what the examples suggest but do not prove. A decimal says its places, then its range in units of
-the last one. ``varied`` says that the integers of the line are not all equal, ``apart`` that those taken two by two
-are points, none equal to another; ``but not N M`` that no row is N and M.
+Further down, the name of an integer denotes its value and the name of a word its length. ``T: word "ab" of S+1 around
+S`` contains S as a subsequence (``just around``: and no proper prefix of T does); ``within S`` is a subsequence of S. A
+question mark marks a part that the examples suggest but do not prove. A decimal is written as its number of decimal
+places and its range in units of the last one. ``varied``: the integers of the line are not all equal. ``apart``: taken
+in pairs they are points, all distinct. ``but not N M``: no row consists of N and M.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ _Part = TypeVar("_Part")
 
 
 class BadFormat(HarnessError, ValueError):
-    """A text that is no format: line, what was found and what was expected."""
+    """A text is not a valid format. The message gives the line, what was found and what was expected."""
 
 
 def text_of(format_: Format) -> str:
-    """The format as text, which :func:`format_from_text` reads back."""
+    """The text form of a format. :func:`format_from_text` is its inverse."""
     return "".join(f"{line}\n" for line in _block_lines(format_.blocks))
 
 
@@ -131,10 +131,10 @@ def _traits(traits: Traits) -> str:
 
 
 def format_from_text(text: str) -> Format:
-    """Read a format as :func:`text_of` writes it.
+    """Parse the text form of a format.
 
     Raises:
-        BadFormat: it cannot be read, or names a number that no earlier item gives.
+        BadFormat: the text is malformed, or uses a name that no earlier item defines.
     """
     lines = [
         _TextLine(number, (len(line) - len(line.lstrip())) // len(_INDENT), line.strip())
@@ -143,8 +143,8 @@ def format_from_text(text: str) -> Format:
     ]
     reader = _Blocks(lines)
     blocks = reader.read(depth=0)
-    if reader.place < len(lines):
-        raise BadFormat(f"line {lines[reader.place].number}: indented more than the line before allows")
+    if reader.position < len(lines):
+        raise BadFormat(f"line {lines[reader.position].number}: indented more than the line before allows")
     if not blocks:
         raise BadFormat("line 1: the format is empty; write a line for each line of the input")
     return Format(blocks)
@@ -159,17 +159,17 @@ class _TextLine:
 
 @dataclass(slots=True)
 class _Blocks:
-    """Reads lines into blocks by their indentation."""
+    """Groups lines into blocks by their indentation."""
 
     lines: list[_TextLine]
-    place: int = 0
+    position: int = 0
     known: set[str] = field(default_factory=set)
 
     def read(self, depth: int) -> tuple[Block, ...]:
         blocks: list[Block] = []
-        while self.place < len(self.lines) and self.lines[self.place].depth == depth:
-            line = self.lines[self.place]
-            self.place += 1
+        while self.position < len(self.lines) and self.lines[self.position].depth == depth:
+            line = self.lines[self.position]
+            self.position += 1
             parser = _Parser(line, self.known)
             if parser.take_if("either"):
                 parser.end_with(":")
@@ -187,7 +187,7 @@ class _Blocks:
 
 
 class _Parser:
-    """Reads the tokens of one line."""
+    """Parses the tokens of one line."""
 
     def __init__(self, line: _TextLine, known: set[str]) -> None:
         self._line = line
@@ -203,7 +203,7 @@ class _Parser:
             at = token.end()
 
     def peek(self, ahead: int = 0) -> str:
-        """The token to come, empty at the end of the line."""
+        """The next token, or the one ``ahead`` tokens later; empty at the end of the line."""
         return (self._tokens[self._place + ahead :] or [""])[0]
 
     def take(self, expected: str, fits: Callable[[str], object] = bool) -> str:
@@ -232,7 +232,7 @@ class _Parser:
         self.take("';' or the end of the line", lambda found: not found)
         line = Line(tuple(items), tuple(differ))
         if Differ.APART in differ and len(single_integers(line)) % 2:
-            raise BadFormat(f"line {self._line.number}: 'apart' is about points, but the integers are odd in number")
+            raise BadFormat(f"line {self._line.number}: 'apart' needs an even number of integers")
         return line
 
     def traits(self) -> Traits:
@@ -265,7 +265,7 @@ class _Parser:
         return Amount(plus, tuple(names), times)
 
     def _product_goes_on(self) -> bool:
-        """Whether a further factor follows, and not what there are so many of."""
+        """Whether another factor follows, rather than the kind of the item."""
         return self.peek() == "*" and self.peek(1) in self._known
 
     def _symbol(self, symbol: str) -> None:

@@ -1,7 +1,7 @@
-"""What the numbers and words of example inputs have in common: bounds, alphabets, orders.
+"""Infers bounds, alphabets and orders from the numbers and words of example inputs.
 
-What could as well be chance is guessed; how likely chance is decides between certain, guessed and nothing at all.
-Ranges hold what was seen and little more: ``relaxing`` widens them.
+A property is certain, guessed or ignored depending on how likely it is to hold by chance. Ranges contain the values in
+the examples and little more; ``relaxing`` widens them.
 """
 
 from __future__ import annotations
@@ -37,38 +37,38 @@ from semi_instruct.harness.inputs.stdin.model import (
     single_integers,
 )
 
-_DISTINCT = 0.05  # distinctness that chance gives as seldom is believed; of rows
-_DISTINCT_ROWS = 0.3
-_CERTAIN = 0.005  # an order that chance gives as seldom is believed
-_GUESSED = 0.6  # an order that it gives more often is not even guessed
+_DISTINCT = 0.05  # distinct values are certain if chance is less likely than this
+_DISTINCT_ROWS = 0.3  # the same limit for distinct rows
+_CERTAIN = 0.005  # an order is certain if chance is less likely than this
+_GUESSED = 0.6  # an order is guessed if chance is less likely than this
 _CLASSES = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789")
-_LETTERS_OF_CLASS = 6  # different letters of a class from which on all of it is allowed
-_FEW_VALUES = 3  # different values that may be kinds of something
-_STRANGE = 0.02  # a chance as small as this is taken for none
-_EACH_AGAIN = 4  # times each is seen on average if they are
-_LETTERS_TO_COMPARE = 6  # in words that are within others, so that it is no chance
-_JUST_AROUND = 0.3  # common ends of words around others that chance gives as seldom are believed
-_ENOUGH = 5  # values that make a bound certain
-_VERY_MANY = 50
-_FAR = 10**9
-_MANY = 8  # values after which an order between two columns is no chance
-_NEAR = 0.35  # part of a bound that values come to if it is one
-_FAR_FROM = 0.05  # part of it that many values of one example come to at least, if it is certainly one
+_LETTERS_OF_CLASS = 6  # this many different letters of a class imply the whole class
+_FEW_VALUES = 3  # maximum number of different values of an enumeration
+_STRANGE = 0.02  # chance below which a coincidence is ruled out
+_EACH_AGAIN = 4  # minimum average number of occurrences of each value of an enumeration
+_LETTERS_TO_COMPARE = 6  # minimum number of letters in subsequences, to rule out chance
+_JUST_AROUND = 0.3  # words ending with the last letter of a subsequence are certain if chance is less likely than this
+_ENOUGH = 5  # number of values that makes a bound certain
+_VERY_MANY = 50  # number of values that shows the whole range
+_FAR = 10**9  # minimum value of a round limit of a task
+_MANY = 8  # number of values that rules out chance in an order between two columns
+_NEAR = 0.35  # minimum ratio of values to an upper bound
+_FAR_FROM = 0.05  # the same for the values of a single example, if there are many
 
 
 def with_values(blocks: tuple[Block, ...], reading: Reading) -> tuple[Block, ...]:
-    """The shapes with ranges, alphabets and traits that all readings have."""
+    """Add the ranges, alphabets and traits that all readings have in common."""
     return _Values(reading, counting_names(Format(blocks))).blocks(blocks)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an item stands.
+class _Context:
+    """The context of an item.
 
     Attributes:
-        repeated: whether single tokens of it make a column.
-        alone: whether nothing else is on its line.
-        unrelated: names that are no lower bounds here.
+        repeated: whether its single tokens form a column.
+        alone: whether it is the only item on its line.
+        unrelated: names that cannot be lower bounds.
         below: least integer on its line.
     """
 
@@ -92,7 +92,7 @@ class _Values:
 
         Args:
             repeated: whether it is in a repetition.
-            cases: names that count the test cases or queries it is one of, which bound nothing in it.
+            cases: names that count the test cases or queries around it; they are not bounds of its items.
         """
         match block:
             case Line():
@@ -101,7 +101,7 @@ class _Values:
                     self.lines_before.append(tuple(item.name for item in numbers))
                 return self._line(block, repeated, cases)
             case Either(lines):
-                # Columns of lines of different shapes are not drawn as columns: they have no traits.
+                # Items of alternative lines are not drawn as columns, so they have no traits.
                 return Either(tuple(self._line(line, False, cases) for line in lines))
             case Repeat(count, body, _):
                 if len(body) > 1 or isinstance(body[0], Either):
@@ -116,12 +116,12 @@ class _Values:
                 above[item.name] = [limit for limit in _upper_limits(self._pairs(item)) if limit.name not in cases]
         shared = Counter(limit.name for limits in above.values() for limit in limits)
         reached = {limit.name for limits in above.values() for limit in limits if limit.is_reached}
-        # Where one number of a line may be negative, the others may be.
+        # If one number of a line may be negative, the others may be, too.
         below = min((value for item in line.items if item.name in above for value, _ in self._pairs(item)), default=0)
-        place = _Place(repeated, len(line.items) == 1, self.counting if repeated else cases, below)
+        context = _Context(repeated, len(line.items) == 1, self.counting if repeated else cases, below)
         items = []
         for item in line.items:
-            # Columns that are about the same things are bounded by the same number, and one of them reaches it.
+            # Columns of the same kind of values share an upper bound, and at least one of them reaches it.
             most = max((shared[limit.name] for limit in above.get(item.name, [])), default=0)
             favoured = [limit for limit in above.get(item.name, []) if shared[limit.name] == most]
             limits = [
@@ -129,13 +129,13 @@ class _Values:
                 for limit in above.get(item.name, [])
                 if any(limit.is_same_as(other) for other in favoured)
             ]
-            items.append(self._item(item, limits, place))
+            items.append(self._item(item, limits, context))
         found = Line(tuple(items))
-        # In rows upon rows equal numbers show, if there may be any.
+        # Repeated rows would show equal numbers if they were allowed.
         return found if repeated else replace(found, differ=self._differ(found))
 
     def _differ(self, line: Line) -> tuple[Differ, ...]:
-        """How the numbers of a line differ in all examples, if none of them says how many of something there are."""
+        """How the numbers of a line differ in all examples, if none of them is a count."""
         numbers = single_integers(line)
         if len(numbers) < 2 or len(numbers) < len(line.items) or self.counting & {item.name for item in numbers}:
             return ()
@@ -143,56 +143,58 @@ class _Values:
         kinds = (Differ.VARIED, *((Differ.APART,) if len(numbers) >= 4 and not len(numbers) % 2 else ()))
         return tuple(differ for differ in kinds if all(are_different(row, differ) for row in rows))
 
-    def _item(self, item: Item, limits: Sequence[_Limit], place: _Place) -> Item:
+    def _item(self, item: Item, limits: Sequence[_Limit], context: _Context) -> Item:
         seen = self.reading.seen.get(item.name, [])
-        lists = _lists(item, seen, place.repeated)
+        lists = _lists(item, seen, context.repeated)
         match item.kind:
             case Number(_, places):
                 numbers = [[scaled(token, places) for token in tokens] for tokens in lists]
-                kind = Number(self._range(item, numbers, limits, place), places)
+                kind = Number(self._range(item, numbers, limits, context), places)
                 if item.name in self.counting:
                     return replace(item, kind=kind, traits=())
                 traits = _number_traits(numbers)
                 if item.count is None:
-                    # Rows are often shown in an order that nothing asks for.
+                    # The rows of examples are often sorted although the task does not require it.
                     traits = tuple(
-                        Holds(held.trait, guessed=True) for held in traits if place.alone or not held.guessed
+                        Holds(held.trait, guessed=True) for held in traits if context.alone or not held.guessed
                     )
                 return replace(item, kind=kind, traits=(*traits, *_without_zero(numbers)))
             case Word():
                 found = _word_item(item, seen, lists)
-                return found if place.repeated or item.count is not None else self._beside_others(found)
+                return found if context.repeated or item.count is not None else self._beside_others(found)
             case Choice():
                 return item
 
     def _pairs(self, item: Item) -> list[tuple[int, Seen]]:
         return [(int(token), reading) for reading in self.reading.seen.get(item.name, []) for token in reading.tokens]
 
-    def _range(self, item: Item, numbers: Sequence[Sequence[int]], limits: Sequence[_Limit], place: _Place) -> Range:
+    def _range(
+        self, item: Item, numbers: Sequence[Sequence[int]], limits: Sequence[_Limit], context: _Context
+    ) -> Range:
         values = [number for group in numbers for number in group]
         low, high = _constants(values, item.name in self.counting)
-        if place.below < min(0, low.amount.plus) and item.name not in self.counting:
-            low = _constant(place.below, guessed=True)
+        if context.below < min(0, low.amount.plus) and item.name not in self.counting:
+            low = _constant(context.below, guessed=True)
         is_integer = isinstance(item.kind, Number) and not item.kind.places
         if not is_integer or (item.name not in self.counting and _are_few(values)):
             return Range((low,), (high,))
-        if place.repeated and item.name not in self.counting and _are_fewer_than(values, limits):
+        if context.repeated and item.name not in self.counting and _are_fewer_than(values, limits):
             return Range((_constant(min(values)),), (_constant(max(values)),))
-        lower = () if item.count is not None else _named_low(self._pairs(item), place.unrelated)
+        lower = () if item.count is not None else _named_low(self._pairs(item), context.unrelated)
         nearest = max((limit.nearness for limit in limits), default=0.0)
         best = [limit for limit in limits if limit.nearness >= nearest - 0.1]
         if len(values) < _ENOUGH:
-            # Of few values one bound is told, or all that are the same in all examples, as height and width may be.
+            # With few values, keep one bound and those equal to it in all examples, as height and width may be.
             best = [limit for limit in best if limit.is_same_as(best[0])]
         upper = tuple(limit.bound(certain=limit.is_near and len(values) >= _ENOUGH) for limit in best)
         if any(not bound.guessed for bound in upper):
             return Range((low, *lower), upper)
-        # What holds if the names bound nothing after all is no closer than they are.
+        # The constant bound, which remains if the named bounds are dropped, is no tighter than they are.
         most = max([high.amount.plus, *(limit.greatest for limit in best)])
         return Range((low, *lower), (replace(high, amount=Amount(most)), *upper))
 
     def _beside_others(self, item: Item) -> Item:
-        """A single word, and which earlier one has all its letters in their order, or the other way round."""
+        """A single word with the earlier word that is a subsequence of it, or of which it is a subsequence."""
         words = [reading.tokens[0] for reading in self.reading.seen[item.name]]
         for name in _shared_names([(0, reading) for reading in self.reading.seen[item.name]]):
             others = [reading.tokens[0] for reading in self.reading.seen[name]]
@@ -229,7 +231,7 @@ class _Values:
         return _distinct(rows, widths, _DISTINCT_ROWS)
 
     def _excluded(self, repeat: Repeat) -> tuple[tuple[str, str], ...]:
-        """The points of earlier lines that are no row of two integers, though they lie where the rows do."""
+        """The points of earlier lines that are within the range of the repetition's rows but equal to none of them."""
         if len(repeat.body) != 1 or not isinstance(repeat.body[0], Line) or len(repeat.body[0].items) != 2:
             return ()
         items = single_integers(repeat.body[0])
@@ -244,7 +246,7 @@ class _Values:
         return tuple(point for point in points if not point_in_rows(point, repeat, self.reading))
 
     def _lies_among(self, point: tuple[str, str], items: Sequence[Item]) -> bool:
-        """Whether, in some example, the values of two columns go below and above those of the point."""
+        """Whether, in some example, the point lies within the range of two columns."""
         columns = [self._pairs(item) for item in items]
         by_group: dict[int, list[tuple[tuple[int, Seen], ...]]] = {}
         for row in zip(*columns, strict=True):
@@ -262,7 +264,7 @@ class _Values:
 
 
 def _lists(item: Item, seen: Sequence[Seen], repeated: bool) -> list[list[str]]:
-    """Tokens that belong together: of a list, or of a column."""
+    """The tokens grouped by list or by column."""
     if item.count is not None or not repeated:
         return [list(reading.tokens) for reading in seen]
     groups: dict[int, list[str]] = {}
@@ -272,7 +274,7 @@ def _lists(item: Item, seen: Sequence[Seen], repeated: bool) -> list[list[str]]:
 
 
 def _width_of(columns: Sequence[Sequence[int]]) -> int:
-    """How many different rows the columns could have, each of the range its values span."""
+    """The number of possible rows, if each column takes all values of the range it spans."""
     width = 1
     for column in columns:
         width *= max(column, default=0) - min(column, default=0) + 1
@@ -280,12 +282,13 @@ def _width_of(columns: Sequence[Sequence[int]]) -> int:
 
 
 def scaled(token: str, places: int) -> int:
+    """A decimal as an integer in units of its last decimal place."""
     whole, _, part = token.partition(".")
     return int(whole + part.ljust(places, "0")) if places else int(token)
 
 
 def _constants(values: Sequence[int], counts: bool) -> tuple[Bound, Bound]:
-    """Bounds of numbers as such: what was seen, and 1 at the lower end."""
+    """Constant bounds of numbers: the greatest value seen, and at most 1 at the lower end."""
     if not values:
         return _constant(1, guessed=True), _constant(10, guessed=True)
     least, most = min(values), max(values)
@@ -294,19 +297,19 @@ def _constants(values: Sequence[int], counts: bool) -> tuple[Bound, Bound]:
     if counts and least > 1:
         return _constant(2, guessed=True), _constant(most, guessed=True)
     low = _constant(least, guessed=True) if least < 0 else _constant(min(least, 1))
-    # So many values show how far they go.
+    # Very many values show the whole range.
     return low, _constant(most, guessed=not _is_as_far_as_it_goes(most) and (counts or len(values) < _VERY_MANY))
 
 
 def _are_few(values: Sequence[int]) -> bool:
-    """Whether the same few numbers come again and again, as kinds of something do."""
+    """Whether the same few numbers recur, as the values of an enumeration do."""
     different = len(set(values))
     spread = max(values, default=0) - min(values, default=0) + 1
     return different > 1 and spread <= _FEW_VALUES and len(values) >= _EACH_AGAIN * different
 
 
 def _are_fewer_than(values: Sequence[int], limits: Sequence[_Limit]) -> bool:
-    """Whether numbers that might go up to one of the limits are a few only, which would be a strange chance."""
+    """Whether the numbers span so little of the range up to the limits that the limits do not explain them."""
     spread = max(values, default=0) - min(values, default=0) + 1
     if not limits or len(values) < _ENOUGH or len(set(values)) < 2 or spread > _FEW_VALUES:
         return False
@@ -314,7 +317,7 @@ def _are_fewer_than(values: Sequence[int], limits: Sequence[_Limit]) -> bool:
 
 
 def _is_as_far_as_it_goes(value: int) -> bool:
-    """Whether a greatest value looks like the limit of a task: a power of ten that leaves little beyond it."""
+    """Whether a greatest value looks like the limit of a task: a large number with one nonzero digit."""
     return value >= _FAR and set(str(value)[1:]) == {"0"}
 
 
@@ -324,14 +327,14 @@ def _constant(value: int, guessed: bool = False) -> Bound:
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """An integer read before that may be an upper bound.
+    """An earlier integer that may be an upper bound.
 
     Attributes:
-        plus: is added to it.
-        nearness: see :func:`_nearness`.
-        is_reached: whether some value is the greatest possible.
-        is_far: whether many values of one example are all far from it.
-        greatest: the bound where it is farthest.
+        plus: constant added to the integer.
+        nearness: result of :func:`_nearness`.
+        is_reached: whether some value equals the bound.
+        is_far: whether all of many values of one example are far below it.
+        greatest: its greatest value.
     """
 
     name: str
@@ -343,20 +346,20 @@ class _Limit:
 
     @property
     def is_near(self) -> bool:
-        """Whether the values of every example speak for it."""
+        """Whether the values of every example support it."""
         return self.is_reached and not self.is_far
 
     def is_same_as(self, other: _Limit) -> bool:
-        """Whether the examples do not tell them apart."""
+        """Whether the examples do not distinguish the two."""
         return replace(self, name=other.name, is_reached=other.is_reached, is_far=other.is_far) == other
 
     def bound(self, certain: bool) -> Bound:
-        """The bound it stands for."""
+        """The bound of a range."""
         return Bound(Amount(self.plus, (self.name,)), guessed=not certain)
 
 
 def _upper_limits(pairs: Sequence[tuple[int, Seen]]) -> list[_Limit]:
-    """Integers read before that no value exceeds and some come near to."""
+    """Earlier integers that no value exceeds and some values come near."""
     found: list[_Limit] = []
     if len(pairs) < 2:
         return found
@@ -377,7 +380,7 @@ def _upper_limits(pairs: Sequence[tuple[int, Seen]]) -> list[_Limit]:
 
 
 def _are_far(values: Sequence[tuple[int, int, int]]) -> bool:
-    """Whether the values of some group, and they are many, are all much smaller than their limits; as for nearness."""
+    """Whether a group has many values and all are far below their limits. For ``values`` see :func:`_nearness`."""
     groups: dict[int, list[float]] = {}
     for value, limit, group in values:
         groups.setdefault(group, []).append(abs(value) / (abs(limit) + 0.5))
@@ -385,10 +388,10 @@ def _are_far(values: Sequence[tuple[int, int, int]]) -> bool:
 
 
 def _nearness(values: Sequence[tuple[int, int, int]]) -> float:
-    """How near the greatest value of a group comes to its limit, 1 for reaching it, on average over the groups.
+    """The greatest ratio of value to limit in each group, averaged over the groups; 1 means that limits are reached.
 
     Args:
-        values: value, limit and group.
+        values: triples of value, limit and group.
     """
     groups: dict[int, float] = {}
     for value, limit, group in values:
@@ -397,7 +400,7 @@ def _nearness(values: Sequence[tuple[int, int, int]]) -> float:
 
 
 def _named_low(pairs: Sequence[tuple[int, Seen]], but_not: Set[str]) -> tuple[Bound, ...]:
-    """The nearest of the integers read before that no value is below."""
+    """The nearest earlier integers that no value is below, as lower bounds."""
     if len(pairs) < 2:
         return ()
     found: list[tuple[float, Bound]] = []
@@ -408,7 +411,7 @@ def _named_low(pairs: Sequence[tuple[int, Seen]], but_not: Set[str]) -> tuple[Bo
         if any(value < limit for value, limit in limits) or all(value == limit for value, limit in limits):
             continue
         nearness = sum((abs(limit) + 0.5) / (abs(value) + 0.5) for value, limit in limits) / len(limits)
-        # Where all values are above all limits anyway, one need not bound the other.
+        # If all values exceed all limits, they need not be related.
         certain = len(limits) >= _MANY and min(value for value, _ in limits) < max(limit for _, limit in limits)
         if not certain and not 0.2 <= nearness <= 1.2:
             continue
@@ -419,7 +422,7 @@ def _named_low(pairs: Sequence[tuple[int, Seen]], but_not: Set[str]) -> tuple[Bo
 
 
 def _shared_names(pairs: Sequence[tuple[int, Seen]]) -> list[str]:
-    """Names known at every reading, in the order they were read."""
+    """Names known at every reading, in reading order."""
     if not pairs:
         return []
     shared = set.intersection(*({*reading.known} for _, reading in pairs))
@@ -427,7 +430,7 @@ def _shared_names(pairs: Sequence[tuple[int, Seen]]) -> list[str]:
 
 
 def _number_traits(lists: Sequence[Sequence[int]]) -> Traits:
-    """Orders and distinctness of lists of numbers."""
+    """The order and distinctness of lists of numbers."""
     long = [values for values in lists if len(values) > 1]
     if not long:
         return ()
@@ -446,7 +449,7 @@ def _number_traits(lists: Sequence[Sequence[int]]) -> Traits:
 
 
 def _without_zero(lists: Sequence[Sequence[int]]) -> Traits:
-    """Whether zero is no value. -1 among numbers above zero stands for something else than a number."""
+    """Whether zero is excluded. -1 among positive numbers is a marker rather than a number."""
     low = {value for values in lists for value in values if value <= 0}
     if not low or 0 in low or max(value for values in lists for value in values) < 0:
         return ()
@@ -455,12 +458,17 @@ def _without_zero(lists: Sequence[Sequence[int]]) -> Traits:
 
 
 def _distinct(lists: Sequence[Sequence[object]], widths: Sequence[int], certain: float = _DISTINCT) -> Traits:
-    """Distinctness within each list, of values of which there are so many."""
+    """Whether the values within each list are distinct.
+
+    Args:
+        widths: for each list, the number of possible values.
+        certain: chance below which the trait is certain.
+    """
     if any(len(set(values)) < len(values) for values in lists) or not any(len(values) > 1 for values in lists):
         return ()
     log_chance = 0.0
     for values, width in zip(lists, widths, strict=True):
-        log_chance += sum(log(max(1 - place / max(width, 1), 1e-9)) for place in range(len(values)))
+        log_chance += sum(log(max(1 - index / max(width, 1), 1e-9)) for index in range(len(values)))
     return _believed(Trait.DISTINCT, exp(log_chance), certain, guess_below=2)
 
 
@@ -471,7 +479,7 @@ def _believed(trait: Trait, chance: float, certain: float, guess_below: float) -
 
 
 def _edge_traits(firsts: Sequence[Sequence[int]], seconds: Sequence[Sequence[int]]) -> Traits:
-    """Whether rows are edges of a simple graph, and of a connected one."""
+    """Whether rows are the edges of a simple and of a connected graph."""
     graphs = [list(zip(first, second, strict=True)) for first, second in zip(firsts, seconds, strict=True)]
     graphs = [edges for edges in graphs if edges]
     if any(first == second for edges in graphs for first, second in edges):
@@ -482,8 +490,8 @@ def _edge_traits(firsts: Sequence[Sequence[int]], seconds: Sequence[Sequence[int
     chance = 1.0
     for edges in graphs:
         nodes = max(max(edge) for edge in edges)
-        for place in range(len(edges)):
-            chance *= max(1 - 1 / nodes - place / (nodes * nodes / 2), 1e-9)
+        for index in range(len(edges)):
+            chance *= max(1 - 1 / nodes - index / (nodes * nodes / 2), 1e-9)
     simple = _believed(Trait.SIMPLE, chance, _DISTINCT_ROWS, guess_below=2)
     if not all(connects(edges) for edges in graphs):
         return simple
@@ -504,8 +512,7 @@ def connects(edges: Sequence[tuple[int, int]]) -> bool:
 
     for first, second in edges:
         leaders[leader(first)] = leader(second)
-    everybody = range(1, max(leaders) + 1)
-    return len(leaders) == len(everybody) and len({leader(node) for node in leaders}) == 1
+    return len(leaders) == max(leaders) and len({leader(node) for node in leaders}) == 1
 
 
 def _word_item(item: Item, seen: Sequence[Seen], lists: Sequence[Sequence[str]]) -> Item:
@@ -524,7 +531,7 @@ def _word_item(item: Item, seen: Sequence[Seen], lists: Sequence[Sequence[str]])
 
 
 def _are_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
-    """Whether each word is within the other, and that is no chance."""
+    """Whether each word is a subsequence of the other word, and chance is ruled out."""
     if sum(map(len, inner)) < _LETTERS_TO_COMPARE or not any(map(len, inner)):
         return False
     pairs = list(zip(inner, outer, strict=True))
@@ -532,14 +539,14 @@ def _are_within(inner: Sequence[str], outer: Sequence[str]) -> bool:
 
 
 def _are_just_around(outer: Sequence[str], inner: Sequence[str]) -> bool:
-    """Whether words end where they first have the letters of the others, and seldom would by chance."""
+    """Whether no proper prefix of the outer words contains the inner words, and chance is unlikely."""
     pairs = list(zip(inner, outer, strict=True))
     chance = prod(len(one) / len(other) for one, other in pairs)
     return chance < _JUST_AROUND and all(is_just_around(one, other) for one, other in pairs)
 
 
 def _shared_prefix(words: Sequence[str]) -> str:
-    """What all of several different words begin with, if other characters follow."""
+    """The common prefix of at least three different words, if other characters follow it."""
     if len(set(words)) < 3:
         return ""
     shared = words[0]
@@ -553,7 +560,7 @@ def _shared_prefix(words: Sequence[str]) -> str:
 
 
 def _alphabet(letters: str) -> str:
-    """The letters seen; all of a class of which many were seen, and all digits where there are several."""
+    """The letters seen, plus all of each class of which many were seen, and all digits if there are several."""
     seen = set(letters)
     for members in _CLASSES:
         of_class = seen.intersection(members)
@@ -563,7 +570,7 @@ def _alphabet(letters: str) -> str:
 
 
 def _word_length(seen: Sequence[Seen], prefix: int) -> Range:
-    """The length: an integer read before, the same as ever, or any up to what was seen."""
+    """The length: an earlier integer, a constant, or any length up to the greatest one seen."""
     lengths = [(len(token) - prefix, reading) for reading in seen for token in reading.tokens]
     values = [length for length, _ in lengths]
     for name, plus in product(_shared_names(lengths), (0, 1, -1)):
@@ -579,7 +586,7 @@ def _word_length(seen: Sequence[Seen], prefix: int) -> Range:
 
 
 def _always(words: Sequence[str]) -> str:
-    """Letters that are in each word exactly as often: all of them, or single ones in long words."""
+    """Letters that occur equally often in each word: all letters, or those that occur once in long words."""
     if len(set(words)) < 2 or max(map(len, words)) < 3:
         return ""
     counts = [Counter(word) for word in words]

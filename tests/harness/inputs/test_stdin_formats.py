@@ -46,7 +46,7 @@ def test_a_format_is_printed_as_it_is_read() -> None:
         ("N: int 1..5 6", "line 1: '6' where ';' or the end of the line was expected"),
         ("N: int 1..5\n  M: int 1..2", "line 2: indented more than the line before allows"),
         ("N: int 1..5 & 6", "line 1: cannot read ' & 6'"),
-        ("A: int 1..5; B: int 1..5; C: int 1..5; apart", "line 1: 'apart' is about points"),
+        ("A: int 1..5; B: int 1..5; C: int 1..5; apart", "line 1: 'apart' needs an even number"),
         ('S: word "ab" of 2 just within S', "line 1: 'within' where 'around' was expected"),
         ("repeat 3", "line 1: the end of the line where ':' was expected"),
     ],
