@@ -45,6 +45,7 @@ HARNESS = [
     "Example",
     "Finding",
     "HarnessError",
+    "MissingExtra",
     "Problem",
     "Verdict",
     "VerdictRow",
@@ -58,6 +59,7 @@ HARNESS = [
 ORDER = [
     "text",
     "errors",
+    "extras",
     "strict_json",
     "runs",
     "inside",
