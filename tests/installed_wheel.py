@@ -18,12 +18,13 @@ def pytest_configure() -> None:
         pytest.UsageError: it would not be the installed one, or a folder has a package of a checkout.
     """
     folders = [Path(entry).resolve() for entry in dict.fromkeys(sys.path)]
-    if checkouts := [str(folder) for folder in folders for name in _PACKAGES if (folder / name).is_dir()]:
+    if checkouts := [str(folder) for folder in folders if any((folder / name).is_dir() for name in _PACKAGES)]:
         raise pytest.UsageError(f"sys.path has a checkout: {', '.join(checkouts)}")
     if [folder for folder in folders if (folder / "semi_instruct").exists()] != [_installed()]:
         raise pytest.UsageError(f"semi_instruct is not in {_installed()} alone: {sys.path}")
 
 
+@pytest.hookimpl(trylast=True)  # the fixtures are torn down first
 def pytest_runtest_teardown() -> None:
     """Check what the test imported. A failure is an error of the test."""
     assert not {*_PACKAGES} & {*sys.modules}
