@@ -16,7 +16,6 @@ from semi_instruct.harness.dataset.tasks import Task
 from semi_instruct.harness.errors import BadRequest, BadRow, MissingExtra
 
 HUMAN_EVAL = "humaneval"
-MBPP = "mbpp"
 # Words in a row. Shorter runs are shared by texts that have nothing to do with each other.
 RUN = 10
 # Of the runs of a benchmark's text that have to appear in another one for it to be taken for a copy.

@@ -226,10 +226,6 @@ class State:
         [data] = self._base.execute("SELECT data FROM tasks WHERE place = ?", (place,)).fetchone()
         return msgspec.json.decode(data, type=Task)
 
-    def count_tasks(self) -> int:
-        """How many there are."""
-        return int(self._base.execute("SELECT count(*) FROM tasks").fetchone()[0])
-
     def places(self) -> Iterator[int]:
         """The places of all tasks, in order."""
         yield from self._paged("SELECT place FROM tasks WHERE place > ? ORDER BY place LIMIT ?", ())
@@ -254,11 +250,6 @@ class State:
         yield from self._paged(
             "SELECT place FROM results WHERE place > ? AND stage = ? ORDER BY place LIMIT ?", (stage,)
         )
-
-    def last_done(self, stage: str) -> int:
-        """The last place that a stage has had; 0 if it has had none."""
-        row = self._base.execute("SELECT max(place) FROM results WHERE stage = ?", (stage,)).fetchone()
-        return int(row[0] or 0)
 
     def count_done(self, stage: str) -> int:
         """How many items a stage has had."""
