@@ -226,8 +226,3 @@ def size_of(test_input: TestInput) -> tuple[int, bytes | str]:
     """The measure of what is minimal: the length of the text (of the arguments' JSON), then the text itself."""
     key = key_of(test_input)
     return len(key), key
-
-
-def sorted_by_size(inputs: Sequence[TestInput]) -> list[TestInput]:
-    """The inputs, smallest first, each once."""
-    return sorted({key_of(each): each for each in inputs}.values(), key=size_of)
