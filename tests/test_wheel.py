@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.checkout
+
 PROGRAM = "print(int(input()) * 2)"
 ENGINE = f"""
 import sys

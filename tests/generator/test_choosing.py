@@ -47,6 +47,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     assert said.stdout.strip() == "[]"
 
 
+@pytest.mark.checkout
 def test_the_generator_knows_nothing_of_engine_and_harness() -> None:
     folder = Path(__file__).parents[2] / "generator"
     for file in folder.rglob("*.py"):
