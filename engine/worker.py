@@ -181,11 +181,6 @@ class Worker:
         """The process id of the worker's outermost process, for accounting."""
         return self._process.pid if self._process is not None else 0
 
-    @property
-    def shared_bytes(self) -> int:
-        """Bytes of the zygote's image that a program has in its memory without charging them."""
-        return self._slot.shared
-
     def run(
         self,
         program: Program,

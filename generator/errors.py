@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from semi_instruct.extras import message
+
 
 class GeneratorError(Exception):
     """Base of everything the generator raises on purpose. Bad output of a model is never among it."""
 
 
 class MissingExtra(GeneratorError, ImportError):
-    """A model needs a package that is not installed."""
+    """A model needs an extra of the package that is not installed; the text says how to install it."""
 
-    def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"the package {package} is not installed: pip install 'semi-instruct[{extra}]'")
+    def __init__(self, model: str, extra: str) -> None:
+        super().__init__(message(model, extra))
 
 
 class ModelUnusable(GeneratorError):

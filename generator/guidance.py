@@ -20,8 +20,8 @@ class Guidance:
             import llguidance
             import llguidance.hf
             import llguidance.torch
-        except ImportError:
-            raise MissingExtra("llguidance", "llm") from None
+        except ImportError as error:
+            raise MissingExtra("transformers:HUB_ID_OR_FOLDER", "llm") from error
         self._library = llguidance
         self._tokens = llguidance.hf.from_tokenizer(tokenizer)
         self._end = tokenizer.eos_token_id

@@ -147,7 +147,7 @@ def _libraries() -> tuple[Any, Any]:
         import torch
         import transformers
     except ImportError as error:
-        raise MissingExtra(error.name or "transformers", "llm") from None
+        raise MissingExtra("transformers:HUB_ID_OR_FOLDER", "llm") from error
     return torch, transformers
 
 
@@ -161,8 +161,8 @@ def _converted(path: Path, library: Any) -> Path:
     try:
         tokenizer = library.AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
         model = library.AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype="auto")
-    except ImportError:
-        raise MissingExtra("gguf", "llm") from None
+    except ImportError as error:
+        raise MissingExtra("transformers:FILE.gguf", "llm") from error
     # Weights that are no longer quantised are saved only if nothing says that they are.
     model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):

@@ -80,8 +80,8 @@ class LlamaCpp:
 def _library() -> Any:
     try:
         import xllamacpp
-    except ImportError:
-        raise MissingExtra("xllamacpp", "llamacpp") from None
+    except ImportError as error:
+        raise MissingExtra("llamacpp:FILE.gguf", "llamacpp") from error
     return xllamacpp
 
 

@@ -137,8 +137,8 @@ class OpenAIServer:
 def _library() -> Any:
     try:
         import openai
-    except ImportError:
-        raise MissingExtra("openai", "openai") from None
+    except ImportError as error:
+        raise MissingExtra("openai:MODEL@URL", "openai") from error
     return openai
 
 

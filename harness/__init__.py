@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from semi_instruct.harness.errors import BadFile as BadFile
     from semi_instruct.harness.errors import BadRow as BadRow
     from semi_instruct.harness.errors import HarnessError as HarnessError
+    from semi_instruct.harness.errors import MissingExtra as MissingExtra
     from semi_instruct.harness.problems.reader import load_problems as load_problems
     from semi_instruct.harness.problems.schema import Candidate as Candidate
     from semi_instruct.harness.problems.schema import Example as Example
@@ -31,6 +32,7 @@ _MODULE_OF = {
     "Example": "problems.schema",
     "Finding": "search.fuzz",
     "HarnessError": "errors",
+    "MissingExtra": "errors",
     "Problem": "problems.schema",
     "Verdict": "problems.verdicts",
     "VerdictRow": "problems.verdicts",
@@ -45,7 +47,14 @@ __all__ = sorted(_MODULE_OF)
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    try:
+        module = import_module(f"{__name__}.{_MODULE_OF[name]}")
+    except ModuleNotFoundError as error:
+        from semi_instruct.harness.extras import explain
+
+        explain(f"semi_instruct.{name}", error)
+        raise
+    value = getattr(module, name)
     globals()[name] = value
     return value
 

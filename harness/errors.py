@@ -16,6 +16,10 @@ class BadRequest(HarnessError, ValueError):
     """An option, or a file that an option names, cannot be used."""
 
 
+class MissingExtra(BadRequest, ImportError):
+    """An optional part of the package is not installed; the text says how to install it."""
+
+
 class BadFile(HarnessError, ValueError):
     """A file as a whole cannot be read: missing, a directory, not UTF-8."""
 

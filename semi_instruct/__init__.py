@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from semi_instruct.harness import Example as Example
     from semi_instruct.harness import Finding as Finding
     from semi_instruct.harness import HarnessError as HarnessError
+    from semi_instruct.harness import MissingExtra as MissingExtra
     from semi_instruct.harness import Problem as Problem
     from semi_instruct.harness import Verdict as Verdict
     from semi_instruct.harness import VerdictRow as VerdictRow
@@ -75,6 +76,7 @@ _NAMES = {
         "Example",
         "Finding",
         "HarnessError",
+        "MissingExtra",
         "Problem",
         "Verdict",
         "VerdictRow",

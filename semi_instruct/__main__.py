@@ -6,7 +6,9 @@ import sys
 
 
 def main() -> int:
-    """Run the command line. Ctrl-C while it is being imported prints one line, as it does later.
+    """Run the command line.
+
+    Ctrl-C while it is being imported prints one line, as it does later. So does a missing extra ``cli``.
 
     Returns:
         The exit status.
@@ -16,6 +18,14 @@ def main() -> int:
     except KeyboardInterrupt:
         print("semi-instruct: interrupted", file=sys.stderr)
         return 130
+    except ModuleNotFoundError as error:
+        from semi_instruct import extras
+
+        extra = extras.extra_with(error)
+        if extra is None:
+            raise
+        print(f"semi-instruct: {extras.message('the command line', extra)}", file=sys.stderr)
+        return 2
     return app.main()
 
 

@@ -45,6 +45,7 @@ HARNESS = [
     "Example",
     "Finding",
     "HarnessError",
+    "MissingExtra",
     "Problem",
     "Verdict",
     "VerdictRow",
@@ -58,6 +59,7 @@ HARNESS = [
 ORDER = [
     "text",
     "errors",
+    "extras",
     "strict_json",
     "runs",
     "inside",
@@ -111,6 +113,7 @@ def files(folder: str) -> list[Path]:
     return found
 
 
+@pytest.mark.checkout
 def test_nothing_is_imported_by_its_bare_name() -> None:
     for folder in ("semi_instruct", "engine", "generator", "harness", "tests", "benchmarks", "examples"):
         for path in files(folder):
@@ -119,6 +122,7 @@ def test_nothing_is_imported_by_its_bare_name() -> None:
             )
 
 
+@pytest.mark.checkout
 @pytest.mark.parametrize(
     ("folder", "forbidden"), [("engine", ("generator", "harness")), ("generator", ("engine", "harness"))]
 )
@@ -128,6 +132,7 @@ def test_the_engine_and_the_generator_know_nothing_above_them(folder: str, forbi
             assert not name.startswith(tuple(f"semi_instruct.{other}" for other in forbidden)), (path, name)
 
 
+@pytest.mark.checkout
 def test_the_packages_of_the_harness_import_downwards() -> None:
     for path in files("harness"):
         here = path.relative_to(ROOT / "harness").parts[0].removesuffix(".py")

@@ -93,7 +93,8 @@ def _needs(*modules: str) -> None:
     if missing:
         raise BadRequest(
             f"{' and '.join(missing)} missing: `make demo-tune` has an environment with all of it, and so has "
-            "`pip install --require-hashes -r requirements/engine.txt -r requirements/tune.txt`"
+            "`pip install --require-hashes -r requirements/engine.txt -r requirements/verify.txt "
+            "-r requirements/tune.txt`"
         )
 
 

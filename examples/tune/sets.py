@@ -11,8 +11,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from random import Random
 
-from semi_instruct.harness.dataset.extra import needs
 from semi_instruct.harness.errors import BadFile, BadRequest
+from semi_instruct.harness.extras import require
 
 _PLACES = ("dataset/data/pairs.parquet", "data/pairs.parquet", "")
 
@@ -44,10 +44,10 @@ def read_set(name: str, path: Path) -> PairSet:
     A file that says no ``task`` has a task a row. A build may have retained nothing: such a set is empty.
 
     Raises:
-        BadRequest: pyarrow is not installed.
+        MissingExtra: the extra ``build`` is not installed.
         BadFile: there is no such file, or it holds something else.
     """
-    needs("pyarrow")
+    require("reading Parquet", "build", "pyarrow")
     from pyarrow import ArrowException, parquet
 
     file = next((path / place for place in _PLACES if (path / place).is_file()), None)

@@ -10,7 +10,6 @@ from textwrap import dedent
 _FENCE = re.compile(r"^[ \t]{0,3}(`{3,})[ \t]*([^`\n]*)$", re.MULTILINE)
 _PYTHON = frozenset({"python", "python3", "py", "python 3", "py3"})
 # What is shown beside code: never code itself.
-_SHOWN = frozenset({"text", "txt", "output", "input", "plaintext", "console", "bash", "sh", "shell", "markdown", "md"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,6 @@ class Block:
     def is_python(self) -> bool:
         """Whether it is said to be Python."""
         return self.language in _PYTHON
-
-    @property
-    def may_be_code(self) -> bool:
-        """Whether it is not said to be something that is shown beside code."""
-        return self.language not in _SHOWN
 
 
 @dataclass(frozen=True, slots=True)

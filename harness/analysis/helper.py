@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import resource
 import signal
@@ -77,8 +76,3 @@ def _said_of(error: Exception) -> str:
 def _resident_bytes() -> int:
     with open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[1]) * _PAGE_BYTES
-
-
-def process_id() -> int:
-    """The process that is asked. For tests and for warming up."""
-    return os.getpid()

@@ -63,18 +63,11 @@ class _Offer:
     node: ast.AST
 
 
-def mutants(source: str) -> Iterator[Mutant]:
-    """The mutants of a program, by position and then by operator; none of a source that is not Python or too long.
-
-    Lazily: each costs a compilation, and a program has some ten a line.
-    """
-    tree = parse(source)
-    if tree is not None:
-        yield from (mutant for _, mutant in _made(tree, _offers(tree)))
-
-
 def some_mutants(source: str, most: int, random: Random) -> list[Mutant]:
-    """So many of the mutants of a program, at random, or all where there are fewer; in the order of :func:`mutants`."""
+    """So many of the mutants of a program, at random, or all where there are fewer; by position and then by operator.
+
+    There are none of a source that is not Python or too long. Each costs a compilation.
+    """
     tree = parse(source)
     if tree is None:
         return []

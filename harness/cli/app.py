@@ -43,10 +43,20 @@ class _LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:  # type: ignore[override]
-        """The command of a name, or None."""
+        """The command of a name, or None.
+
+        Raises:
+            MissingExtra: the command needs an extra that is not installed.
+        """
         if cmd_name not in COMMANDS:
             return None
-        command: TyperCommand = import_module(f"semi_instruct.harness.cli.{cmd_name}").command
+        try:
+            command: TyperCommand = import_module(f"semi_instruct.harness.cli.{cmd_name}").command
+        except ModuleNotFoundError as error:
+            from semi_instruct.harness.extras import explain
+
+            explain(cmd_name, error)
+            raise
         return command
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]

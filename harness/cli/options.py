@@ -6,7 +6,6 @@ An option that several commands have is declared here, so that its name means th
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
@@ -86,11 +85,6 @@ class Common:
 
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print no progress and no summary.")] = False
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Log what the engine and the harness do.")] = False
-
-    @property
-    def draws_progress(self) -> bool:
-        """Whether progress may be drawn as a bar: stderr is a terminal."""
-        return sys.stderr.isatty() and not self.quiet
 
 
 def command_of[O: Common](

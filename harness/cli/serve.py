@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from semi_instruct.engine.limits import MIB
 from semi_instruct.harness.cli.exit_status import ExitStatus
 from semi_instruct.harness.cli.options import RUNNING, Common, Runtime, Workers, command_of
 from semi_instruct.harness.errors import BadRequest
+from semi_instruct.harness.extras import require
 from semi_instruct.harness.serve.settings import Settings, listen
 
 _NEEDED = ("fastapi", "httptools", "prometheus_client", "uvicorn")
@@ -79,13 +79,12 @@ def execute(options: Options) -> ExitStatus:
     """Serve until told to end. Returns the exit status.
 
     Raises:
-        BadRequest: options that cannot be meant, an address that would be open to everybody, or a missing extra.
+        BadRequest: options that cannot be meant, or an address that would be open to everybody.
+        MissingExtra: the extra ``serve`` is not installed.
         SandboxUnavailable: nothing is served without the walls.
         OSError: the address cannot be had.
     """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BadRequest(f"serve needs {', '.join(missing)}: pip install 'semi-instruct[serve]'")
+    require("serve", "serve", *_NEEDED)
     token = _token(options.token_file) if options.token_file is not None else None
     host = "127.0.0.1" if options.host == "localhost" else options.host
     if token is None and not _is_loopback(host):

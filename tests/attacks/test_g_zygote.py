@@ -238,7 +238,7 @@ def test_g08_pages_shared_with_the_zygote_are_counted(arena: Arena) -> None:
     outcome = arena.attack(source)
     assert outcome.peak_memory_bytes == pytest.approx(int(outcome.stdout) * 1024, rel=0.1)
     [only] = arena.engine._pool.alive
-    assert only.shared_bytes > outcome.peak_memory_bytes / 4
+    assert only._slot.shared > outcome.peak_memory_bytes / 4
 
 
 @pytest.mark.parametrize("source", corpus.PROGRAMS.values(), ids=corpus.PROGRAMS)

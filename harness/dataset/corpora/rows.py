@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from semi_instruct.harness.analysis.tables import PARQUET, UnreadableTable, count_rows, table_rows
-from semi_instruct.harness.dataset.extra import needs
 from semi_instruct.harness.errors import BadFile, BadRow
+from semi_instruct.harness.extras import require
 from semi_instruct.harness.strict_json import MAX_MARKS, has_more_marks
 
 # Longer rows are refused unread.
@@ -49,7 +49,7 @@ class RowFile:
     def size(self) -> int:
         """The final value of ``RawRow.position``; 0 if it is not known."""
         if self.path.suffix == PARQUET:
-            needs("pyarrow")
+            require("reading Parquet", "build", "pyarrow")
             try:
                 return count_rows(self.path)
             except UnreadableTable as error:
@@ -61,7 +61,7 @@ class RowFile:
 
         Raises:
             BadFile: the file cannot be read.
-            BadRequest: the extra that reads Parquet is not installed.
+            MissingExtra: the extra that reads Parquet and Arrow is not installed.
         """
         match self.path.suffix:
             case ".parquet" | ".arrow":
@@ -98,7 +98,7 @@ class RowFile:
         return data if isinstance(data, dict) else BadRow(name, line, "row", "expected an object")
 
     def _table_rows(self, after: int) -> Iterator[RawRow]:
-        needs("pyarrow")
+        require("reading Parquet", "build", "pyarrow")
         name = self.path.name
         try:
             for line, data in table_rows(self.path, after):

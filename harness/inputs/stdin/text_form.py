@@ -26,7 +26,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from semi_instruct.harness.errors import HarnessError
 from semi_instruct.harness.inputs.stdin.model import (
@@ -53,7 +52,6 @@ from semi_instruct.harness.inputs.stdin.model import (
 _INDENT = "  "
 _KINDS = ("int", "decimal", "word", "one")
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|\d+|\.\.|[-+*?,:;()])')
-_Part = TypeVar("_Part")
 
 
 class BadFormat(HarnessError, ValueError):

@@ -225,8 +225,8 @@ def test_another_process_has_helpers_of_its_own(way: str) -> None:
 def test_it_ends_with_the_process_that_started_it(ending: str) -> None:
     program = (
         "from semi_instruct.harness.analysis.helper_process import call_limited\n"
-        "from semi_instruct.harness.analysis import helper\n"
-        f"print(call_limited(helper.process_id), flush=True)\n{ending}\n"
+        "from tests.harness.support import analysis_work as work\n"
+        f"print(call_limited(work.pid), flush=True)\n{ending}\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -32,6 +32,7 @@ def layout_of_page() -> Any:
     return module
 
 
+@pytest.mark.checkout
 def test_the_files_and_names_of_the_page_exist() -> None:
     paths = re.findall(r"`((?:harness|tests|docs)/[^`]+)`", PAGE)
     assert len(paths) >= 7

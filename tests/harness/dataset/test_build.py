@@ -18,6 +18,7 @@ import pytest
 from pyarrow import parquet
 
 from semi_instruct.engine import Engine
+from semi_instruct.extras import install_command
 from semi_instruct.harness import dataset
 from semi_instruct.harness.cli import app, build
 from semi_instruct.harness.dataset.pairs import Evidence, JudgedTask, Pair
@@ -372,15 +373,10 @@ def test_build_and_verify_in_sandboxes(tmp_path: Path, capsys: pytest.CaptureFix
 def test_what_is_not_installed_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import importlib.util
-
-    known = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *more: None if name == "datasketch" else known(name, *more)
-    )
+    monkeypatch.setitem(sys.modules, "datasketch", None)
     path = write_corpus(tmp_path / "c.jsonl", task_row("t", DOUBLE))
     assert run("build", path, "-o", tmp_path / "b") == 2
-    assert capsys.readouterr().err == "semi-instruct: datasketch missing: pip install 'semi-instruct[build]'\n"
+    assert capsys.readouterr().err == f"semi-instruct: build needs the extra build: {install_command('build')}\n"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from semi_instruct.extras import install_command
 from semi_instruct.harness.cli import app
 from tests.engine_processes import HELD
 from tests.harness.serve.running import ENDLESS, Server, code
@@ -113,7 +114,7 @@ def test_refused_options_are_one_line(
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "fastapi", None)
     assert app.main(["serve"]) == 2
-    assert capsys.readouterr().err == ("semi-instruct: serve needs fastapi: pip install 'semi-instruct[serve]'\n")
+    assert capsys.readouterr().err == (f"semi-instruct: serve needs the extra serve: {install_command('serve')}\n")
 
 
 def test_a_log_without_a_reader_does_not_block_the_service() -> None:
