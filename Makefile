@@ -97,7 +97,8 @@ embeddings: $(EMBEDDINGS)
 # that take longest first.
 SIDE_BY_SIDE := tests/attacks/test_k_rows.py tests/attacks/test_j_excuses.py tests/test_wheel.py tests/test_extras.py \
 	$(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
-	tests/attacks/forging tests/docs tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
+	tests/attacks/forging tests/docs tests/engine/test_determinism.py tests/engine/test_policy.py \
+	tests/engine/test_honest_programs.py tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)
 	$(BIN)/python -m pytest -q $(SIDE_BY_SIDE:%=--ignore=%)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal $(SIDE_BY_SIDE)
