@@ -391,7 +391,17 @@ def test_what_is_not_installed_is_said_in_one_line(
         ({"mode": "semi"}, ["propose", "validate", "instruct"]),
         (
             {"mode": "semi", "repairs": 2, "least_round_trip": 0.5},
-            "propose,validate,repair 1,validate 1,repair 2,validate 2,instruct,retell,round trip".split(","),
+            [
+                "propose",
+                "validate",
+                "repair 1",
+                "validate 1",
+                "repair 2",
+                "validate 2",
+                "instruct",
+                "retell",
+                "round trip",
+            ],
         ),
     ],
 )
