@@ -77,20 +77,20 @@ def test_a_natural_code_is_borne_out_by_the_others(tmp_path: Path, codes: list[s
         assert pair["id"].split("/")[1] not in pair["oracles"]
 
 
-def doubtful(number: int, place: int, *right: str) -> dict[str, Any]:
+def doubtful(number: int, index: int, *right: str) -> dict[str, Any]:
     """A task of multiplication, with a wrong code among the right ones that its examples do not catch."""
     codes = list(right)
-    codes.insert(place, "n = int(input())\nprint(n * 2 if n % 7 != 3 else 5)")
+    codes.insert(index, "n = int(input())\nprint(n * 2 if n % 7 != 3 else 5)")
     examples = {f"{n}\n": f"{number * n}\n" for n in (1, 5, 30)}
     return task_row(f"t{number}", *(code.replace("2", str(number)) for code in codes), examples=examples)
 
 
 def test_a_wrong_natural_code_is_found_wherever_it_stands(walls: Engine, tmp_path: Path) -> None:
     right = ("print(int(input()) * 2)", "import sys\nvalue = int(sys.stdin.read())\nprint(2 * value)", TIMES)
-    rows = [doubtful(2 + place, place, *right) for place in (0, 3)]
+    rows = [doubtful(2 + index, index, *right) for index in (0, 3)]
     made = built(write_corpus(tmp_path / "c.jsonl", *rows), tmp_path / "b", planned=60, engine=sharing(walls), near=1.0)
-    wrong = {f"t{2 + place}/{place}" for place in (0, 3)}
-    assert set(evidence(tmp_path / "b")) == {f"t{2 + each}/{place}" for each in (0, 3) for place in range(4)} - wrong
+    wrong = {f"t{2 + index}/{index}" for index in (0, 3)}
+    assert set(evidence(tmp_path / "b")) == {f"t{2 + each}/{index}" for each in (0, 3) for index in range(4)} - wrong
     assert drops(made) == {"wrong_answer": 2}
     shown = [row for row in exported_cases(tmp_path / "b") if row["role"] == "counterexample"]
     assert {name for row in shown for name in row["candidates"]} == wrong

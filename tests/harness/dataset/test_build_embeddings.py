@@ -49,7 +49,7 @@ def test_text_becomes_the_longest_known_pieces(text: str, found: str) -> None:
 
 
 def pair_rows(*instructions: str) -> list[dict[str, Any]]:
-    return [{"id": str(place), "instruction": text, "output": DOUBLE} for place, text in enumerate(instructions)]
+    return [{"id": str(index), "instruction": text, "output": DOUBLE} for index, text in enumerate(instructions)]
 
 
 def test_the_first_of_a_meaning_stays_though_the_build_is_cut_off(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_more_than_there_is_room_for(tmp_path: Path) -> None:
     asked = settings(write_corpus(tmp_path / "c.jsonl", *pair_rows("Double it.")))
     with State(tmp_path / "b", asked) as state:
         alike = Alike(state, "instruction", 2.0, ByFirstWord())
-        for place in range(1_100):
-            assert alike.first_like("x" * (place % 9 + 1), place, str(place)) is None
+        for index in range(1_100):
+            assert alike.first_like("x" * (index % 9 + 1), index, str(index)) is None
         assert len(list(state.vectors("instruction"))) == 1_100
 
 
@@ -115,10 +115,10 @@ def tensors(random: np.random.Generator) -> dict[str, Any]:
 
 def as_safetensors(found: dict[str, Any]) -> bytes:
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    place = 0
+    index = 0
     for name, values in found.items():
-        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [place, place + values.nbytes]}
-        place += values.nbytes
+        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [index, index + values.nbytes]}
+        index += values.nbytes
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + b"".join(values.tobytes() for values in found.values())
 

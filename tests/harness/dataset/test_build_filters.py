@@ -23,8 +23,8 @@ from tests.timing import allow_seconds
 LONGER = """
 def solve(numbers):
     total = 0
-    for place, number in enumerate(numbers):
-        if place % 2 == 0:
+    for index, number in enumerate(numbers):
+        if index % 2 == 0:
             total += number
         else:
             total -= number
@@ -108,7 +108,7 @@ def test_bands_find_what_is_near_and_little_else(copies: int) -> None:
     words = [f"word{number}" for number in range(200)]
     near = words.copy()
     near[50 * copies] = "other"
-    far = [f"{word}x" if place % 3 else word for place, word in enumerate(words)]
+    far = [f"{word}x" if index % 3 else word for index, word in enumerate(words)]
     own, other, third = map(shingles, (words, near, far))
     assert jaccard(own, other) > 0.9
     assert set(band_keys(own)) & set(band_keys(other))

@@ -69,7 +69,7 @@ class Known:
             self.threads.add(thread)
             self._all_lanes.wait(60)  # a lane that is never used leaves the others waiting
         known = self._texts.get(kind, [])
-        return [Text(known[place] if place < len(known) else "", tokens=100) for place in range(request.count)]
+        return [Text(known[index] if index < len(known) else "", tokens=100) for index in range(request.count)]
 
 
 def kind_of(request: Request) -> str:
