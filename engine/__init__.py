@@ -1,4 +1,4 @@
-"""Runs untrusted programs in sandboxes. Knows nothing of models, test cases or verdicts."""
+"""Runs untrusted programs in sandboxes. Independent of models, test cases and verdicts."""
 
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.determinism import Determinism

@@ -1,13 +1,13 @@
-"""Who may run now: any number of runs at a time, or one run alone, among all engines of this machine.
+"""Admission of runs on this machine, across all engines: any number of runs together, or one run alone.
 
-Almost always runs share the machine. One that is suspected of using up the host's kernel memory
-(``engine/host_memory.py``) is repeated with no other run beside it, so that what is measured is its own doing. Engines
-live in different processes, so this is a lock of the kernel's (flock(2)): every run holds it shared, the repeated run
-holds it exclusively. A second lock, the gate, is taken first and let go at once; who waits to be alone holds it
-meanwhile, so that new runs wait behind it and cannot keep it waiting.
+Usually runs share the machine. A run that is suspected of using up the host's kernel memory (``engine/host_memory.py``)
+is repeated alone, so that the measurement shows its own effect. Engines live in different processes, so the lock is one
+of the kernel (flock(2)): every run holds it shared, the repeated run holds it exclusively. A second lock, the gate, is
+taken first and released immediately. A run that waits to be alone holds the gate while it waits, so that new runs queue
+behind it and cannot delay it further.
 
-The locks are on two files in a folder that only their user can open. Engines of other users, and of containers with a
-file system of their own, do not wait for each other; where a rise is theirs, it is not blamed on a run that is repeated
+The locks are on two files in a folder that only their user can open. Engines of other users, and of containers with
+their own file system, do not wait for each other. A rise that they cause is not attributed to a run that is repeated
 (``Engine.run``).
 """
 
@@ -25,8 +25,8 @@ from pathlib import Path
 
 from semi_instruct.engine.cancellation import Cancellation
 
-# No run is kept waiting longer, so that answers are not late: then it goes on beside what is still under way. A rise is
-# told apart all the same, as what the groups of other engines are charged for is accounted for.
+# The maximum wait, so that answers are not late. After it a run proceeds beside the runs still in progress. A rise is
+# attributed correctly all the same, because the memory charged to the groups of other engines is accounted for.
 _MAX_WAIT_S = 5.0
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.001, 0.05
 
@@ -34,7 +34,7 @@ _log = logging.getLogger("semi_instruct.engine")
 
 
 class Admission:
-    """One worker's hold on both locks. Not thread-safe: one thread uses it at a time."""
+    """One worker's handle on both locks. Not thread-safe."""
 
     def __init__(self) -> None:
         folder = _folder()
@@ -47,7 +47,7 @@ class Admission:
 
     @contextlib.contextmanager
     def admitted(self, alone: bool, cancellation: Cancellation | None) -> Iterator[bool]:
-        """Hold the lock, shared or (``alone``) exclusively. Waits a little for it; gives whether it is really held."""
+        """Hold the lock, shared or (``alone``) exclusively. Waits a short time for it; yields whether it is held."""
         how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
         deadline = time.monotonic() + _MAX_WAIT_S
         try:
@@ -69,7 +69,7 @@ class Admission:
                 if cancellation is not None and cancellation.cancelled:
                     return False
                 if time.monotonic() > deadline:
-                    _log.info("other engines have not let go of the machine: going on beside them")
+                    _log.info("other engines still hold the machine: proceeding beside them")
                     return False
                 time.sleep(pause)
                 pause = min(2 * pause, _MAX_PAUSE_S)
@@ -77,7 +77,7 @@ class Admission:
                 return True
 
     def close(self) -> None:
-        """Let go of both. Closing twice is fine."""
+        """Release both locks. Idempotent."""
         for descriptor in (self._gate, self._room):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -85,10 +85,10 @@ class Admission:
 
 
 def _folder() -> Path:
-    """A folder that belongs to this user alone and lasts as long as the machine runs; made where it is not there."""
+    """A folder that only this user can access and that persists until the machine restarts. Created if missing."""
     user = os.geteuid()
-    place = Path("/run") if user == 0 else Path(f"/run/user/{user}")
-    folder = place / "semi-instruct" if os.access(place, os.W_OK) else Path(f"/tmp/semi-instruct-{user}")
+    parent = Path("/run") if user == 0 else Path(f"/run/user/{user}")
+    folder = parent / "semi-instruct" if os.access(parent, os.W_OK) else Path(f"/tmp/semi-instruct-{user}")
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if found.st_uid != user or not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o077:

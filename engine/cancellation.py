@@ -1,4 +1,4 @@
-"""A run that nobody waits for any more can be ended before its time."""
+"""Cancellation of a run from another thread."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Self
 
 
 class Cancellation:
-    """Given to a run, it ends that run from any thread, at once and with all of its processes.
+    """Ends the run to which it is passed, immediately and with all of its processes. Any thread may use it.
 
-    The outcome of a run that was cancelled is ``sandbox_error`` with the detail ``cancelled`` and says nothing of the
-    program. A run that had ended before keeps its own outcome. Close it, or use it as a context, when the run is over.
+    The outcome of a cancelled run has the status ``cancelled``. A run that has already ended keeps its outcome. Close
+    the cancellation when the run is over, or use it as a context manager.
     """
 
     def __init__(self) -> None:
@@ -26,18 +26,18 @@ class Cancellation:
         return self._cancelled
 
     def fileno(self) -> int:
-        """A descriptor that can be read from as soon as ``cancel`` was called."""
+        """A descriptor that becomes readable when ``cancel`` is called."""
         return self._event
 
     def cancel(self) -> None:
-        """End the run, or the one that this is given to later. To say it twice, or too late, is fine."""
+        """End the run, or the run to which this is passed later. Has no effect if repeated or if the run is over."""
         with self._lock:
             self._cancelled = True
             if self._event >= 0:
                 os.eventfd_write(self._event, 1)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         with self._lock:
             if self._event >= 0:
                 os.close(self._event)

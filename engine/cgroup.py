@@ -1,21 +1,21 @@
-"""Control groups: the limits that hold for a whole process tree, and the kernel's own account of it.
+"""Control groups: limits on a whole process tree, and the kernel's account of its resource use.
 
-One group per worker. The zygote is moved into it once, at birth, and everything it forks is born there (moving a
-process later costs milliseconds). The limits of a run are written before its program is handed over; what the run used
-is the difference between two readings. Which version is used is found by trying: a group is made, limited and removed
-(a *write probe*). A mount point that exists proves nothing.
+There is one group per worker. The zygote is moved into it once, when it starts, and everything that it forks starts
+there (moving a process later costs milliseconds). The limits of a run are written before its program is handed over,
+and its resource use is the difference between two readings. The version is found by trying: a group is created, limited
+and removed (a *write probe*). The existence of a mount point proves nothing.
 
 Version 1 needs three hierarchies (memory, pids, cpuacct), each with a group of the same name beneath the caller's own
-group. Version 2 needs one group whose parent hands memory and pids down: the caller's own group or the nearest
-ancestor that can. A process inside a group forbids it to do so, so a caller that was *delegated* its own group first
-steps down into a leaf of it, as systemd asks of delegates.
+group. Version 2 needs one group whose parent delegates memory and pids: the caller's own group or the nearest ancestor
+that can. A group that contains a process cannot do so, so a caller whose group is *delegated* first moves into a leaf
+of it, as systemd requires.
 
-Where the cpu controller can be had, each worker has an equal share of the cores, however many processes and sessions
+If the cpu controller is available, each worker has an equal share of the cores, however many processes and sessions
 (sched(7), autogroups) its run makes.
 
-How long the group was ready to run and got no core is told by version 2 alone (``cpu.pressure``). Where version 1 does
-the limiting and a version 2 hierarchy is mounted beside it (a *hybrid*), each worker has a group there too, for that
-file alone. Where it cannot be had, no wall limit is extended.
+Only version 2 reports how long a group was ready to run and got no core (``cpu.pressure``). If version 1 does the
+limiting and a version 2 hierarchy is mounted beside it (a *hybrid*), each worker also has a group there, for that file
+alone. If the file is not available, wall limits are not extended.
 
 Sources: the kernel's cgroup-v1/{memory,pids,cpuacct}.rst, cgroup-v2.rst and accounting/psi.rst; systemd's
 CGROUP_DELEGATION.md.
@@ -38,11 +38,11 @@ from semi_instruct.engine import diagnosis
 
 PREFIX = "semi-instruct"
 _CONTROLLERS = ("memory", "pids", "cpuacct")
-_SHARES = "cpu"  # where it can be had
-_PRESSURE = "pressure"  # no controller: every group of version 2 has it, where the kernel has it at all (CONFIG_PSI)
+_SHARES = "cpu"  # optional
+_PRESSURE = "pressure"  # not a controller: every group of version 2 has it if the kernel supports it (CONFIG_PSI)
 _REMOVE_SECONDS = 2.0
 _NAME = re.compile(rf"{PREFIX}-(\d+)-[0-9a-f]+")
-# Whose the file is, and its name in version 1 and in version 2.
+# The controller of the file, and its name in version 1 and in version 2.
 _FILES = {
     "limit": ("memory", "memory.limit_in_bytes", "memory.max"),
     "swap": ("memory", "memory.memsw.limit_in_bytes", "memory.swap.max"),
@@ -55,15 +55,15 @@ _FILES = {
     "kinds": ("memory", "memory.stat", "memory.stat"),
     "pressure": (_PRESSURE, "cpu.pressure", "cpu.pressure"),
 }
-# A kernel that does not account for swap has none to be limited; memory.peak came with Linux 5.19.
+# Files that may be missing: a kernel without swap accounting has no swap limit; memory.peak exists since Linux 5.19.
 _MAY_BE_ABSENT = {"swap", "peak", "pressure"}
-# What memory.stat calls pages of processes and of files.
+# The names of pages of processes and of files in memory.stat.
 _PAGES = {1: (b"rss", b"cache"), 2: (b"anon", b"file")}
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One look at a group's accounts: cpu nanoseconds, bytes of memory, and two counters of refusals."""
+    """One reading of a group's accounts: CPU nanoseconds, bytes of memory, and two counters of refusals."""
 
     cpu_ns: int
     memory: int
@@ -72,7 +72,7 @@ class Reading:
 
 
 class _File(io.FileIO):
-    """A control file that stays open: each look at it, and each change, is one system call."""
+    """A control file that stays open: each read and each write is one system call."""
 
     def number(self) -> int:
         return int(os.pread(self.fileno(), 4096, 0))
@@ -96,7 +96,7 @@ class Group:
     """A worker's control group.
 
     Attributes:
-        paths: its directories, one a hierarchy.
+        paths: its directories, one per hierarchy.
     """
 
     def __init__(self, version: int, folders: dict[str, Path]) -> None:
@@ -133,22 +133,22 @@ class Group:
         self._limits = (memory, processes)
 
     def read(self) -> Reading:
-        """The accounts as they stand."""
+        """The current accounts."""
         kills, refusals = self._files["kills"].field(b"oom_kill"), self._files["refusals"].field(b"max")
         return Reading(self.cpu_ns(), self._files["usage"].number(), kills, refusals)
 
     def cpu_ns(self) -> int:
-        """Cpu time of the whole group so far."""
+        """CPU time of the whole group so far."""
         cpu = self._files["cpu"]
         return cpu.number() if self._version == 1 else 1000 * cpu.field(b"usage_usec")
 
     def kernel_memory(self) -> int:
-        """Bytes that the group is charged for and that are in no process and no file: what the kernel holds for it."""
+        """Bytes charged to the group for kernel memory, that is, not for pages of processes or files."""
         kinds = self._files["kinds"].fields()
         return max(self._files["usage"].number() - sum(kinds.get(pages, 0) for pages in _PAGES[self._version]), 0)
 
     def starved_s(self) -> float | None:
-        """Seconds so far in which the group was ready to run and not one of its tasks ran; None where not told."""
+        """Seconds so far in which the group was ready to run and none of its tasks ran; None if not available."""
         file = self._files.get("pressure")
         if file is None:
             return None
@@ -158,7 +158,7 @@ class Group:
         return None
 
     def restart_peak(self) -> bool:
-        """Forget the highest memory use so far; False where this kernel cannot (version 2 before Linux 6.12)."""
+        """Reset the peak memory use; False if this kernel cannot (version 2 before Linux 6.12)."""
         peak = self._files.get("peak")
         if peak is None or not peak.writable():
             return False
@@ -166,17 +166,17 @@ class Group:
         return True
 
     def peak(self) -> int:
-        """Highest memory use, in bytes, since ``restart_peak`` (or ever, where that is False)."""
+        """Peak memory use, in bytes, since ``restart_peak`` (or ever, if that returned False)."""
         return self._files.get("peak", self._files["usage"]).number()
 
-    def let_go(self) -> None:
-        """Close the files of the group, which stays."""
+    def close_files(self) -> None:
+        """Close the files of the group without removing it."""
         for file in self._files.values():
             file.close()
 
     def close(self) -> None:
-        """Remove the group, waiting a little for its last process. What is gone already is fine."""
-        self.let_go()
+        """Remove the group, waiting a short time for its last process. Missing directories are ignored."""
+        self.close_files()
         deadline = time.monotonic() + _REMOVE_SECONDS
         for path in self.paths:
             while path.exists():
@@ -191,10 +191,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Hierarchy:
-    """Where groups can be made: a parent for each controller, which in version 2 is the same for all.
+    """The parent of the groups for each controller. In version 2 it is the same for all.
 
     Attributes:
-        pressure: on a hybrid, where a group of version 2 can be made for its ``cpu.pressure``; else None.
+        pressure: on a hybrid, the parent of version 2 groups, which are made for their ``cpu.pressure``; else None.
     """
 
     version: int
@@ -202,12 +202,12 @@ class Hierarchy:
     pressure: Path | None = None
 
     @property
-    def tells_pressure(self) -> bool:
-        """Whether a group tells how long it was ready to run and got no core."""
+    def has_pressure(self) -> bool:
+        """Whether a group reports how long it was ready to run and got no core."""
         return (self.pressure or self.parents["memory"]).joinpath("cpu.pressure").exists()
 
     def make(self) -> Group:
-        """A fresh group for one worker."""
+        """Create a group for one worker."""
         name = f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
         pressure = self.parents["memory"] if self.version == 2 else self.pressure
         parents = self.parents if pressure is None else {**self.parents, _PRESSURE: pressure}
@@ -218,12 +218,12 @@ class Hierarchy:
             return Group(self.version, folders)
         except OSError:
             for path in folders.values():
-                with contextlib.suppress(OSError):  # it was never made; what failed is raised below
+                with contextlib.suppress(OSError):  # it was never made; the failure is raised below
                     path.rmdir()
             raise
 
     def kernel_memory(self) -> int:
-        """What the groups of all engines here are charged for and that is in no process and no file, in bytes."""
+        """Bytes charged for kernel memory to the groups of all engines on this machine."""
         total = 0
         for path in self.parents["memory"].glob(f"{PREFIX}-*"):
             with contextlib.suppress(OSError):  # its worker is being closed
@@ -231,11 +231,15 @@ class Hierarchy:
                 try:
                     total += group.kernel_memory()
                 finally:
-                    group.let_go()
+                    group.close_files()
         return total
 
     def prove(self) -> None:
-        """The write probe: raises OSError or ValueError where no group can be made, limited, read and removed."""
+        """The write probe: create, limit, read and remove a group.
+
+        Raises:
+            OSError, ValueError: one of these steps failed.
+        """
         if self.version == 2:
             _hand_down(self.parents["memory"])
         with contextlib.closing(self.make()) as group:
@@ -243,7 +247,7 @@ class Hierarchy:
             group.read()
 
     def sweep(self) -> None:
-        """Remove empty groups whose engine was killed before it could. Groups still in use refuse to be removed."""
+        """Remove the empty groups that killed engines have left. Groups in use cannot be removed."""
         parents = {*self.parents.values()} | ({self.pressure} if self.pressure is not None else set())
         for parent in parents:
             for path in parent.glob(f"{PREFIX}-*"):
@@ -254,7 +258,7 @@ class Hierarchy:
 
 
 def find(proc: Path = Path("/proc/self")) -> Hierarchy:
-    """The first hierarchy in which a group can be made, limited and removed.
+    """The first hierarchy in which a group can be created, limited and removed.
 
     Raises:
         SandboxUnavailable: there is none.
@@ -272,7 +276,7 @@ def find(proc: Path = Path("/proc/self")) -> Hierarchy:
 
 
 def _candidates(proc: Path) -> Iterator[Hierarchy]:
-    """Version 1 in the caller's own group; then version 2 there, and further up."""
+    """Version 1 in the caller's own group, then version 2 there and in its ancestors."""
     mounts = _mounts(proc)
     lines = (line.split(":", 2) for line in (proc / "cgroup").read_text().splitlines())
     own = {controller: path for _, controllers, path in lines for controller in controllers.split(",")}
@@ -293,7 +297,7 @@ def _candidates(proc: Path) -> Iterator[Hierarchy]:
 
 
 def _mounts(proc: Path) -> dict[str, Path]:
-    """Mount point of every version 1 controller, and of version 2 under the empty name."""
+    """Mount points by version 1 controller; version 2 has the empty name."""
     found: dict[str, Path] = {}
     for line in (proc / "mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
@@ -305,7 +309,7 @@ def _mounts(proc: Path) -> dict[str, Path]:
 
 
 def _can_hold_a_group(parent: Path) -> bool:
-    """Whether a group that tells its pressure can be made here, and processes moved into it."""
+    """Whether a group with a pressure file can be created here, and processes moved into it."""
     name = parent / f"{PREFIX}-{os.getpid()}-{secrets.token_hex(6)}"
     try:
         name.mkdir()
@@ -320,13 +324,13 @@ def _can_hold_a_group(parent: Path) -> bool:
 
 
 def _beneath(mount: Path, group: str) -> Path:
-    """The caller's own group, or the mount point where a container shows less of the tree than the path says."""
+    """The caller's own group; the mount point if that path is not visible, as in a container."""
     path = mount / group.lstrip("/")
     return path if path.is_dir() else mount
 
 
 def _hand_down(path: Path) -> None:
-    """Let a version 2 group hand memory and pids down; one that was delegated is emptied into a leaf for that."""
+    """Enable memory and pids for the children of a version 2 group. The processes of a delegated one move to a leaf."""
     control = path / "cgroup.subtree_control"
     if {"memory", "pids"} <= set(control.read_text().split()):
         _hand_down_shares(control)
@@ -339,20 +343,20 @@ def _hand_down(path: Path) -> None:
         leaf = path / f"{PREFIX}-host"
         leaf.mkdir(exist_ok=True)
         for pid in (path / "cgroup.procs").read_text().split():
-            with contextlib.suppress(ProcessLookupError):  # ended meanwhile
+            with contextlib.suppress(ProcessLookupError):  # it has ended
                 (leaf / "cgroup.procs").write_text(pid)
         control.write_text("+memory +pids")
     _hand_down_shares(control)
 
 
 def _hand_down_shares(control: Path) -> None:
-    with contextlib.suppress(OSError):  # not delegated: then workers share the cores as the kernel pleases
+    with contextlib.suppress(OSError):  # not delegated: workers then have no guaranteed share of the cores
         control.write_text("+cpu")
 
 
 def _is_delegated(path: Path) -> bool:
-    """Whether a group is the caller's to arrange: marked so by systemd, handed over by chown, or the top of a
-    container's tree (only the machine's own root group has no type)."""
+    """Whether the caller may arrange the group: systemd marks it as delegated, the caller owns it, or it is the top of
+    a container's tree (only the root group of the machine has no type)."""
     if {"user.delegate", "trusted.delegate"} & set(os.listxattr(path)):
         return True
     if os.path.ismount(path):

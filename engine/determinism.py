@@ -1,4 +1,4 @@
-"""What a program may learn that is neither its input nor its own doing: the same in every run, or different in each."""
+"""Everything that a program can observe besides its input: the same in every run, or different in each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999, where datetime ends
 
 
 class Determinism(StrEnum):
-    """How like one run is to the next.
+    """How similar two runs are.
 
     ``FIXED``: hash seed, random seeds (numpy's too), pids, addresses, environment and directory order are the same in
     every run. ``VARIED``: hash seed, random seeds, pid, addresses, environment, time zone and clock differ in every
     run. A program whose output differs between the two, or between two varied runs, does not compute it from its input.
-    A varied run starts an interpreter of its own and so costs some 20 milliseconds more.
+    A varied run starts a new interpreter, which costs about 20 milliseconds.
     """
 
     FIXED = "fixed"
@@ -26,7 +26,7 @@ class Determinism(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The determinism of one run, checked.
+    """The validated determinism of one run.
 
     Attributes:
         determinism: one of ``Determinism``, or its value.
@@ -34,7 +34,7 @@ class Conditions:
             it sleeps; None for the real clock (of a varied run: a random time).
 
     Raises:
-        InvalidRequest: what is given is not a ``Determinism``, or not a time from 1970 to 9999.
+        InvalidRequest: not a ``Determinism``, or not a time from 1970 to 9999.
     """
 
     determinism: str = Determinism.FIXED
@@ -52,10 +52,10 @@ class Conditions:
 
     @property
     def varied(self) -> bool:
-        """Whether runs are to differ."""
+        """Whether runs differ."""
         return self.determinism == Determinism.VARIED
 
     @property
     def clock_start(self) -> float:
-        """The clock as it crosses: nan where none is set."""
+        """The clock as sent to the sandbox: nan if none is set."""
         return math.nan if self.clock is None else float(self.clock)

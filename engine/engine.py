@@ -34,24 +34,24 @@ _log = logging.getLogger("semi_instruct.engine")
 
 
 class Engine:
-    """Runs untrusted programs, each run in a fresh sandbox of its own.
+    """Runs untrusted programs, each run in a fresh sandbox.
 
     Threads may share an engine. Processes may not: a process forked from the owner gets ``EngineClosed``.
 
     Args:
-        workers: how many runs at a time; None for one a core. Each is a jail with a warm interpreter.
+        workers: number of concurrent runs; None for one per core. Each worker is a jail with a warm interpreter.
         runtime: path of a virtual environment whose packages programs may import; None for the default one.
-        allow_degraded: go on without control groups where none can be had. Limits of memory then hold for a process
-            instead of the tree, cpu time is only bounded a process, and no outcome says otherwise: ``isolation``
-            lacks ``memory``, ``pids`` and ``cpu``.
-        patience: seconds to wait, here and in each run, while no sandbox can be started as the machine is short of
-            memory, processes, descriptors or the like. A wall that is missing is an error at once.
+        allow_degraded: continue without control groups if none are available. Memory and CPU time are then limited per
+            process instead of for the whole tree, and the ``isolation`` of every outcome lacks ``memory``, ``pids`` and
+            ``cpu``.
+        patience: seconds to wait, here and in each run, while no sandbox can be started because the machine is short of
+            memory, processes, descriptors or similar. A missing wall is an immediate error.
 
     Raises:
-        SandboxUnavailable: a wall is missing here, or the machine is short of something for longer than ``patience``;
-            says what, why, and what to do.
+        SandboxUnavailable: a wall is missing, or the machine was short of something for longer than ``patience``. The
+            message gives the reason and the remedy.
         RuntimeUnusable: the runtime has no usable interpreter.
-        InvalidRequest: an impossible number of workers.
+        InvalidRequest: the number of workers is invalid.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class Engine:
 
     @property
     def isolation(self) -> tuple[str, ...]:
-        """The walls that stand around every run."""
+        """The isolation layers that are active in every run."""
         return self._pool.isolation
 
     @property
     def discarded_workers(self) -> int:
-        """How many workers were given up so far: they died, hung, or a run on them was interrupted."""
+        """Number of workers discarded so far because they died or hung, or because a run on them was interrupted."""
         return self._pool.discarded
 
     @property
     def trouble(self) -> str | None:
-        """Why no sandbox can be started at the moment; None when all is well. Runs wait meanwhile."""
+        """Why no sandbox can be started at the moment, while runs wait; None if there is no problem."""
         return self._shortage.reason
 
     def run(
@@ -106,12 +106,12 @@ class Engine:
 
         Args:
             program, stdin, args, limits, determinism, clock: see :class:`RunRequest`.
-            cancellation: by which another thread can end the run; it stays the caller's to close.
+            cancellation: lets another thread end the run. The caller closes it.
 
         Returns:
-            The outcome. What a program does wrong is in it, never an exception. So is a failure of the sandbox that
-            outlasted one retry (``sandbox_error``); a failure before anything of the program has run is no attempt.
-            While no sandbox can be started the run waits, for at most ``patience`` seconds.
+            The outcome. Failures of the program are outcomes, never exceptions. So is a failure of the sandbox that
+            persists after one retry (``sandbox_error``); a failure before any part of the program has run does not
+            count as an attempt. While no sandbox can be started, the run waits for at most ``patience`` seconds.
 
         Raises:
             InvalidRequest, InvalidProgram: the request cannot be run, see :meth:`RunRequest.encode`.
@@ -127,7 +127,7 @@ class Engine:
             return self._run(attempt, wait, cancellation)
 
     def _run(self, attempt: Callable[[bool], Outcome], wait: Wait, cancellation: Cancellation | None) -> Outcome:
-        """Attempt a run until an attempt decides something. ``attempt`` takes whether no other may run meanwhile."""
+        """Attempt a run until an attempt is conclusive. ``attempt`` takes whether the run must be alone."""
         attempts, cpu_s, wall_s = 0, 0.0, 0.0
         reason, alone, alone_before = "", False, 0
         while True:
@@ -136,12 +136,12 @@ class Engine:
             try:
                 outcome = attempt(alone)
             except worker.Suspected as suspected:
-                # At first it was one of several. Alone it is to blame if the rise ended with it, or comes each time.
+                # At first it was one of several runs. Alone, it is at fault if the rise ends with it or always recurs.
                 if suspected.released or alone_before >= _ATTEMPTS_ALONE:
                     return suspected.outcome
                 alone, alone_before = True, alone_before + 1
             except worker.NeverRan as error:
-                # Whatever ended all idle workers at once is no fault of the run: the next one is tried at once.
+                # An event that ended all idle workers is not the run's fault: try the next worker immediately.
                 wait.attempts += 1
                 if wait.attempts > self.workers and not wait.pause(str(error)):
                     reason = f"no sandbox for {wait.seconds:.0f} s, last: {error}"
@@ -159,7 +159,7 @@ class Engine:
                 return self._failed(reason, cpu_s, wall_s)
 
     def _attempt(self, request: EncodedRequest, cancellation: Cancellation | None, alone: bool) -> Outcome:
-        """One run on one worker, which is given back or given up.
+        """One run on one worker, which is then returned to the pool or discarded.
 
         Raises:
             SandboxUnavailable, NeverRan, WorkerDied, Suspected: see ``Worker`` and ``Worker.run``.
@@ -178,14 +178,14 @@ class Engine:
         except worker.Suspected:
             self._pool.give_back()
             raise
-        except BaseException:  # raised again; how far the worker has come is not known
+        except BaseException:  # raised again; the state of the worker is unknown
             self._pool.discard()
             raise
         self._pool.give_back()
         return outcome
 
     def _failed(self, detail: str, cpu_s: float, wall_s: float) -> Outcome:
-        """The sandbox failed. What the attempts used is in the outcome: it counts like that of any run."""
+        """The outcome of a failed sandbox, with the time that its attempts used."""
         _log.error("a run ends as sandbox_error: %s", detail)
         return Outcome(
             Status.SANDBOX_ERROR, detail=detail, cpu_time_s=cpu_s, wall_time_s=wall_s, isolation=self.isolation
@@ -202,10 +202,10 @@ class Engine:
         clock: float | None = None,
         cancellation: Cancellation | None = None,
     ) -> RunFuture:
-        """Start a run. Takes what :meth:`run` takes.
+        """Start a run. The arguments are those of :meth:`run`.
 
         Args:
-            cancellation: by which another thread can end the run. Without one, the future's ``cancel`` ends it.
+            cancellation: lets another thread end the run. Without one, the future's ``cancel`` ends it.
 
         Raises:
             InvalidRequest, InvalidProgram, EngineClosed: as :meth:`run`.
@@ -237,8 +237,8 @@ class Engine:
 
         Args:
             stdins: standard inputs; or
-            args: argument lists of the entry function. With both, they go in pairs.
-            program, limits, determinism, clock: of each run, see :class:`RunRequest`.
+            args: argument lists of the entry function. If both are given, they are paired.
+            program, limits, determinism, clock: the same for each run, see :class:`RunRequest`.
 
         Raises:
             InvalidRequest: neither ``stdins`` nor ``args`` is given.
@@ -246,10 +246,10 @@ class Engine:
         return self.run_many(_requests(program, stdins, args, limits, determinism, clock))
 
     def run_many(self, requests: Iterable[RunRequest]) -> Iterator[Outcome]:
-        """The outcomes of many runs: in the order of the requests, on all workers, lazily.
+        """Yield the outcomes of many runs lazily, in the order of the requests, using all workers.
 
-        At most twice as many runs as there are workers are ahead of the caller, so the requests may be endless.
-        Leaving the iterator early ends the runs that are ahead.
+        The number of runs ahead of the caller is at most twice the number of workers, so the requests may be infinite.
+        Closing the iterator early ends the runs that are ahead.
 
         Raises:
             InvalidRequest, InvalidProgram, EngineClosed: as :meth:`run`; in the order of the requests.
@@ -318,16 +318,16 @@ class Engine:
                 future.cancel()
 
     def close(self, *, cancel: bool = False) -> None:
-        """End all workers and wait until nothing of them is left. Closing twice is fine.
+        """End all workers and wait until they are gone. Idempotent.
 
         Args:
-            cancel: drop runs that have not begun, instead of doing them first.
+            cancel: drop runs that have not begun, instead of running them first.
         """
         if getattr(self, "_owner", None) != os.getpid() or not hasattr(self, "_pool"):
             return
         executor = getattr(self, "_executor", None)
         if executor is not None:
-            with contextlib.suppress(RuntimeError):  # a run's own thread let go of the engine: it cannot await itself
+            with contextlib.suppress(RuntimeError):  # called on a run's own thread, which cannot wait for itself
                 executor.shutdown(wait=True, cancel_futures=cancel)
         self._pool.close()
 
@@ -340,7 +340,7 @@ class Engine:
         self.close(cancel=kind is not None)
 
     def __del__(self) -> None:
-        with contextlib.suppress(Exception):  # a finalizer has nobody to tell, and modules may be gone at exit
+        with contextlib.suppress(Exception):  # a finalizer cannot report errors, and modules may be gone at exit
             self.close(cancel=True)
 
     def _check_open(self) -> None:
@@ -350,7 +350,7 @@ class Engine:
             raise EngineClosed("this engine is closed")
 
     def _start_threads(self) -> None:
-        """Start all threads of the pool, so that no ``submit`` has to: one that cannot raises, yet the run is queued.
+        """Start all threads of the pool now. A ``submit`` that fails to start one raises although the run is queued.
 
         Raises:
             SandboxUnavailable: the machine has been short of threads for too long.
@@ -364,19 +364,19 @@ class Engine:
 
     def _start_thread(self, all_started: threading.Event) -> None:
         try:
-            self._executor.submit(all_started.wait)  # none is idle, so it takes a new one
+            self._executor.submit(all_started.wait)  # no thread is idle, so this starts a new one
         except RuntimeError as error:
             remedy = "free processes or memory on this machine"
             raise SandboxUnavailable("thread", str(error), remedy, passing=True) from error
 
 
 async def _awaited(future: RunFuture) -> Outcome:
-    import asyncio  # takes longer than the rest of the engine, and who awaits has it already
+    import asyncio  # takes longer to import than the rest of the engine; asynchronous callers have it already
 
     try:
         return await asyncio.wrap_future(future)
     finally:
-        future.cancel()  # where the task was cancelled; else the run is over
+        future.cancel()  # has an effect only if the task was cancelled
 
 
 async def _asynchronously[T](items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
@@ -396,7 +396,7 @@ def _requests(
     determinism: str,
     clock: float | None,
 ) -> Iterator[RunRequest]:
-    """Requests for one program. The inputs are taken when the requests are."""
+    """Yield requests for one program. The inputs are consumed lazily."""
     if stdins is None and args is None:
         raise InvalidRequest("map needs stdins or args")
     inputs = zip(

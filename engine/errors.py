@@ -1,4 +1,4 @@
-"""The exceptions of the engine. Each message names what is wrong and what to do about it."""
+"""The exceptions of the engine. Each message names the problem and the remedy."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 class EngineError(Exception):
-    """Base of everything the engine raises on purpose."""
+    """Base class of the engine's exceptions."""
 
 
 class InvalidRequest(EngineError, ValueError):
-    """A request, or a setting of the engine, cannot be used: limits out of range, an impossible number of workers."""
+    """A request or a setting of the engine is invalid: limits out of range, an invalid number of workers."""
 
 
 class InvalidProgram(InvalidRequest):
-    """The program of a request cannot be run: unknown language, a bad entry, arguments that cannot cross."""
+    """The program of a request is invalid: unknown language, a bad entry, arguments that cannot be encoded."""
 
 
 class ProgramFailed(EngineError):
@@ -32,7 +32,7 @@ class ProgramFailed(EngineError):
         self.outcome = outcome
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The exception can be pickled, although it is made from other arguments than its text."""
+        """Support pickling, because the constructor's arguments differ from ``args``."""
         return type(self), (self.outcome,)
 
 
@@ -49,14 +49,14 @@ class RuntimeUnusable(EngineError):
 
 
 class SandboxUnavailable(EngineError):
-    """A wall of the sandbox cannot be raised on this machine.
+    """A wall of the sandbox cannot be set up on this machine.
 
     Attributes:
-        layer: the wall that is missing (``"cgroup"``, ``"namespaces"``, ``"seccomp"`` ...).
-        reason: what was tried and what the kernel answered.
-        remedy: what a person can do about it.
-        passing: the machine is short of something (memory, processes, descriptors) that may be there again in a moment;
-            false where waiting does not help.
+        layer: the missing wall (``"cgroup"``, ``"namespaces"``, ``"seccomp"`` ...).
+        reason: what was tried and the kernel's answer.
+        remedy: how to fix it.
+        passing: whether the fault is temporary because the machine is short of something (memory, processes,
+            descriptors); False if waiting does not help.
     """
 
     def __init__(self, layer: str, reason: str, remedy: str, *, passing: bool = False) -> None:
@@ -67,5 +67,5 @@ class SandboxUnavailable(EngineError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The exception can be pickled, although it is made from other arguments than its text."""
+        """Support pickling, because the constructor's arguments differ from ``args``."""
         return type(self), (self.layer, self.reason, self.remedy), self.__dict__

@@ -1,4 +1,4 @@
-"""The future of a run: to cancel it ends the run."""
+"""A future of a run. Cancelling it ends the run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from semi_instruct.engine.outcome import Outcome
 
 
 class RunFuture(Future[Outcome]):
-    """What :meth:`Engine.submit` returns: a ``concurrent.futures.Future`` whose ``cancel`` also ends a run under way.
+    """The result of :meth:`Engine.submit`: a ``concurrent.futures.Future`` whose ``cancel`` also ends a running run.
 
-    A run that has not begun when it is cancelled never begins, and the future is cancelled. A run under way is ended:
-    the future's result is then an outcome with the status ``cancelled``.
+    If the run has not begun, it never begins, and the future is cancelled. If it is in progress, it is ended, and the
+    result of the future is an outcome with the status ``cancelled``.
 
     Args:
-        given: ends the run in place of :meth:`cancel`; None where ``cancel`` does.
+        given: a cancellation of the caller, which then replaces :meth:`cancel`; None to use :meth:`cancel`.
     """
 
     def __init__(self, given: Cancellation | None = None) -> None:
@@ -28,11 +28,11 @@ class RunFuture(Future[Outcome]):
         self._guard = threading.Lock()
 
     def cancel(self) -> bool:
-        """Cancel the run, or end it if it is under way.
+        """Cancel the run, or end it if it is in progress.
 
         Returns:
-            False if the run is over, or if it is under way with a cancellation of its caller's (``submit``). A run
-            that was about to end by itself may still do so when this returns True.
+            False if the run is over, or if it is in progress with a cancellation passed to ``submit``. If this returns
+            True, the run may still end by itself first.
         """
         if super().cancel():
             return True
@@ -45,7 +45,7 @@ class RunFuture(Future[Outcome]):
             return True
 
     def work(self, run: Callable[[Cancellation], Outcome]) -> None:
-        """Make the run, on the thread of the caller, unless the future was cancelled."""
+        """Make the run on the calling thread, unless the future was cancelled."""
         if not self.set_running_or_notify_cancel():
             return
         try:

@@ -1,8 +1,8 @@
-"""Who a worker's programs are on the host: a uid and a gid that belong to nobody.
+"""The uid and gid of a worker's programs on the host, which no other process uses.
 
-Root takes them at random, from far above what distributions, systemd and container managers hand out; in a container
-with fewer ids, from the middle of those. An ordinary user takes subordinate ids (subuid(5)), which the set-uid helpers
-newuidmap and newgidmap write into the maps of the jail's user namespace (user_namespaces(7)).
+Root chooses them at random, from far above the ids that distributions, systemd and container managers assign; in a
+container with fewer ids, from the middle of those. An ordinary user takes subordinate ids (subuid(5)), which the
+set-uid helpers newuidmap and newgidmap write into the maps of the jail's user namespace (user_namespaces(7)).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _HELPERS = ("usr/bin/newuidmap", "usr/bin/newgidmap")  # where nsjail looks for 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is who on both sides of the user namespace: a pair is a uid and a gid, as the host sees them.
+    """The identities of a jail on the host, each a pair of uid and gid.
 
     Attributes:
-        root: root of the jail. Its uid is the caller's. So is its gid where the caller is root. An ordinary user's gid
-            must not be in the map: newgidmap would then forbid the jail to give up the user's other groups.
+        root: root of the jail. Its uid is the caller's, and so is its gid if the caller is root. The gid of an ordinary
+            user must not be in the map: newgidmap would then forbid the jail to drop the user's other groups.
         program: the programs of the worker.
         use_newidmap: whether the set-uid helpers write the maps.
     """
@@ -37,13 +37,13 @@ class Identity:
 
 
 def choose(system: Path = Path("/")) -> Identity:
-    """Identities for a new worker.
+    """Choose the identities of a new worker.
 
     Args:
-        system: the root directory; tests give another.
+        system: the root directory; tests pass another.
 
     Raises:
-        SandboxUnavailable: the caller has no id to give to programs but its own.
+        SandboxUnavailable: the caller has no ids but its own.
     """
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
@@ -59,7 +59,7 @@ def choose(system: Path = Path("/")) -> Identity:
 
 
 def _mapped(map_file: Path) -> int:
-    """An id that root of this user namespace may hand out and nobody has."""
+    """An unused id that root of this user namespace may assign."""
     ranges = []
     for line in map_file.read_text().splitlines():
         first, _, count = map(int, line.split())
@@ -75,7 +75,7 @@ def _mapped(map_file: Path) -> int:
 
 
 def _subordinate(file: Path, uid: int, wanted: int) -> list[int]:
-    """Different subordinate ids of a user, drawn at random."""
+    """Distinct subordinate ids of a user, chosen at random."""
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:

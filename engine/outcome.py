@@ -1,4 +1,4 @@
-"""What happened in a run."""
+"""The outcome of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_SHOWN_IN_HTML = 10_000
 
 
 class Status(StrEnum):
-    """How a run ended, by the facts: why the engine killed it, cgroup events, the wait status, the clocks."""
+    """How a run ended, based on facts: the reason of a kill, cgroup events, the wait status, the clocks."""
 
     OK = "ok"
     NONZERO_EXIT = "nonzero_exit"
@@ -37,20 +37,21 @@ class Outcome:
 
     Attributes:
         status: see :class:`Status`.
-        exit_code: what the program's first process exited with, or None when a signal ended it.
+        exit_code: exit code of the program's first process, or None if a signal ended it.
         signal: the number of that signal, or None.
         stdout, stderr: the exact bytes written, up to ``Limits.output`` each.
-        stdout_truncated, stderr_truncated: whether more was written than was kept.
-        returned: whether the entry function came back with a value that crossed. False for stdin programs. A function
-            that calls ``sys.exit(0)`` ends with status ok and ``returned`` False: never take status alone for a value.
+        stdout_truncated, stderr_truncated: whether more was written than is kept.
+        returned: whether the entry function returned a value that could be encoded. False for stdin programs. A
+            function that calls ``sys.exit(0)`` ends with status ok and ``returned`` False, so check ``returned`` before
+            using ``value``.
         value: that value, rebuilt from plain data (``engine.inside.values``), else None.
         cpu_time_s: user plus system time of the whole tree, seconds.
         wall_time_s: from the hand-over of the program to the end of its last process, seconds.
-        peak_memory_bytes: highest memory use of the whole tree, the interpreter included; at most the limit.
-        detail: in words, which limit or which system call.
-        isolation: the walls that stood around this run.
-        wall_extension_s: seconds by which the wall limit was extended, as the run was ready to run and got no core in
-            so many; 0 unless the run passed its wall limit.
+        peak_memory_bytes: peak memory use of the whole tree, including the interpreter; at most the limit.
+        detail: which limit or which system call, in words.
+        isolation: the isolation layers that were active.
+        wall_extension_s: seconds by which the wall limit was extended because the run was ready to run and got no core;
+            0 unless the run passed its wall limit.
     """
 
     status: Status
@@ -71,7 +72,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is ``ok``. For a function, look at ``returned`` too."""
+        """Whether the status is ``ok``. For a function, check ``returned`` too."""
         return self.status is Status.OK
 
     @property
@@ -80,17 +81,17 @@ class Outcome:
         return self.stdout.decode("utf-8", "replace")
 
     def raise_for_status(self) -> Self:
-        """This outcome, if its status is ``ok``.
+        """Return this outcome if its status is ``ok``.
 
         Raises:
-            ProgramFailed: the status is another one. The exception carries the outcome.
+            ProgramFailed: the status is not ``ok``. The exception has the outcome.
         """
         if not self.ok:
             raise ProgramFailed(self)
         return self
 
     def __repr__(self) -> str:
-        """The fields that say most, each short. The value is left out: a program may return one that has no repr."""
+        """The main fields, shortened. The value is left out, because it may not have a repr."""
         parts = [str(self.status)]
         parts += [f"exit_code={self.exit_code}"] * bool(self.exit_code) + [f"signal={self.signal}"] * bool(self.signal)
         for name, data in (("stdout", self.stdout), ("stderr", self.stderr)):
@@ -101,7 +102,7 @@ class Outcome:
         return f"<Outcome {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
-        """A table for notebooks. What the program wrote is escaped."""
+        """An HTML table for notebooks. The program's output is escaped."""
         rows = {
             "status": str(self.status),
             "exit code": self.exit_code,
@@ -121,9 +122,9 @@ class Outcome:
         return f"<table>{''.join(cells)}</table>"
 
     def to_json(self) -> dict[str, Any]:
-        """The outcome as plain JSON data, in the shape INTERFACE promises.
+        """The outcome as plain JSON data, as printed by ``semi-instruct run --json``.
 
-        Bytes that are not UTF-8 appear as ``stdout_base64`` (and ``stdout`` is null), likewise stderr.
+        Bytes that are not UTF-8 appear as ``stdout_base64`` (and ``stdout`` is null); the same applies to stderr.
         """
         return {
             "status": str(self.status),

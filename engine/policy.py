@@ -3,7 +3,7 @@
 Theory of operation. A policy is data: a file in the OCI runtime-spec seccomp format, an allow-list with a default
 action. For one system call its rules are tried in the order of the file; the first whose arguments all match decides,
 and the default action decides when none does. ``worker`` is the outer filter of a jail, ``program`` the inner filter of
-one run, ``sealed`` what is put on top when the run's child has introduced itself; their own comments say what and why.
+one run, and ``sealed`` is added when the run's child has registered; the comments in the files give the reasons.
 
 ``to_bpf`` lays the policy out as a balanced binary search over ranges of call numbers that share a decision, behind a
 check of the ABI: i386 calls come with a foreign ``arch``, x32 calls with bit 30 of the number set, and under either a
@@ -53,12 +53,12 @@ type _Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Arg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One condition on an argument of a system call, an unsigned number of 64 bits.
+    """A condition on an argument of a system call, an unsigned 64-bit number.
 
     Attributes:
-        index: which argument, 0 to 5.
-        value: for ``SCMP_CMP_EQ`` what it must equal; for ``SCMP_CMP_MASKED_EQ`` the mask.
-        value_two: for ``SCMP_CMP_MASKED_EQ`` what the masked argument must equal.
+        index: index of the argument, 0 to 5.
+        value: for ``SCMP_CMP_EQ`` the required value; for ``SCMP_CMP_MASKED_EQ`` the mask.
+        value_two: for ``SCMP_CMP_MASKED_EQ`` the required value of the masked argument.
     """
 
     index: Annotated[int, msgspec.Meta(ge=0, le=5)]
@@ -68,7 +68,7 @@ class Arg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
     @property
     def mask_and_result(self) -> tuple[int, int]:
-        """The condition as a mask and what must remain under it."""
+        """The condition as a mask and the required masked value."""
         return (self.value, self.value_two) if self.op == "SCMP_CMP_MASKED_EQ" else (2**64 - 1, self.value)
 
     def tests(self) -> tuple[_Test, ...]:
@@ -80,7 +80,7 @@ class Arg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What happens to the system calls ``names`` when all conditions on their arguments hold; none means always."""
+    """The action for the system calls ``names`` if all conditions on their arguments hold; always if there are none."""
 
     names: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     action: _Action
@@ -90,7 +90,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="came
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """One checked policy: rules in the order in which they are tried, and what happens to a call that none matches."""
+    """One checked policy: rules in the order in which they are tried, and the action for calls that match none."""
 
     default_action: _Action
     architectures: tuple[Literal["SCMP_ARCH_X86_64"]]
@@ -100,7 +100,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
 
     @property
     def notifies(self) -> bool:
-        """Whether any call is reported to a supervisor, so that the filter must be loaded with a listener."""
+        """Whether any call is reported to the supervisor; the filter must then be loaded with a listener."""
         return "SCMP_ACT_NOTIFY" in (self.default_action, *(rule.action for rule in self.syscalls))
 
 
@@ -128,14 +128,15 @@ def load(name: str) -> Policy:
 
 
 def parse(text: str, source: str) -> Policy:
-    """Check a policy in OCI runtime-spec JSON. Nothing unknown, unreachable or ambiguous passes.
+    """Parse and check a policy in OCI runtime-spec JSON. Unknown, unreachable and ambiguous parts are errors.
 
     Args:
         text: the JSON.
-        source: where it is from, for messages.
+        source: the name of the source, for messages.
 
     Raises:
-        InvalidPolicy: says where in ``source`` and what was expected, or that this machine is not x86_64.
+        InvalidPolicy: the policy is invalid, or this machine is not x86_64. The message gives the position in
+            ``source`` and what was expected.
     """
     if platform.machine() != "x86_64":
         _fail(source, f"policies name x86_64 system calls and this machine is {platform.machine()!r}; run on x86_64")
@@ -164,7 +165,7 @@ def parse(text: str, source: str) -> Policy:
 
 
 def syscall_name(number: int) -> str:
-    """The name of an x86_64 system call for a message: ``ptrace``, or ``system call 999`` when it has none here."""
+    """The name of an x86_64 system call for a message: ``ptrace``, or ``system call 999`` if it is unknown."""
     names = {known: name for name, known in syscall_numbers().items()}
     return names.get(number, f"x32 system call {number - _X32_BIT}" if number & _X32_BIT else f"system call {number}")
 
@@ -176,7 +177,7 @@ def syscall_numbers() -> dict[str, int]:
 
 
 def folder() -> Path:
-    """Where the policies are: the wheel carries the repository's ``seccomp/`` as ``engine/policies/``."""
+    """The folder of the policies. The wheel has the repository's ``seccomp/`` as ``engine/policies/``."""
     here = Path(__file__).resolve().parent
     packaged = here / "policies"
     return packaged if packaged.is_dir() else here.parent / "seccomp"
@@ -189,7 +190,7 @@ def to_bpf(policy: Policy) -> bytes:
     process otherwise.
 
     Raises:
-        InvalidPolicy: more instructions than a run should pay for.
+        InvalidPolicy: the program has too many instructions; every run would pay for them.
     """
     code = _Assembler()
     starts, decisions = _ranges(policy)
@@ -203,7 +204,7 @@ def to_bpf(policy: Policy) -> bytes:
 
 
 def _ranges(policy: Policy) -> tuple[list[int], list[_Decision]]:
-    """Where each range of call numbers with one decision begins, and the decision; the last one has no end."""
+    """The start of each range of call numbers with one decision, and the decisions. The last range has no end."""
     numbers = syscall_numbers()
     default: _Decision = (((), _return_value(policy.default_action, policy.default_errno_ret)),)
     rules: dict[int, _Decision] = {}
@@ -233,9 +234,9 @@ def _return_value(action: str, errno: int | None) -> int:
 class _Assembler:
     """A BPF program under construction, last instruction first.
 
-    A label is an instruction's place counted from the program's end, the last one being 1, so it never changes.
-    The next instruction put jumps over ``len(self.reversed) - label`` others to reach it; execution falls through to
-    the newest one.
+    A label is an instruction's position counted from the program's end, starting with 1 for the last one, so it never
+    changes. The next instruction jumps over ``len(self.reversed) - label`` others to reach it. Execution falls through
+    to the newest one.
     """
 
     def __init__(self) -> None:
@@ -261,9 +262,9 @@ class _Assembler:
         return self.put(jump, k, len(self.reversed) - yes, len(self.reversed) - no)
 
     def _within_reach(self, label: int) -> int:
-        """A label by which a conditional jump gets there, from the next instruction or from the one after it.
+        """A label within reach of a conditional jump from the next instruction or the one after it.
 
-        Where that is too far a relay is put, which serves all jumps from then on: a jump, or another copy of a RET.
+        If ``label`` is too far, a relay is added, which all further jumps use: a jump, or another copy of a RET.
         """
         if len(self.reversed) - self._relays.get(label, label) >= _MAX_JUMP:
             code, _, _, k = self.reversed[label - 1]
@@ -271,7 +272,7 @@ class _Assembler:
         return self._relays.get(label, label)
 
     def search(self, starts: list[int], decisions: list[_Decision]) -> int:
-        """Find the range of the call number in the accumulator, and go on to its decision."""
+        """Find the range of the call number in the accumulator, and continue with its decision."""
         if len(starts) == 1:
             return self.decide(decisions[0])
         if len(starts) == 3 and decisions[0] == decisions[2] and starts[2] - starts[1] == 1:
@@ -286,7 +287,7 @@ class _Assembler:
         return self._first_match(decision, 0)
 
     def _first_match(self, rules: _Decision, otherwise: int) -> int:
-        """Go on to the first rule whose tests all hold, or to a label when there is none. A rule is laid out once."""
+        """Continue with the first rule whose tests all hold, or at a label if there is none. A rule is emitted once."""
         if not rules:
             return otherwise
         if (rules, otherwise) not in self._labels:
@@ -295,8 +296,8 @@ class _Assembler:
         return self._labels[rules, otherwise]
 
     def _switch(self, rules: _Decision, word: _Word, otherwise: int) -> int:
-        """Load one word, once for all rules in front that test it, and compare it with each value that they name."""
-        many = next((place for place, (tests, _) in enumerate(rules) if word not in dict(tests)), len(rules))
+        """Load one word, once for all leading rules that test it, and compare it with each of their values."""
+        many = next((index for index, (tests, _) in enumerate(rules) if word not in dict(tests)), len(rules))
         otherwise = self._first_match(rules[many:], otherwise)
         by_value: dict[int, _Decision] = {}
         for tests, value in rules[:many]:

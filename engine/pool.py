@@ -95,11 +95,11 @@ class WorkerPool:
             each.forget()
 
     def _start_worker(self, cancellation: Cancellation | None = None) -> worker.Worker:
-        """A new worker. Waits while the machine is short of what it takes.
+        """Start a worker, waiting while the machine is short of resources.
 
         Raises:
             SandboxUnavailable: it cannot be started.
-            EngineClosed: the engine was closed meanwhile.
+            EngineClosed: the engine was closed while waiting.
         """
         started = self._shortage.overcome(self._try_to_start, cancellation, lambda: self.closed)
         with self._free:
@@ -114,14 +114,14 @@ class WorkerPool:
             try:
                 return worker.Worker(self._plan)
             except SandboxUnavailable as error:
-                # All walls stood when the engine began: what keeps a later worker from starting may pass.
+                # All walls were present when the engine started, so a later failure may be temporary.
                 error.passing = error.passing or self._proven
                 if attempt == _START_ATTEMPTS:
                     raise
         raise AssertionError
 
     def take(self, cancellation: Cancellation | None) -> worker.Worker:
-        """A worker for this thread. It is on record as this thread's before it is returned, and so never lost."""
+        """Take a worker for this thread. It is recorded before it is returned, so that it cannot be lost."""
         thread = threading.get_ident()
         with self._free:
             while not self.idle and len(self.alive) + self._starting >= self._size:
@@ -129,7 +129,7 @@ class WorkerPool:
                     raise EngineClosed("this engine is closed")
                 self._free.wait()
             if self.idle:
-                # Last in, first out: the worker whose memory is still in the cache.
+                # Last in, first out: the most recent worker's memory is still in the cache.
                 self.taken[thread] = self.idle[-1]
                 return self.idle.pop()
             self._starting += 1
@@ -147,7 +147,7 @@ class WorkerPool:
         if taken.broken:
             self.discard()
         elif taken.unfinished:
-            # Its caller has been answered, and does not wait until the kernel has taken the run apart.
+            # Its caller already has the outcome and need not wait until the kernel has torn down the run.
             with self._free:
                 recoverer = threading.Thread(target=self._recover, args=(taken,), name="semi-instruct-recoverer")
                 self._start_helper(recoverer)
@@ -173,14 +173,14 @@ class WorkerPool:
                 self._free.notify()
 
     def discard(self) -> None:
-        """Give up this thread's worker, if it has one."""
+        """Discard this thread's worker, if it has one."""
         with self._free:
             taken = self.taken.pop(threading.get_ident(), None)
             if taken is not None:
                 self._give_up(taken)
 
     def _give_up(self, taken: worker.Worker) -> None:
-        """Leave a vacancy, which the next caller in need fills; close the worker without a caller waiting for it."""
+        """Leave a vacancy, which the next caller fills, and close the worker in the background."""
         with self._free:
             if taken in self.idle:
                 self.idle.remove(taken)
@@ -190,7 +190,7 @@ class WorkerPool:
             self._free.notify_all()
 
     def _start_helper(self, helper: threading.Thread) -> None:
-        """Start a thread that ``close`` waits for; where none can be started, do its work here."""
+        """Start a thread that ``close`` waits for. If it cannot be started, do its work on this thread."""
         try:
             helper.start()
         except RuntimeError:

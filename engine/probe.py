@@ -1,6 +1,7 @@
-"""Proof that the walls stand: probes run in a sandbox, and what they report is compared with what it ought to be.
+"""Proves that the walls are effective: probes run in a sandbox, and their reports are compared with expected values.
 
-An engine examines its first worker before it serves (fails closed); ``semi-instruct doctor`` prints the same layers.
+An engine examines its first worker before it runs programs (it fails closed). ``semi-instruct doctor`` prints the same
+layers.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ _FORK = "import os, time\nfor _ in range(8):\n    if os.fork() == 0:\n        ti
 _SPIN = "while True: pass"
 _TRACE = "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
 _FILTERS = len(policy.NAMES)
-# A busy machine takes long to give a program even a little CPU time; that is no missing wall.
+# A busy machine may take long to give a program even a little CPU time. That does not mean that a wall is missing.
 _PATIENCE_S = 20.0
 _KNOWN_ROOT = {"box", "dev", "lib", "lib64", "mnt", "opt", "proc", "tmp", "usr", "var"}
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One wall: whether it stands, how that is known or why it does not, and what to do about it."""
+    """One wall: whether it is effective, the evidence or the reason, and the remedy."""
 
     name: str
     stands: bool
@@ -69,7 +70,7 @@ class Layer:
 
 
 def examine(runtime: str | os.PathLike[str] | None = None) -> list[Layer]:
-    """Every layer of the sandbox on this machine, from the outside in; stops where nothing further can be tried."""
+    """Every layer of the sandbox on this machine, from the outside in. Stops if further layers cannot be tried."""
     layers = []
     hierarchy = None
     found: runtimes.Runtime | None = None
@@ -86,7 +87,7 @@ def examine(runtime: str | os.PathLike[str] | None = None) -> list[Layer]:
         parents = ", ".join(sorted({str(parent) for parent in hierarchy.parents.values()}))
         pressure = (
             "it tells how long a run got no core"
-            if hierarchy.tells_pressure
+            if hierarchy.has_pressure
             else "no cpu.pressure: wall limits are never extended"
         )
         layers.append(Layer("cgroup", True, f"version {hierarchy.version}, in {parents}; {pressure}"))
@@ -111,10 +112,10 @@ def _missing(name: str, error: EngineError) -> Layer:
 
 
 def prove(worker: workers.Worker, limited: bool) -> None:
-    """Refuse to go on unless every wall that ought to stand does.
+    """Check that every expected wall is effective.
 
     Raises:
-        SandboxUnavailable: the first wall that does not.
+        SandboxUnavailable: the first wall that is not.
     """
     for layer in probe(worker, limited):
         if not layer.stands:
@@ -126,11 +127,11 @@ def probe(worker: workers.Worker, limited: bool) -> Iterator[Layer]:
 
     Args:
         worker: a fresh worker.
-        limited: whether limits by control group are expected.
+        limited: whether control groups are expected to limit the worker.
     """
     outcome = _run(worker, _FACTS, Limits())
     if outcome.status is not Status.OK:
-        yield Layer("probe", False, _told(outcome), "report this: the probe itself failed")
+        yield Layer("probe", False, _describe(outcome), "report this: the probe itself failed")
         return
     facts = json.loads(outcome.stdout)
     for name, link in jail.NAMESPACES.items():
@@ -188,5 +189,5 @@ def _tried(worker: workers.Worker, name: str, source: str, limits: Limits, expec
     return _layer(name, as_expected, f"ends as {outcome.status} ({outcome.detail})")
 
 
-def _told(outcome: Outcome) -> str:
+def _describe(outcome: Outcome) -> str:
     return f"{outcome.status}: {outcome.detail} {outcome.stderr.decode(errors='replace')[-500:]}".strip()

@@ -1,4 +1,4 @@
-"""What is run: a program, and how it is entered."""
+"""A program to run, and its entry point."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ LANGUAGES = ("python",)
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Source code nobody trusts, its language, and how it is entered.
+    """Untrusted source code, its language and its entry point.
 
     Args:
-        source: the program text. Text is encoded as UTF-8; bytes are passed on exactly as they are, so that a
-            program that is not UTF-8 meets the language's own compiler (and ends as ``compile_error``).
+        source: the program text. A str is encoded as UTF-8. Bytes are passed unchanged, so the language's own compiler
+            handles a program that is not UTF-8 (it ends as ``compile_error``).
         language: one of ``engine.LANGUAGES``.
-        entry: None for a whole program that reads stdin and writes stdout; otherwise the name of the function that is
-            called with arguments and whose return value becomes ``Outcome.value``. A dotted name reaches into
-            modules and classes (``"Solution.solve"``).
+        entry: None for a whole program that reads stdin and writes stdout; otherwise the name of the function to call.
+            Its return value becomes ``Outcome.value``. A dotted name refers to an attribute of a module or class
+            (``"Solution.solve"``).
 
     Raises:
         InvalidProgram: unknown language, or an entry that is not a (dotted) identifier.
@@ -41,7 +41,7 @@ class Program:
 
     @property
     def source_bytes(self) -> bytes:
-        """The source as it enters the sandbox. Lone surrogates pass through and fail in the sandboxed compiler."""
+        """The source as sent to the sandbox. Lone surrogates are kept and fail in the sandboxed compiler."""
         if isinstance(self.source, bytes):
             return self.source
         return self.source.encode("utf-8", "surrogatepass")

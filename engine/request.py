@@ -1,4 +1,4 @@
-"""One run that is asked for: checked and encoded once."""
+"""A request for a run, checked and encoded once."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class RunRequest:
     """A run for :meth:`Engine.run_many` and :meth:`Engine.arun_many`.
 
     Args:
-        program: what to run.
-        stdin: the bytes on its standard input.
+        program: the program to run.
+        stdin: the bytes of its standard input.
         args: the arguments of its entry function: plain data, see ``engine.inside.values``.
-        limits: what the run may use.
+        limits: the resource limits.
         determinism: ``"fixed"`` or ``"varied"``, see :class:`Determinism`.
         clock: seconds since the epoch at which the program's clock starts; it then advances with the program's CPU
             time and with what it sleeps. None is the real clock (of a varied run, a random time).
@@ -38,12 +38,12 @@ class RunRequest:
     clock: float | None = None
 
     def encode(self) -> EncodedRequest:
-        """The request as the sandbox takes it.
+        """Check and encode the request.
 
         Raises:
-            InvalidProgram: a source of more than 32 MiB; arguments that cannot cross, or that are given to a program
-                without an entry function.
-            InvalidRequest: a field of another type, an unknown determinism, a clock out of range.
+            InvalidProgram: the source is longer than 32 MiB, the arguments cannot be encoded, or the program has no
+                entry function to take them.
+            InvalidRequest: a field has a wrong type, the determinism is unknown, or the clock is out of range.
         """
         if not isinstance(self.program, Program):
             raise InvalidRequest(f"expected a Program, not {type(self.program).__name__}")
@@ -70,7 +70,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class EncodedRequest:
-    """A request that was checked, with its arguments as the bytes that cross into the sandbox."""
+    """A checked request, with its arguments as the bytes sent to the sandbox."""
 
     program: Program
     stdin: bytes

@@ -1,11 +1,11 @@
-"""One run on one worker: hand over, watch, end, account.
+"""One run on one worker: hand-over, watch, end, accounting.
 
 The other side of the socket is described in ``engine/inside/zygote.py``. Everything that a run sends is read with a
-bound on size and time. What ended the run is taken from the kernel: our own kill, the group's counters, the wait status
-that the zygote reports.
+bound on size and time. The cause of the end is taken from the kernel: the supervisor's own kill, the group's counters,
+and the wait status that the zygote reports.
 
-No program earns a second attempt. Whatever it does to its own teardown or to the memory of its group ends as a status
-of its own; ``WorkerDied`` is left for what happens to the jail from outside.
+No program can cause a second attempt. Whatever it does to its own teardown or to the memory of its group leads to a
+status of the run. ``WorkerDied`` is reserved for events outside the jail.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 from semi_instruct.engine import cgroup, notify
 from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.determinism import Conditions
-from semi_instruct.engine.host_memory import LOOK_SECONDS, Watchdog, Watched
+from semi_instruct.engine.host_memory import CHECK_SECONDS, Watchdog, Watched
 from semi_instruct.engine.inside import values, wire
 from semi_instruct.engine.limits import MIB, Limits
 from semi_instruct.engine.outcome import Outcome, Status
@@ -32,7 +32,7 @@ from semi_instruct.engine.program import Program
 from semi_instruct.engine.streams import Stream, sealed
 
 READY_SECONDS = 10.0
-_GRACE_SECONDS = 0.8  # from our kill to the end of the last process of a run; after it the caller is answered
+_GRACE_SECONDS = 0.8  # maximum time from the kill to the end of a run's last process before the caller is answered
 _MIN_CPU_CHECK = 0.002
 _UNWATCHED_SECONDS = 0.003
 _MAPPED_BY_ALL = 64 * MIB
@@ -41,10 +41,10 @@ _PF_EXITING = 4  # linux/sched.h, in the flags of /proc/pid/stat
 
 
 class WorkerDied(Exception):
-    """The jail ended, or did not answer in time; whatever it was doing is undecided.
+    """The jail ended or did not answer in time. The result of its run is unknown.
 
     Attributes:
-        cpu_s, wall_s: what the run had used by then.
+        cpu_s, wall_s: time that the run had used.
     """
 
     cpu_s = 0.0
@@ -52,15 +52,15 @@ class WorkerDied(Exception):
 
 
 class NeverRan(WorkerDied):
-    """The jail ended, or did not answer, before the program was handed over: nothing of it has run."""
+    """The jail ended or did not answer before the program was handed over: no part of it has run."""
 
 
 class Suspected(Exception):
-    """Kernel memory of the host rose while this run was under way (``engine/host_memory.py``), and it was ended for it.
+    """The run was ended because kernel memory of the host rose during it (``engine/host_memory.py``).
 
     Attributes:
-        outcome: the run's, if the rise is its doing.
-        released: with no other run beside it, and what had risen has fallen again since it was ended.
+        outcome: the outcome of the run if it is responsible for the rise.
+        released: whether the run was alone and the memory fell again after it was ended.
     """
 
     def __init__(self, outcome: Outcome, released: bool) -> None:
@@ -71,16 +71,16 @@ class Suspected(Exception):
 
 @dataclass(slots=True)
 class Slot:
-    """What a worker lends to each of its runs.
+    """The resources of a worker that each of its runs uses.
 
     Attributes:
-        control: the socket on which the jail speaks.
+        control: the control socket of the jail.
         group: the worker's control group, or None in degraded mode.
-        watchdog: looks at the host's kernel memory; None for the runs with which a worker is tried.
-        isolation: the walls that stand, as every outcome reports them.
+        watchdog: watches the host's kernel memory; None for the probes of a new worker.
+        isolation: the active isolation layers, as outcomes report them.
         zygote: pid of the jail's zygote.
-        last_words: the last line that the jail has said on its log, for messages.
-        shared: bytes that a program has in its memory and does not charge, being the zygote's.
+        last_message: returns the last line of the jail's log.
+        shared: bytes of the zygote's memory that a program uses without being charged.
         idle_usage: bytes that the group is charged for while no program runs.
     """
 
@@ -88,7 +88,7 @@ class Slot:
     group: cgroup.Group | None
     watchdog: Watchdog | None
     isolation: tuple[str, ...]
-    last_words: Callable[[], str]
+    last_message: Callable[[], str]
     zygote: int = 0
     shared: int = 0
     idle_usage: int = 0
@@ -99,9 +99,9 @@ class _Child:
     """Descriptors of a sandbox that waits for its job.
 
     Attributes:
-        init: pidfd of its pid 1; to kill that is to kill the run.
-        listener: where the kernel reports forbidden system calls.
-        stage: a pipe with a byte for how far it got: it has its job, and the source did not compile.
+        init: pidfd of its pid 1; killing it kills the run.
+        listener: descriptor on which the kernel reports forbidden system calls.
+        stage: a pipe with one byte for each stage: the job was received, and the source did not compile.
     """
 
     init: int
@@ -116,9 +116,10 @@ class _Child:
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What the zygote says of the program's first process: wait status, cpu seconds, peak resident bytes.
+    """The zygote's report on the program's first process: wait status, CPU seconds, peak resident bytes.
 
-    ``init_left`` means that the run's init was killed first; unless that was our doing, the wait status tells nothing.
+    ``init_left`` means that the run's init was killed first. Unless the supervisor killed it, the wait status is
+    meaningless.
     """
 
     wait_status: int
@@ -128,19 +129,20 @@ class _Report:
 
 
 class Run:
-    """One run. Owns the descriptors it is given.
+    """One run. Owns the descriptors passed to it.
 
     Args:
-        alone: it is repeated alone, as it is suspected of making the host's kernel memory rise.
+        alone: whether it is repeated alone, because it is suspected of making the host's kernel memory rise.
 
     Attributes:
         before: the group's accounts when the sandbox was ready and the program not yet handed over.
-        charged: bytes of memory the run added to the group at its peak.
+        charged: bytes of memory that the run added to the group at its peak.
         largest: resident bytes of its largest process.
-        handed_over: the sandbox was given the program, and may have run some of it.
-        suspected: it was ended as the host's kernel memory rose; its outcome is that of a run which is to blame.
-        unfinished: the caller was answered while the kernel still took the run apart; its report is to come.
-        broken: the worker cannot be used again.
+        handed_over: whether the sandbox received the program and may have run part of it.
+        suspected: whether it was ended because the host's kernel memory rose; its outcome assumes that it is
+            responsible.
+        unfinished: whether the caller was answered before the kernel had torn down the run; the report is pending.
+        broken: whether the worker cannot be used again.
     """
 
     def __init__(
@@ -160,12 +162,12 @@ class Run:
         self._program = program
         self._limits = limits
         self._conditions = conditions
-        # A varied run has an interpreter of its own: it shares nothing with the zygote, and has one process more.
+        # A varied run starts a new interpreter: it shares nothing with the zygote, and has one more process.
         self._shared = 0 if conditions.varied else slot.shared
         self._alone = alone
         self._tasks = limits.processes + conditions.varied
         self._streams: list[Stream] = []
-        self._verdict: tuple[Status, str] | None = None  # set when we decide to kill
+        self._verdict: tuple[Status, str] | None = None  # set when the supervisor decides to kill
         self._killed_at = 0.0
         self._report: _Report | None = None
         self._started = 0.0
@@ -181,13 +183,13 @@ class Run:
         self.broken = False
 
     def conduct(self, stdin: bytes, arguments: bytes) -> Outcome:
-        """The whole life of the run.
+        """Make the run from start to end.
 
         Raises:
             WorkerDied: see ``Worker.run``.
         """
         with contextlib.ExitStack() as opened:
-            # All that needs no sandbox is made while the sandbox is.
+            # Everything that does not need the sandbox is prepared while the sandbox starts.
             for name in ("stdout", "stderr") if self._program.entry is None else ("stdout", "stderr", "value"):
                 self._streams.append(Stream(name, self._limits.output))
                 opened.callback(self._streams[-1].close)
@@ -219,12 +221,12 @@ class Run:
             return self._outcome(after, wall)
 
     def _await_child(self) -> _Child:
-        """The sandbox of the run; it is usually there already.
+        """Receive the sandbox of the run, which is usually ready.
 
         Raises:
-            NeverRan: none came.
+            NeverRan: there is none.
         """
-        # Waited for separately: an exception that a signal raises while waiting then finds no descriptor received yet.
+        # Wait before receiving: an exception raised by a signal handler during the wait then loses no descriptors.
         arrival = select.poll()
         arrival.register(self._control, select.POLLIN)
         if not arrival.poll(1000 * READY_SECONDS):
@@ -236,11 +238,11 @@ class Run:
         if message != wire.READY or len(descriptors) != 3:
             for descriptor in descriptors:
                 os.close(descriptor)
-            raise NeverRan(f"no sandbox came: {message[:20]!r}; the jail said: {self._slot.last_words()}")
+            raise NeverRan(f"no sandbox came: {message[:20]!r}; the jail said: {self._slot.last_message()}")
         return _Child(*descriptors)
 
     def _begin_accounts(self) -> int:
-        """Set the limits and read the accounts; the highest memory use that is not this run's (0: it was reset)."""
+        """Set the limits and read the accounts. Returns the peak memory use of earlier runs (0 if it was reset)."""
         earlier_peak = 0
         if self._group is not None:
             try:
@@ -256,7 +258,7 @@ class Run:
         return earlier_peak
 
     def _set_limits(self, group: cgroup.Group, memory: int, tasks: int) -> None:
-        """Set them. While the kernel still frees what the last run had, a lower limit is refused: wait for it."""
+        """Set the limits. A lower limit is refused while the kernel still frees memory of the last run: retry."""
         deadline = time.monotonic() + _GRACE_SECONDS
         while True:
             try:
@@ -277,17 +279,17 @@ class Run:
         if self._group is None:
             return self.before
         after, peak = self._group.read(), self._group.peak()
-        # Where the peak cannot be reset (version 2 before Linux 6.12) it only tells when this run was the highest.
+        # If the peak cannot be reset (version 2 before Linux 6.12), it is valid only if this run has exceeded it.
         if peak > earlier_peak:
             self.charged = max(peak - self.before.memory, 0)
         return after
 
     def _account_for_a_dead_jail(self, error: WorkerDied) -> None:
-        """The jail ended during the run. That is the run's doing where its group ran out of memory: with everything
-        of the run killed already, the kernel goes on to the zygote if that asks for a page.
+        """Handle a jail that ended during the run. The run is responsible if its group ran out of memory: when all of
+        its processes are killed, the kernel kills the zygote if that requests a page.
 
         Raises:
-            WorkerDied: it is not; says what the run had used.
+            WorkerDied: the run is not responsible. The exception has the time that it used.
         """
         error.wall_s = time.monotonic() - self._started
         if self._group is None:
@@ -313,14 +315,14 @@ class Run:
     def _job(self, *lengths: int) -> bytes:
         limits = self._limits
         seconds = int(limits.cpu_time) + 2
-        # Behind the group's limits, not instead of them: RLIMIT_AS counts what is mapped and never used.
+        # Only without a group: RLIMIT_AS also counts memory that is mapped and never used.
         address_space = 0 if self._group is not None else limits.memory + _MAPPED_BY_ALL
         how = (self._program.entry is not None, self._conditions.varied, self._conditions.clock_start)
         rlimits = (seconds, max(limits.file_size, 1), limits.open_files, self._tasks + 16, address_space)
         return wire.JOB.pack(*rlimits, *lengths, *how)
 
     def _watch(self) -> None:
-        """Until the zygote reports the end: drain the streams, enforce both clocks and the output caps."""
+        """Drain the streams and enforce the time and output limits until the zygote reports the end."""
         poller = select.poll()
         by_descriptor = {stream.read_end: stream for stream in self._streams}
         control = self._control.fileno()
@@ -329,12 +331,12 @@ class Run:
         if self._cancellation is not None:
             poller.register(self._cancellation, select.POLLIN)
         started = self._started
-        # Most programs end within this time. To be woken for their output before they do would cost more than it gives;
-        # a program that fills its pipe waits for as long.
+        # Most programs end within this time, and waking up for their output before would cost more than it gains. A
+        # program that fills its pipe waits as long.
         streams_from: float | None = started + _UNWATCHED_SECONDS
         deadline = started + self._limits.wall_seconds
         check_cpu = started + self._limits.cpu_time / _cores()
-        look = started + LOOK_SECONDS if self._slot.watchdog is not None else float("inf")
+        next_check = started + CHECK_SECONDS if self._slot.watchdog is not None else float("inf")
         while True:
             now = time.monotonic()
             if streams_from is not None and now >= streams_from:
@@ -347,20 +349,20 @@ class Run:
                     self._kill(Status.TIME_LIMIT, self._out_of_time())
             if self._verdict is None and now >= check_cpu:
                 check_cpu = now + self._check_cpu()
-            if now >= look and self._slot.watchdog is not None:
-                look = now + LOOK_SECONDS
-                self._slot.watchdog.look()
+            if now >= next_check and self._slot.watchdog is not None:
+                next_check = now + CHECK_SECONDS
+                self._slot.watchdog.check()
             if self._verdict is not None and now >= self._killed_at + _GRACE_SECONDS:
-                # A zygote that was stopped from outside does not end what the program left when it exited, and does not
-                # say how it ended: whether the time was the program's is not known.
+                # A zygote that was stopped from outside neither ends the remaining processes nor reports the end of the
+                # program, so it is unknown whether the program used the time.
                 if _is_stopped(self._slot.zygote):
                     raise WorkerDied("the zygote is stopped and does not say how the program ended")
-                # The kernel still takes apart what the program has left, or cannot (D state). That is the run's own
-                # time: its caller is answered, and the worker waits for the report (``Worker.recover``).
+                # The kernel is still tearing down the run, or cannot (D state). This counts as the run's own time: the
+                # caller is answered, and the worker waits for the report (``Worker.recover``).
                 self.unfinished = True
                 return
             until = min(deadline, check_cpu) if self._verdict is None else self._killed_at + _GRACE_SECONDS
-            until = min(until, look)
+            until = min(until, next_check)
             if streams_from is not None:
                 until = min(until, streams_from)
             wait = max(until - now, 0)
@@ -382,7 +384,7 @@ class Run:
                         self._kill(Status.OUTPUT_LIMIT, f"more than {stream.cap} bytes on {stream.name}")
 
     def _extended_wall_s(self) -> float:
-        """The wall limit and the seconds that do not count against it: those in which the run got no core."""
+        """The wall limit plus the seconds in which the run got no core, which do not count."""
         starved = 0.0
         if self._group is not None and self._starved_before is not None:
             starved = (self._group.starved_s() or 0.0) - self._starved_before
@@ -391,17 +393,17 @@ class Run:
         return wall + self._extension
 
     def _out_of_time(self) -> str:
-        told = f"wall time of {self._limits.wall_seconds:g} s"
-        return f"{told}, and {self._extension:.1f} s in which it got no core" if self._extension >= 0.05 else told
+        text = f"wall time of {self._limits.wall_seconds:g} s"
+        return f"{text}, and {self._extension:.1f} s in which it got no core" if self._extension >= 0.05 else text
 
     def _has_ended(self) -> bool:
-        """Whether the report waits to be read: then it was this process that had no time, and not the program."""
+        """Whether the report has arrived: then this process was late, not the program."""
         poller = select.poll()
         poller.register(self._control, select.POLLIN)
         return bool(poller.poll(0))
 
     def _check_cpu(self) -> float:
-        """Kill when the cpu time is used up; otherwise the seconds in which it cannot possibly be used up."""
+        """Kill the run if its CPU time is used up; otherwise return the seconds in which it cannot be used up."""
         if self._group is None:
             return self._limits.wall_seconds
         left = self._limits.cpu_time - (self._group.cpu_ns() - self.before.cpu_ns) / 1e9
@@ -410,7 +412,7 @@ class Run:
         return max(left / _cores(), _MIN_CPU_CHECK)
 
     def _forbid(self, poller: select.poll, events: int) -> None:
-        # A listener that only hangs up has nothing to tell, and before Linux 6.11 asking it would wait for ever.
+        # A listener that hangs up has nothing to report, and before Linux 6.11 reading it would block for ever.
         if not events & select.POLLIN or self._verdict is not None:
             poller.unregister(self._child.listener)
             return
@@ -425,13 +427,13 @@ class Run:
             signal.pidfd_send_signal(self._child.init, signal.SIGKILL)
 
     def _read_report(self) -> _Report:
-        """The zygote's report. It comes when everything in the run is dead and reaped."""
+        """Read the zygote's report, which arrives when everything in the run is dead and reaped."""
         try:
             message = self._control.recv(256)
         except OSError as error:
             raise WorkerDied(str(error)) from error
         if not wire.is_report(message):
-            raise WorkerDied(f"the jail ended; it said: {self._slot.last_words()}")
+            raise WorkerDied(f"the jail ended; it said: {self._slot.last_message()}")
         _, status, user_s, user_us, system_s, system_us, peak_kib, init_stat = wire.REPORT.unpack(message)
         if not os.WIFEXITED(status) and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) < signal.NSIG):
             raise WorkerDied(f"the jail reports {status:#x}, which no process ends with")
@@ -454,8 +456,8 @@ class Run:
                 code = os.WEXITSTATUS(report.wait_status)
         else:
             signal_number = int(signal.SIGKILL)
-        # A run that the kernel killed for it has reached the limit, also where the peak cannot be reset.
-        # A page that a process has mapped many times counts as often in its resident size: no more than the limit.
+        # A run that the kernel killed for its memory has reached the limit, even if the peak cannot be reset. The
+        # resident size counts a page once per mapping, so it is capped at the limit.
         peak = max(self._shared + self.charged, self.largest)
         reached = status is Status.MEMORY_LIMIT and not self.suspected
         peak = self._limits.memory if reached else min(peak, self._limits.memory)
@@ -480,13 +482,13 @@ class Run:
         )
 
     def _status(self, after: cgroup.Reading, cpu: float, wall: float) -> tuple[Status, str]:
-        """Facts in the order of their weight: our own observation first, the program's own exit last."""
+        """The status by facts in order of priority: the supervisor's observations first, the program's exit last."""
         report, limits, before = self._report, self._limits, self.before
         stage = self._stage()
         if not stage.startswith(wire.HAS_JOB):
             if self._verdict is None:
                 raise NeverRan("the sandbox ended before it took its job")
-            # Its time was over first. The job may still lie in the socket, and is not for the next sandbox to take.
+            # Its time was over first. The job may still be in the socket, and the next sandbox must not receive it.
             self.broken = True
         if self._verdict is not None and self._verdict[0] is Status.FORBIDDEN_SYSCALL:
             return self._verdict
@@ -517,7 +519,7 @@ class Run:
         return (Status.OK, "") if code == 0 else (Status.NONZERO_EXIT, f"exit code {code}")
 
     def _stage(self) -> bytes:
-        """How far the child got, in its own words: it can say so only before anything of the program has run."""
+        """The stages that the child reported, which it can do only before any part of the program has run."""
         os.set_blocking(self._child.stage, False)
         try:
             return os.read(self._child.stage, 2)
@@ -525,7 +527,7 @@ class Run:
             return b""
 
     def _value(self) -> tuple[bool, Any, str]:
-        """Whether the entry function returned, what it returned, and why that was refused."""
+        """Whether the entry function returned, its value, and why the value was refused."""
         if len(self._streams) < 3 or self._streams[2].truncated or not self._streams[2].data.endswith(b"\n"):
             return False, None, ""
         try:
@@ -535,10 +537,10 @@ class Run:
 
 
 def _is_exiting(stat: bytes) -> bool:
-    """Whether a process was on its way out when /proc/pid/stat began with these bytes (proc(5)).
+    """Whether the beginning of a process's /proc/pid/stat shows that it was exiting (proc(5)).
 
     Raises:
-        WorkerDied: they are no such thing.
+        WorkerDied: the bytes are malformed.
     """
     try:
         return int(stat.rpartition(b")")[2].split()[6]) & _PF_EXITING != 0
@@ -547,11 +549,11 @@ def _is_exiting(stat: bytes) -> bool:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether a process is stopped (proc(5)); no sandboxed program can stop its zygote."""
+    """Whether a process is stopped (proc(5)). No sandboxed program can stop its zygote."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             return stat.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
-    except (OSError, IndexError):  # it has ended, which its socket tells
+    except (OSError, IndexError):  # it has ended, as its socket shows
         return False
 
 

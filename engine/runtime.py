@@ -1,7 +1,7 @@
-"""What a program may import: an interpreter with its standard library, and the packages of one environment.
+"""Runtimes: the interpreter, standard library and packages that programs can use.
 
-A runtime is a virtual environment given by the operator, never by a program. Its *own* interpreter runs the programs,
-so its packages always fit; the engine's environment is never shown to a program.
+A runtime is a virtual environment chosen by the operator, never by a program. Its *own* interpreter runs the programs,
+so its packages always match. Programs never see the engine's environment.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ print(json.dumps({
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Host paths of what is mounted, read-only, for programs to run on.
+    """Host paths that are mounted read-only for programs.
 
     Attributes:
         version: ``(3, 12)`` and so on.
         executable: the interpreter.
         stdlib: its standard library.
-        library: the shared ``libpython`` the interpreter loads, if it does.
+        library: the shared ``libpython`` of the interpreter, if it uses one.
         packages: the environment's site-packages, or None for the standard library alone.
     """
 
@@ -49,7 +49,7 @@ class Runtime:
 
 
 def default_path() -> Path | None:
-    """Where the default runtime is: named by the environment, or beside the engine's own; None if there is none."""
+    """The default runtime: named by an environment variable, or beside the engine's own; None if there is none."""
     named = os.environ.get(ENVIRONMENT_VARIABLE)
     if named:
         return Path(named)
@@ -58,10 +58,10 @@ def default_path() -> Path | None:
 
 
 def find(path: str | os.PathLike[str] | None = None) -> Runtime:
-    """The runtime at ``path``; None takes the default, and where there is none, this interpreter's standard library.
+    """The runtime at ``path``. None selects the default or, if there is none, this interpreter's standard library.
 
     Raises:
-        RuntimeUnusable: no interpreter there, it does not run, or it is older than 3.12.
+        RuntimeUnusable: there is no interpreter, it does not run, or it is older than 3.12.
     """
     environment = Path(path) if path is not None else default_path()
     interpreter = Path(sys.executable) if environment is None else environment / "bin" / "python"

@@ -1,8 +1,8 @@
-"""Waiting while the machine is short of what a sandbox is made of.
+"""Waits while the machine is short of the resources of a sandbox.
 
-Sandboxes cannot be started when the machine runs out of memory, processes, descriptors, namespaces or BPF memory. That
-is no fault of the program that waits to be run, and it usually passes. So the engine tries again, less and less often,
-and says when it begins to wait and when it goes on.
+Sandboxes cannot be started when the machine runs out of memory, processes, descriptors, namespaces or BPF memory. This
+is not the program's fault and usually temporary. So the engine tries again, less and less often, and logs when it
+begins to wait and when it continues.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from semi_instruct.engine.cancellation import Cancellation
 from semi_instruct.engine.errors import SandboxUnavailable
 
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.05, 5.0
-_GLANCE_S = 0.1  # a cancelled run, or one of an engine that was closed, waits no longer than this
+_POLL_S = 0.1  # interval of the checks whether the run was cancelled or the engine closed
 
 _log = logging.getLogger("semi_instruct.engine")
 
 
 class Shortage:
-    """What an engine is waiting for, if it is. Thread-safe.
+    """The current shortage of an engine, if any. Thread-safe.
 
     Args:
-        patience: seconds that one caller waits.
+        patience: maximum wait of one caller, in seconds.
 
     Attributes:
-        reason: why no sandbox can be started at the moment; None when all is well.
+        reason: why no sandbox can be started at the moment; None if there is no shortage.
     """
 
     def __init__(self, patience: float) -> None:
@@ -40,16 +40,16 @@ class Shortage:
         self._lock = threading.Lock()
 
     def wait(self, cancellation: Cancellation | None = None, given_up: Callable[[], bool] = bool) -> Wait:
-        """A caller's own wait. It ends early when the run is cancelled or ``given_up`` says so."""
+        """The wait of one caller. It ends early if the run is cancelled or ``given_up`` returns True."""
         return Wait(self, self._patience, cancellation, given_up)
 
     def overcome[T](
         self, make: Callable[[], T], cancellation: Cancellation | None = None, given_up: Callable[[], bool] = bool
     ) -> T:
-        """Do what may fail for a shortage, until it does not.
+        """Call ``make`` until it does not fail because of a shortage.
 
         Raises:
-            SandboxUnavailable: it failed for something else, or for longer than ``patience``.
+            SandboxUnavailable: it failed for another reason, or for longer than ``patience``.
         """
         with self.wait(cancellation, given_up) as wait:
             while True:
@@ -59,7 +59,7 @@ class Shortage:
                     if not error.passing or not wait.pause(str(error)):
                         raise
                 except OSError as error:
-                    # This process itself is short: of descriptors, say, for a look at /proc.
+                    # This process itself is short of something, such as descriptors to read /proc.
                     if not diagnosis.is_passing(error):
                         raise
                     if not wait.pause(str(error)):
@@ -69,7 +69,7 @@ class Shortage:
                     return made
 
     def begin(self, wait: Wait, reason: str) -> None:
-        """Note that a caller waits, as no sandbox can be started."""
+        """Record that a caller waits because no sandbox can be started."""
         with self._lock:
             if self.reason is None:
                 _log.warning("waiting, as no sandbox can be started at the moment: %s", reason)
@@ -77,7 +77,7 @@ class Shortage:
             self.reason = reason
 
     def end(self) -> None:
-        """Note that one could be started."""
+        """Record that a sandbox was started."""
         if self.reason is None:
             return
         with self._lock:
@@ -87,7 +87,7 @@ class Shortage:
             self.reason = None
 
     def leave(self, wait: Wait) -> None:
-        """Note that a caller waits no longer. With none left nothing is known of the machine: the next may try."""
+        """Record that a caller stopped waiting. After the last one the state is unknown, so the next caller may try."""
         if self.reason is None:
             return
         with self._lock:
@@ -98,10 +98,10 @@ class Shortage:
 
 
 class Wait:
-    """How long one caller has waited. A context: on leaving it the caller waits no longer.
+    """The wait of one caller, as a context manager: the caller stops waiting on exit.
 
     Attributes:
-        attempts: that failed so far; the caller counts them.
+        attempts: number of failed attempts, counted by the caller.
     """
 
     def __init__(
@@ -123,11 +123,11 @@ class Wait:
 
     @property
     def seconds(self) -> float:
-        """Since the wait began."""
+        """Seconds since the wait began."""
         return time.monotonic() - self._began
 
     def pause(self, reason: str) -> bool:
-        """Wait a little, each time longer; false when there is no point in waiting longer."""
+        """Wait, each time longer; False if waiting longer is pointless."""
         self._shortage.begin(self, reason)
         until = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _MAX_PAUSE_S)
@@ -135,5 +135,5 @@ class Wait:
             cancelled = self._cancellation is not None and self._cancellation.cancelled
             if cancelled or self._given_up() or self.seconds > self._patience:
                 return False
-            time.sleep(min(left, _GLANCE_S))
+            time.sleep(min(left, _POLL_S))
         return True

@@ -1,4 +1,4 @@
-"""The pipes on which a run's output is captured, and the files in which its input is handed over."""
+"""The pipes that capture a run's output, and the files that hold its input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CHUNK = 1 << 16
 
 
 class Stream:
-    """One captured pipe: keeps up to ``cap`` bytes, knows whether there was more."""
+    """One captured pipe. It keeps up to ``cap`` bytes and records whether there was more."""
 
     def __init__(self, name: str, cap: int) -> None:
         self.name = name
@@ -18,22 +18,22 @@ class Stream:
         self.truncated = False
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self.read_end, False)
-        # So that a program may open /dev/stdout, which is this pipe, for writing; and only for that.
+        # A program may open /dev/stdout, which is this pipe, for writing only.
         os.fchmod(self.write_end, 0o222)
 
     def close_write_end(self) -> None:
-        """Leave the writing to the sandbox, so that its end is the end of the stream."""
+        """Close this process's write end, so that the stream ends with the sandbox."""
         os.close(self.write_end)
         self.write_end = -1
 
     def close(self) -> None:
-        """Close what is still open."""
+        """Close all open ends."""
         for descriptor in (self.read_end, self.write_end):
             if descriptor >= 0:
                 os.close(descriptor)
 
     def take(self) -> bool:
-        """Read once; False at the end of the stream or when nothing is waiting."""
+        """Read once; False at the end of the stream or if there is no data."""
         try:
             chunk = os.read(self.read_end, _CHUNK)
         except BlockingIOError:
@@ -45,7 +45,7 @@ class Stream:
 
 
 def sealed(data: bytes) -> int:
-    """A file in memory that cannot be changed any more, at its beginning; the caller closes it."""
+    """An immutable file in memory, positioned at its beginning. The caller closes it."""
     file = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         written = os.write(file, data)

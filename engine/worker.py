@@ -1,7 +1,7 @@
-"""One worker as the supervisor sees it: a jail with a warm zygote, a control group, and one run at a time.
+"""The supervisor's view of a worker: a jail with a warm zygote, a control group, and one run at a time.
 
 The other side of the socket is described in ``engine/inside/zygote.py``, the life of a run in ``engine/run.py``. A
-worker is driven by whichever thread has taken it from the pool; it has no thread of its own.
+worker has no thread of its own: the thread that has taken it from the pool drives it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["NeverRan", "Plan", "Suspected", "Worker", "WorkerDied", "plan"]
 _START_SECONDS = 20.0
 _END_SECONDS = 5.0
 _RECOVER_SECONDS = 60.0
-_PROGRESS_SECONDS = 0.5  # a teardown that uses no cpu time for so long does not go on
+_PROGRESS_SECONDS = 0.5  # a teardown that uses no CPU time for this long has stalled
 _CHUNK = 1 << 16
 _CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
 _FIXED = Conditions()
@@ -44,15 +44,15 @@ _FIXED = Conditions()
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What every worker of an engine is made from.
+    """The common parts of an engine's workers.
 
     Attributes:
-        runtime: what programs run on.
-        hierarchy: where control groups are made, or None when the engine was told to do without.
-        executable: nsjail.
+        runtime: the runtime of the programs.
+        hierarchy: the hierarchy of the control groups, or None in degraded mode.
+        executable: path of nsjail.
         filters: the outer, the inner and the last seccomp filter, as BPF.
-        isolation: the walls that stand, as every outcome reports them.
-        watchdog: looks at the host's kernel memory on behalf of all workers; None to do without.
+        isolation: the active isolation layers, as outcomes report them.
+        watchdog: watches the host's kernel memory on behalf of all workers; None for no watchdog.
     """
 
     runtime: Runtime
@@ -64,18 +64,19 @@ class Plan:
 
 
 class Worker:
-    """A jail and its zygote. Not thread-safe: one thread uses it at a time.
+    """A jail and its zygote. Not thread-safe.
 
     Attributes:
-        unfinished: the last run was answered while the kernel still took it apart; ``recover`` comes before the next.
-        broken: the worker must be closed and not be used again.
+        unfinished: whether the last run was answered before the kernel had torn it down; call ``recover`` before the
+            next run.
+        broken: whether the worker must be closed.
     """
 
     def __init__(self, plan: Plan) -> None:
         """Start the jail and move the zygote into its control group.
 
         Raises:
-            SandboxUnavailable: the jail does not come up; the reason holds what it said.
+            SandboxUnavailable: the jail does not start. The reason contains its messages.
         """
         self._plan = plan
         self.unfinished = False
@@ -92,18 +93,18 @@ class Worker:
         try:
             with theirs:
                 self._start(theirs)
-            # What a run charges to the group is not all it occupies: it shares the zygote's image. How much of that a
-            # program has in its memory, an empty one tells; see ``_calibrate``.
-            self._slot = Slot(self._control, self._group, None, plan.isolation, self._last_words)
+            # A run is not charged for the part of the zygote's image that it shares. An empty program measures that
+            # part, see ``_calibrate``.
+            self._slot = Slot(self._control, self._group, None, plan.isolation, self._last_message)
             self._introduce()
             self._calibrate()
             self._slot.watchdog = plan.watchdog
             if plan.watchdog is not None and self._group is not None:
                 plan.watchdog.add(self._group)
         except (OSError, WorkerDied) as error:
-            said = self._said()
+            messages = self._messages()
             self.close()
-            raise diagnosis.no_jail(error, said) from error
+            raise diagnosis.no_jail(error, messages) from error
         except BaseException:  # raised again; an interrupt must not leave a jail behind
             self.close()
             raise
@@ -123,7 +124,7 @@ class Worker:
             os.close(log)
 
     def _introduce(self) -> None:
-        """Learn the zygote's pid from the kernel, put it in the group, send it the filter, wait until it is warm."""
+        """Get the zygote's pid from the kernel, put it in the group, send it the filters, wait until it is warm."""
         _, pid = self._receive(wire.HELLO, _CREDENTIALS_SPACE)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
         self._zygote = os.pidfd_open(pid)
@@ -136,7 +137,7 @@ class Worker:
         self._control.settimeout(READY_SECONDS)
 
     def _calibrate(self) -> None:
-        """Run nothing, twice (the first warms): what it occupies beyond what it charges is the image that is shared."""
+        """Run an empty program twice (once to warm up) to measure the image that programs share with the zygote."""
         for _ in range(2):
             run = Run(self._slot, Program("pass"), Limits(wall_time=READY_SECONDS), _FIXED)
             outcome = run.conduct(b"", b"")
@@ -145,13 +146,13 @@ class Worker:
                     f"an empty program ends as {outcome.status}: {outcome.stderr.decode(errors='replace')}"
                 )
             self._slot.idle_usage = run.before.memory
-            # Where the peak cannot be reset only the first run raises it: what that one told is kept.
+            # If the peak cannot be reset, only the first run raises it, so its result is kept.
             if run.charged or not self._slot.shared:
                 self._slot.shared = max(run.largest - run.charged, 0)
 
     def _receive(self, kind: bytes, room: int = 0) -> tuple[bytes, int]:
-        """A message and its sender's pid. ``room`` is for the credentials alone: where there is none, the kernel drops
-        what else may come with a message, descriptors for instance.
+        """Receive a message and its sender's pid. ``room`` is the size of the credentials alone, so that the kernel
+        drops other ancillary data such as descriptors.
         """
         message, ancillary, _, _ = self._control.recvmsg(4096, room)
         if not message.startswith(kind):
@@ -162,23 +163,23 @@ class Worker:
                 pid = struct.unpack("=iII", data[:12])[0]
         return message[len(kind) :], pid
 
-    def _said(self) -> str:
+    def _messages(self) -> str:
         if self._log is None:
             return ""
         with contextlib.suppress(OSError):  # nothing was written yet
             lines = os.read(self._log, _CHUNK).decode(errors="replace").splitlines()
-            # The loader remarks on symbol versions of libnl, nsjail on being started by root: neither is a fault.
+            # The loader's message about symbol versions of libnl and nsjail's about root are harmless.
             noise = ("no version information available", "in the global user namespace")
             return "\n".join(line for line in lines if not any(words in line for words in noise))[-2000:]
         return ""
 
-    def _last_words(self) -> str:
-        lines = self._said().splitlines()
+    def _last_message(self) -> str:
+        lines = self._messages().splitlines()
         return lines[-1] if lines else "nothing"
 
     @property
     def pid(self) -> int:
-        """The process id of the worker's outermost process, for accounting."""
+        """The pid of the worker's outermost process, for accounting."""
         return self._process.pid if self._process is not None else 0
 
     def run(
@@ -192,14 +193,14 @@ class Worker:
         *,
         alone: bool = False,
     ) -> Outcome:
-        """Run one program in a sandbox of its own.
+        """Run one program in a fresh sandbox.
 
         Args:
-            alone: with no other run on this machine at the same time; waits for those under way.
+            alone: whether to wait for all other runs on this machine and run alone.
 
         Raises:
-            WorkerDied: the worker ended or hangs; nothing is known of the run. The worker must be closed.
-            Suspected: the run was ended as the host's kernel memory rose.
+            WorkerDied: the worker ended or hangs, and the result of the run is unknown. The worker must be closed.
+            Suspected: the run was ended because the host's kernel memory rose.
         """
         assert self._admission is not None
         run = Run(self._slot, program, limits, conditions, cancellation, alone=alone)
@@ -218,9 +219,9 @@ class Worker:
             self.unfinished, self.broken = run.unfinished, run.broken
 
     def recover(self) -> None:
-        """Wait until the kernel has taken apart the run that was answered before, as long as it is at it.
+        """Wait until the kernel has torn down the last run, as long as it makes progress.
 
-        After this the worker can be used again, or it is ``broken``.
+        Afterwards the worker is usable or ``broken``.
         """
         deadline = time.monotonic() + _RECOVER_SECONDS
         arrival = select.poll()
@@ -235,7 +236,7 @@ class Worker:
                 used = now_used
             self.unfinished = False
             self.broken = self.broken or not wire.is_report(self._control.recv(256))
-        except OSError:  # the jail has ended meanwhile
+        except OSError:  # the jail has ended
             self.broken = True
 
     def close(self) -> None:
@@ -263,7 +264,7 @@ class Worker:
                 self._group.close()
 
     def _kill_tree(self, process: subprocess.Popen[bytes]) -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):  # all have ended: nothing is left to be killed
+        with contextlib.suppress(psutil.NoSuchProcess):  # all have ended
             keeper = psutil.Process(process.pid)
             for each in [*keeper.children(recursive=True), keeper]:
                 with contextlib.suppress(psutil.NoSuchProcess):  # this one has ended, maybe with its parent
@@ -271,14 +272,14 @@ class Worker:
         process.wait()
 
     def forget(self) -> None:
-        """In a forked copy of the supervisor: let go of the socket, so that the jail still ends with its owner."""
+        """In a forked copy of the supervisor, close the socket, so that the jail still ends with its owner."""
         self._control.close()
         if self._admission is not None:
             self._admission.close()
 
 
 def plan(runtime: Runtime, hierarchy: cgroup.Hierarchy | None, watchdog: Watchdog | None = None) -> Plan:
-    """Everything workers need, found once for all of them.
+    """Make the plan of an engine's workers.
 
     Raises:
         SandboxUnavailable: nsjail does not start here.

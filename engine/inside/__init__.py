@@ -1,1 +1,1 @@
-"""What runs inside the jail: standard library only, mounted there read-only, importing nothing of the outside."""
+"""Code that runs inside the jail. It is mounted there read-only and imports only the standard library."""

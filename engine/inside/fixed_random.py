@@ -1,9 +1,9 @@
-"""Random numbers that are the same in every run, for programs whose output is to repeat.
+"""Random numbers that are the same in every run, so that the output of programs is reproducible.
 
-Python code that wants entropy asks ``os.urandom``: ``secrets``, ``uuid.uuid4``, ``random.SystemRandom``, numpy's
-generators. Here a seeded generator answers, and seeds ``random.Random()`` and ``random.seed()`` as well. A process the
-program forks goes on with numbers of its own, told by its pid, which repeats too. None of this is a wall: a program
-that wants the kernel's entropy opens /dev/urandom.
+Python code gets entropy from ``os.urandom``: ``secrets``, ``uuid.uuid4``, ``random.SystemRandom``, numpy's generators.
+Here a seeded generator replaces it, and also seeds ``random.Random()`` and ``random.seed()``. A process that the
+program forks continues with different numbers derived from its pid, which is reproducible, too. None of this is a wall:
+a program can still read the kernel's entropy from /dev/urandom.
 """
 
 import os
@@ -13,7 +13,7 @@ SEED = 0
 
 
 def fix():
-    """Seed everything, once, before any program is there."""
+    """Seed all generators, once, before any program is loaded."""
     entropy = random.Random(SEED)
     seed_from = random.Random.seed
 

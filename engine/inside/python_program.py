@@ -1,7 +1,8 @@
 """Run one Python program in this process, as ``python main.py`` would, or call one function of it.
 
-Nothing here is a wall: the walls stood before the program was read, and whatever it does to this interpreter it does to
-itself. What this file owes is fidelity: the same namespaces, messages, exit codes and end of life as a cold start.
+Nothing here is a wall: the walls are set up before the program is read, and the program can only harm its own
+interpreter. The purpose of this file is fidelity: the same namespaces, messages, exit codes and shutdown as a cold
+start.
 """
 
 import _sitebuiltins
@@ -20,14 +21,14 @@ import wire
 
 MAIN = "/box/work/main.py"
 PACKAGES = "/opt/runtime"
-_INTERRUPTED = 256  # no exit code: Python ends an interrupted program by the signal that interrupted it
-_OWN_FILES = (__file__, values.__file__)  # not shown in tracebacks
+_INTERRUPTED = 256  # not an exit code: Python ends an interrupted program by the signal that interrupted it
+_OWN_FILES = (__file__, values.__file__)  # hidden in tracebacks
 
 _exit = os._exit
 
 
 def prepare_interpreter():
-    """What every program finds alike: its arguments, its path, its builtins; and no trace of these files."""
+    """Set up what is the same for every program: arguments, path and builtins, without traces of these files."""
     _hide_own_modules()
     _add_site_builtins()
     sys.argv[:] = [os.path.basename(MAIN)]
@@ -36,7 +37,7 @@ def prepare_interpreter():
 
 
 def _hide_own_modules():
-    """Leave nothing of this folder where a program's imports could meet it."""
+    """Remove the modules of this folder, so that a program's imports cannot find them."""
     own = os.path.dirname(__file__)
     sys.path.remove(own)
     for name, module in list(sys.modules.items()):
@@ -46,7 +47,7 @@ def _hide_own_modules():
 
 
 def _add_site_builtins():
-    """What ``site`` would add to builtins, were it not switched off: programs do call ``exit()``."""
+    """Add the builtins of ``site``, which is disabled: programs call ``exit()``."""
     end_of_file = "Ctrl-D (i.e. EOF)"
     builtins.quit = _sitebuiltins.Quitter("quit", end_of_file)
     builtins.exit = _sitebuiltins.Quitter("exit", end_of_file)
@@ -54,9 +55,9 @@ def _add_site_builtins():
 
 
 def write_source(program_fd, lengths):
-    """Write the source where its traceback will look for it; the arguments are those of ``become``.
+    """Write the source to the file that tracebacks read. The arguments are those of ``become``.
 
-    This is apart because the run's limit of file sizes is not about it.
+    This is separate because the run's limit on file sizes does not apply to it.
     """
     *before, left = lengths
     offset = sum(before)
@@ -72,9 +73,9 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
 
     Args:
         program_fd: a file with the entry, the arguments and the source.
-        lengths: of these three, in bytes.
-        stage_fd: one byte is written here when the source does not compile; closed before any of it runs.
-        value_fd: where a function's return value goes, or None for a whole program.
+        lengths: the lengths of these three, in bytes.
+        stage_fd: receives one byte if the source does not compile; closed before any of it runs.
+        value_fd: receives a function's return value; None for a whole program.
         clock: seconds since the epoch at which its clock starts, or nan for the real one.
     """
     if not math.isnan(clock):
@@ -82,7 +83,7 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
     entry, arguments, source = _read(program_fd, lengths)
     try:
         code = compile(source, MAIN, "exec", dont_inherit=True)
-    except BaseException as error:  # Python shows whatever a compiler raises, and ends with 1
+    except BaseException as error:  # Python prints any exception of the compiler, and ends with 1
         os.write(stage_fd, wire.NOT_COMPILED)
         sys.__excepthook__(type(error), error.with_traceback(None), None)
         _exit(1)
@@ -99,7 +100,7 @@ def become(program_fd, lengths, stage_fd, value_fd, clock):
 def _read(program_fd, lengths):
     total = sum(lengths)
     data = os.read(program_fd, total)
-    while len(data) < total:  # one read gives at most 2 GiB
+    while len(data) < total:  # one read returns at most 2 GiB
         data += os.read(program_fd, total - len(data))
     os.close(program_fd)
     entry, arguments, _ = lengths
@@ -114,7 +115,7 @@ def _move_to_3(descriptor):
 
 
 def _new_module(name):
-    """The namespace of a fresh main module."""
+    """The namespace of a new main module."""
     module = type(sys)(name)
     module.__file__ = MAIN
     module.__cached__ = None
@@ -125,12 +126,12 @@ def _new_module(name):
 
 
 def _guard(function, *arguments):
-    """Call, and give Python's exit code: 0, what SystemExit says, 1 or ``_INTERRUPTED`` after a traceback."""
+    """Call a function and return Python's exit code: 0, that of SystemExit, 1 or ``_INTERRUPTED`` after a traceback."""
     try:
         function(*arguments)
     except SystemExit as error:
         return _exit_code(error.code)
-    except BaseException as error:  # whatever a program raises is shown as Python shows it
+    except BaseException as error:  # any exception of a program is printed as Python prints it
         frames = error.__traceback__.tb_next
         while frames is not None and frames.tb_frame.f_code.co_filename in _OWN_FILES:
             frames = frames.tb_next
@@ -167,8 +168,8 @@ def _write_all(descriptor, data):
 
 
 def _end(code):
-    """What Python does at the end: wait for threads, run exit handlers, flush, drop the program's module, so that its
-    files are flushed and its finalizers run, and report output that was lost.
+    """Shut down as Python does: wait for threads, run exit handlers, flush, drop the program's module so that its files
+    are flushed and its finalizers run, and report lost output.
     """
     threading = sys.modules.get("threading")
     if threading is not None:
@@ -178,18 +179,18 @@ def _end(code):
     sys.modules.pop("__main__", None)
     sys.modules.pop("solution", None)
     gc.collect()
-    lost = not flush_all(told=lost) or lost
+    lost = not flush_all(reported=lost) or lost
     if code == _INTERRUPTED:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     _exit(120 if lost else code)
 
 
-def flush_all(told=False):
-    """Flush the standard streams, those the program put in their place too; False when stdout's output is lost.
+def flush_all(reported=False):
+    """Flush the standard streams and the program's replacements of them; False if output of stdout is lost.
 
     Args:
-        told: say nothing of it on stderr: that has been done.
+        reported: whether the loss has already been reported on stderr.
     """
     kept = True
     streams = []
@@ -200,15 +201,15 @@ def flush_all(told=False):
         try:
             if stream is not None and not stream.closed:
                 stream.flush()
-        except BaseException as error:  # the stream may be an object of the program's
+        except BaseException as error:  # the stream may be an object of the program
             if stream is sys.stdout:
                 kept = False
-                if not told:
+                if not reported:
                     _tell_unraisable(stream, error)
     return kept
 
 
 def _tell_unraisable(culprit, error):
-    with contextlib.suppress(Exception):  # stderr is the program's as well: it may not take it
+    with contextlib.suppress(Exception):  # stderr may be an object of the program, too
         print(f"Exception ignored in: {culprit!r}", file=sys.stderr)
     sys.__excepthook__(type(error), error.with_traceback(None), None)

@@ -1,7 +1,7 @@
-"""The walls of one run, from the inside: its mounts, its identity, its limits and its seccomp filter.
+"""The inner walls of a run: its mounts, its identity, its limits and its seccomp filter.
 
-``be_child`` is the path every program takes. Read it top to bottom: each line takes something away, and the program is
-read on the last line but one. Sources: mount(2), capabilities(7), seccomp(2), seccomp_unotify(2), proc(5), tmpfs(5).
+Every program goes through ``be_child``. Read it from top to bottom: each line removes a privilege, and the program is
+read on the second to last line. Sources: mount(2), capabilities(7), seccomp(2), seccomp_unotify(2), proc(5), tmpfs(5).
 """
 
 import ctypes
@@ -16,14 +16,14 @@ import python_program
 import varied
 import wire
 
-PROGRAM_ID = 1000  # the uid and gid of every program, inside; the supervisor maps it to one that is nobody's, outside
+PROGRAM_ID = 1000  # uid and gid of every program inside the jail; mapped to an unused id outside
 TMPFS_OPTIONS = b"size=64m,nr_inodes=4096,mode=0777"
 PROC_OPTIONS = b"subset=pid,hidepid=2"
 
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 1, 2, 4, 8  # mount_setattr(2) has the same values
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 4, 24, 38, 47, 4
-_SYS_PAUSE, _SYS_CAPSET, _SYS_SECCOMP = 34, 126, 317  # x86_64, the one machine the policies are written for
+_SYS_PAUSE, _SYS_CAPSET, _SYS_SECCOMP = 34, 126, 317  # x86_64, the only architecture of the policies
 _SYS_MOUNT_SETATTR = 442
 _CLONE_VM, _CLONE_NEWPID = 0x00000100, 0x20000000
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -31,7 +31,7 @@ _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_NEW_LISTENER = 1, 8
 _SIG_DFL, _SIG_IGN = 0, 1
 _INIT_STACK = 1 << 16
 
-# PyDLL keeps the GIL: with one thread there is nobody to give it to, and taking it back costs page faults.
+# PyDLL keeps the GIL: there is only one thread, and reacquiring the GIL costs page faults.
 _libc = ctypes.PyDLL(None, use_errno=True)
 
 
@@ -57,10 +57,10 @@ _LIMITS = (
 
 
 def fork():
-    """Fork without what ``os.fork`` does around it.
+    """Fork without the additional work of ``os.fork``.
 
-    That is for interpreters with threads, locks and buffers to set right, and for modules that want to hear of it; here
-    is one thread, which holds the GIL throughout, and ``random`` is seeded afterwards.
+    That work is for interpreters with threads, locks and buffers, and for modules that register for it. Here there is
+    only one thread, which always holds the GIL, and ``random`` is seeded afterwards.
     """
     return _check(_libc.fork(), "fork")
 
@@ -68,8 +68,8 @@ def fork():
 def seal_mounts():
     """Make every mount of the jail read-only, without devices or set-uid files; once, before any run.
 
-    A folder that is bound brings along what is mounted beneath it, each mount with flags of its own, which nsjail does
-    not touch. The zygote itself needs to write to /proc; each run has its own.
+    A bind mount includes the mounts beneath it, each with its own flags, which nsjail does not change. The zygote needs
+    to write to /proc; each run has its own.
     """
     _set_mount_flags(b"/", on=_MS_RDONLY | _MS_NOSUID | _MS_NODEV)
     _set_mount_flags(b"/dev", off=_MS_NODEV)
@@ -84,7 +84,7 @@ def _set_mount_flags(path, on=0, off=0):
 
 
 class Walls:
-    """What is raised around every run, with its arguments made ready once.
+    """The walls of every run, with their arguments prepared once.
 
     Args:
         setup: the supervisor's first message: ``wire.SETUP``, the outer, the inner and the last filter.
@@ -103,7 +103,7 @@ class Walls:
         fields = (report + wire.REPORT_STATUS, report + wire.REPORT_USAGE, report + wire.REPORT_STAT)
         self._report_status, self._usage, self._init_stat = map(ctypes.c_void_p, fields)
         self._init_stat_path = ctypes.create_string_buffer(32)
-        self._look_at(1)  # ctypes keeps what it has looked up once, here and not after some run
+        self._read_stat(1)  # ctypes caches its lookups; let it do so here and not after some run
         self._no_signals = ctypes.create_string_buffer(128)  # sigset_t
         self._init_stack = ctypes.create_string_buffer(_INIT_STACK)
         self._init_stack_top = ctypes.c_void_p((ctypes.addressof(self._init_stack) + _INIT_STACK) & ~15)
@@ -113,10 +113,10 @@ class Walls:
         self._box_flags, self._proc_flags = ctypes.c_ulong(common), ctypes.c_ulong(common | _MS_RDONLY)
 
     def narrow_zygote(self):
-        """What holds for every run alike, done once: no privilege can be gained, capabilities only lost, no cores, no
-        signal but SIGKILL reaches the zygote or init; and the outer filter, on which the inner one is stacked later.
+        """Set up what is the same for every run: no way to gain privileges, no core files, all signals except SIGKILL
+        blocked for the zygote and init, and the outer filter, on which the inner one is stacked later.
 
-        A core limit of one byte, not of zero: the kernel takes one as "not even through a pipe handler" (core(5)).
+        The core limit is one byte instead of zero, because this also disables pipe handlers (core(5)).
         """
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         with open("/proc/sys/kernel/cap_last_cap") as last:
@@ -133,7 +133,7 @@ class Walls:
         self._outer_filter.load()
 
     def start_init(self):
-        """Start pid 1 of a new pid namespace: it shares the zygote's memory, calls pause(2) on a stack of its own, and
+        """Start pid 1 of a new pid namespace. It shares the zygote's memory, calls pause(2) on a separate stack, and
         ignores SIGCHLD, so that the kernel reaps for it (clone(2), wait(2) on SIG_IGN, pid_namespaces(7)).
         """
         _libc.signal(signal.SIGCHLD, ctypes.c_void_p(_SIG_IGN))
@@ -142,46 +142,46 @@ class Walls:
         return _check(init, "clone")
 
     def end(self, child, init, control):
-        """End a run whose child has ended: reap it, kill init and so all that is left, reap init, and report.
+        """End a run whose child has ended: reap it, kill init and so all remaining processes, reap init, and report.
 
-        Where the child died by SIGKILL, init may have been killed before it, and then the child's death says nothing of
-        the program. So the report holds what the kernel says of init at that moment (proc(5), /proc/pid/stat).
+        If the child died by SIGKILL, init may have been killed first, and then the child's end says nothing about the
+        program. So the report contains the state of init at that moment (proc(5), /proc/pid/stat).
         """
         _check(_libc.wait4(child, self._report_status, 0, self._usage), "wait4")
-        # No object is made that stays, or the zygote's heap, and so the next run's, would remember how this one ended.
+        # Create no object that persists: the zygote's heap, and so that of the next run, must not depend on this run.
         if self._report[wire.REPORT_STATUS] == signal.SIGKILL:
-            self._look_at(init)
+            self._read_stat(init)
         _libc.kill(init, signal.SIGKILL)
         while _check(_libc.waitpid(-1, None, 0), "waitpid") != init:
             pass
         _check(_libc.write(control, self._report, wire.REPORT.size), "report")
 
     def unblock_signals(self):
-        """Signals are the program's own business again. (signal.pthread_sigmask would make an enum of each of them.)"""
+        """Unblock all signals for the program. (signal.pthread_sigmask would create an enum member for each.)"""
         _check(_libc.sigprocmask(signal.SIG_SETMASK, self._no_signals, None), "sigprocmask")
 
-    def _look_at(self, process):
+    def _read_stat(self, process):
         _libc.snprintf(self._init_stat_path, len(self._init_stat_path), b"/proc/%d/stat", process)
         stat = _check(_libc.open(self._init_stat_path, os.O_RDONLY), "open")
         _check(_libc.read(stat, self._init_stat, wire.STAT_SIZE), "read")
         _libc.close(stat)
 
-    def be_the_first_to_be_killed(self):
-        """Out of memory, the kernel is to take the program, and never init or the zygote, which share its group."""
+    def prefer_as_oom_victim(self):
+        """Make the kernel's out-of-memory killer choose the program, and never init or the zygote in the same group."""
         score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(score, b"1000")
         os.close(score)
 
     def mount_box(self):
-        """A fresh tmpfs: the only place of the run that can be written, limited in size and inodes, gone with it."""
+        """Mount a new tmpfs, the only writable folder of the run, with limited size and inodes."""
         _check(_libc.mount(b"tmpfs", b"/box", b"tmpfs", self._box_flags, TMPFS_OPTIONS), "mount tmpfs on /box")
 
     def mount_proc(self):
-        """A /proc of the run's own pid namespace: read-only, processes only, and of those only the program's own."""
+        """Mount /proc of the run's pid namespace: read-only, without files other than processes of the program."""
         _check(_libc.mount(b"proc", b"/proc", b"proc", self._proc_flags, PROC_OPTIONS), "mount proc on /proc")
 
     def drop_identity(self):
-        """Become nobody: no groups, a uid and gid of one's own, no capability in any set."""
+        """Switch to the program's uid and gid, without groups and without capabilities in any set."""
         os.setgroups([])
         os.setresgid(PROGRAM_ID, PROGRAM_ID, PROGRAM_ID)
         os.setresuid(PROGRAM_ID, PROGRAM_ID, PROGRAM_ID)
@@ -189,22 +189,22 @@ class Walls:
         _prctl(_PR_SET_DUMPABLE, 0)
 
     def limit(self, *values):
-        """Set the run's own rlimits (getrlimit(2)), in the order of ``_LIMITS``; 0 leaves one as it is."""
+        """Set the run's rlimits (getrlimit(2)), in the order of ``_LIMITS``; 0 leaves one unchanged."""
         for (limit, hard), value in zip(self._hard_limits, values, strict=True):
             if value:
                 _lower(limit, value, hard)
 
     def load_filter(self):
-        """Load the filter; return the descriptor on which the kernel reports the calls that it forbids."""
+        """Load the filter and return the descriptor on which the kernel reports forbidden calls."""
         return self._inner_filter.load()
 
     def seal(self):
-        """Take the calls that were left to send what ``load_filter`` returned."""
+        """Forbid the calls that were needed to send the descriptor of ``load_filter``."""
         self._last_filter.load()
 
 
 class _Filter:
-    """A seccomp filter: its array of ``struct sock_filter``, and the flags to load it with."""
+    """A seccomp filter: its array of ``struct sock_filter`` and its load flags."""
 
     def __init__(self, instructions, flags):
         self._instructions = ctypes.create_string_buffer(instructions, len(instructions))
@@ -217,12 +217,12 @@ class _Filter:
 
 
 def be_child(control, walls, cores, init):
-    """Be the child of one run: raise the walls, lose everything, receive the job, become the program. Never returns."""
+    """The child of a run: set up the walls, drop all privileges, receive the job, become the program. Never returns."""
     try:
         walls.unblock_signals()
         os.setsid()
         os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
-        walls.be_the_first_to_be_killed()
+        walls.prefer_as_oom_victim()
         walls.mount_box()
         walls.mount_proc()
         walls.drop_identity()
@@ -257,7 +257,7 @@ def be_child(control, walls, cores, init):
 
 
 def _close_all_but(*kept):
-    """Close every descriptor but 0, 1, 2 and these: the control socket, the listener, init's pidfd, everything."""
+    """Close every descriptor except 0, 1, 2 and these, including the control socket, the listener and init's pidfd."""
     first = 3
     for descriptor in sorted(kept):
         os.closerange(first, descriptor)

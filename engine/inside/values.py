@@ -1,12 +1,12 @@
-"""Values across the wall: plain data as tagged JSON, by exact type.
+"""Encodes values as tagged JSON to send them into and out of the sandbox: plain data, by exact type.
 
-Both sides use this file. Inside the sandbox ``encode`` turns the arguments' counterpart, the returned value, into JSON
-data; outside, ``decode`` rebuilds it. Nothing but the types below ever comes out, whatever the bytes say: no pickle,
-no names to import, no method of the program's own. A subclass is not its base (``type(x) is list``), so an object
-that is equal to everything crosses as an ``Opaque``, which is equal to nothing but itself.
+Both sides use this file. Inside the sandbox, ``encode`` converts the returned value to JSON data; outside, ``decode``
+rebuilds it. The result contains only the types below, whatever the bytes are: there is no pickle, no import, and no
+method of the program. A subclass does not count as its base (``type(x) is list``), so an object that claims to be equal
+to everything becomes an ``Opaque``, which is equal only to itself.
 
-Plain JSON stands for itself: None, bool, int, finite float, str, list, dict with string keys of which none begins
-with ``$``. All else is a dict with one key:
+None, bool, int, finite float, str, list, and dict with string keys that do not begin with ``$`` are plain JSON. Any
+other value is a dict with one key:
 
     {"$float": "nan" | "inf" | "-inf"}      {"$int": "-0xff..."}      (integers of more than 1,024 bits)
     {"$complex": [re, im]}                  {"$bytes": base64}        {"$bytearray": base64}
@@ -20,17 +20,17 @@ import math
 from typing import Any
 
 MAX_DEPTH = 100
-MAX_ITEMS = 500_000  # what decodes in half a second; the commas in its strings count too
+MAX_ITEMS = 500_000  # decoded in half a second; commas in strings count too
 _BIG_INT_BITS = 1024
 _MAX_EQUAL_HASHES = 16
 
 
 class ValueRefused(ValueError):
-    """Data that is not a value: not JSON, too deep, an unknown tag, or made to collide in a hash table."""
+    """Data is not a value: not JSON, nested too deeply, an unknown tag, or keys that collide in a hash table."""
 
 
 class Opaque:
-    """A value whose type does not cross; only the name of the type does. Equal to nothing but itself."""
+    """A value of an unsupported type, represented by the name of the type. Equal only to itself."""
 
     __slots__ = ("type_name",)
 
@@ -45,7 +45,7 @@ def encode(value: Any, depth: int = 0) -> Any:
     """Plain JSON data for ``value``. Never calls a method that the value could define.
 
     Raises:
-        ValueRefused: nested deeper than ``MAX_DEPTH`` (a value that contains itself is).
+        ValueRefused: nested deeper than ``MAX_DEPTH``, as is a value that contains itself.
     """
     if depth > MAX_DEPTH:
         raise ValueRefused(f"the value is nested deeper than {MAX_DEPTH} levels")
@@ -84,7 +84,7 @@ def _type_name(kind: type) -> str:
 
 
 def dumps(value: Any) -> bytes:
-    """The bytes of a value as they cross the wall."""
+    """Encode a value as bytes."""
     return json.dumps(encode(value), allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
@@ -92,7 +92,7 @@ def loads(data: bytes) -> Any:
     """Rebuild a value from bytes of a sandbox.
 
     Raises:
-        ValueRefused: see the class.
+        ValueRefused: the data is not a value.
     """
     if sum(map(data.count, (b"[", b"{", b","))) > MAX_ITEMS:
         raise ValueRefused(f"the value has more than {MAX_ITEMS} items")
@@ -111,7 +111,7 @@ def decode(tree: Any, depth: int = 0) -> Any:
     """Rebuild a value from plain JSON data.
 
     Raises:
-        ValueRefused: see the class.
+        ValueRefused: the data is not a value.
     """
     if depth > MAX_DEPTH:
         raise ValueRefused(f"the value is nested deeper than {MAX_DEPTH} levels")
@@ -165,10 +165,10 @@ def _items(body: Any, depth: int) -> list[Any]:
 
 
 def _hashable(items: list[Any]) -> list[Any]:
-    """Refuse keys that were chosen to collide: a hash table of them would take quadratic time to build.
+    """Refuse keys that were chosen to collide, because building a hash table of them would take quadratic time.
 
-    To compare two frozensets of one hash takes as many comparisons of their elements as collide there, and so on, so
-    that nested ones would multiply: of those there may be no two.
+    Comparing two frozensets with the same hash compares their colliding elements, recursively, so the cost of nested
+    ones multiplies. Therefore no two frozensets may have the same hash.
     """
     seen: dict[int, int] = {}
     for item in items:

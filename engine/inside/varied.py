@@ -1,8 +1,9 @@
-"""A run that shares nothing it can help with any other: for finding output that is not a function of the input.
+"""A run whose conditions differ from those of all other runs, to detect output that is not a function of the input.
 
-The child, its walls raised, starts a new interpreter in place of the warm one: with address randomisation, and with a
-hash seed, random seeds, a pid, a time of day, a time zone and an environment that differ in every run. It stays behind
-as the parent of the new one and ends as that ends. The child calls ``start_over``; the new interpreter calls ``main``.
+After setting up its walls, the child starts a new interpreter instead of using the warm one: with address
+    randomisation, and with a hash seed, random seeds, a pid, a time of day, a time zone and an environment that differ
+    in every run. It remains as the parent of the new interpreter and ends with the same status. The child calls
+    ``start_over``, and the new interpreter calls ``main``.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ _personality = ctypes.PyDLL(None).personality
 
 
 def start_over(program_fd, lengths, stage_fd, value_fd, clock):
-    """Run the program in a new interpreter; never returns. The arguments are those of ``python_program.become``."""
+    """Run the program in a new interpreter. Never returns. The arguments are those of ``python_program.become``."""
     for _ in range(_below(_MAX_PIDS_SKIPPED)):
         os.waitpid(_start(os._exit, 0), 0)
     if math.isnan(clock):
@@ -64,14 +65,14 @@ def _execute(descriptors, lengths, clock):
 def _end_as(status):
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        with contextlib.suppress(OSError, ValueError):  # SIGKILL, and the signals that libc keeps to itself
+        with contextlib.suppress(OSError, ValueError):  # SIGKILL, and the signals that libc reserves
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))
 
 
 def main():
-    """In the new interpreter: take what ``_execute`` handed over, and become the program."""
+    """In the new interpreter: receive the data from ``_execute`` and become the program."""
     *numbers, clock = sys.argv[1:]
     program_fd, stage_fd, value_fd, *lengths = map(int, numbers)
     sys.path.insert(0, os.path.dirname(__file__))

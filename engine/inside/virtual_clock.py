@@ -1,7 +1,7 @@
-"""A clock that starts where it is told to and advances with the process's cpu time, and with what it sleeps.
+"""A clock that starts at a given time and advances with the process's CPU time and its sleeps.
 
-For programs that ask what time it is: ``time``, ``datetime`` and what is built on them see this clock. It is set up in
-the program's own interpreter and so is no wall; the supervisor measures time outside, by the kernel's clock.
+``time``, ``datetime`` and everything built on them use this clock. It is set up in the program's own interpreter, so it
+is not a wall. The supervisor measures time outside, with the kernel's clock.
 """
 
 import time
@@ -11,14 +11,14 @@ _MONOTONIC_RANGE = 10**6
 
 
 def start(at):
-    """Let the clock begin, at ``at`` seconds since the epoch."""
+    """Start the clock at ``at`` seconds since the epoch."""
     import ctypes
     import datetime
     import gc
 
     cpu_ns, sleep_really, clock_gettime_ns = time.process_time_ns, time.sleep, time.clock_gettime_ns
     epoch_ns = round(at * _NANOSECONDS) - cpu_ns()
-    # Where a monotonic clock begins means nothing; this one begins elsewhere when ``at`` does.
+    # The start of a monotonic clock has no meaning; here it varies with ``at``.
     monotonic_ns = round(at % _MONOTONIC_RANGE * _NANOSECONDS) - cpu_ns()
     beginnings = {
         time.CLOCK_REALTIME: epoch_ns,
@@ -60,7 +60,7 @@ def start(at):
     def utcnow(cls):
         return cls.fromtimestamp(time.time(), datetime.UTC).replace(tzinfo=None)
 
-    # date.today asks time.time; datetime.now asks the C library, and its type takes no new attributes by assignment.
+    # date.today calls time.time; datetime.now calls the C library, and attributes of its type cannot be assigned.
     namespace = gc.get_referents(datetime.datetime.__dict__)[0]
     namespace["now"], namespace["utcnow"] = classmethod(now), classmethod(utcnow)
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(datetime.datetime))

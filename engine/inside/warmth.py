@@ -1,7 +1,7 @@
-"""What makes a run of the zygote's cheap: everything here could be left out, and runs would only take longer.
+"""Optimisations of the zygote. Without them, runs would only take longer.
 
-A fork shares the zygote's memory until one of the two writes to it; each page written to is copied, and that is what a
-fork costs. So what programs are likely to need is there before, and what nobody has to write is not written.
+A fork shares the zygote's memory until one of the two writes to it. Each page that is written is copied, which is the
+main cost of a fork. So the zygote prepares what programs are likely to need and avoids unnecessary writes.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ import socket
 
 import python_program
 
-# What programs import most often. A module more is 0.1 to 0.4 MiB more heap, and so a slower fork.
+# The modules that programs import most often. Each adds 0.1 to 0.4 MiB of heap and so makes a fork slower.
 PRELOADED = (
     "bisect",
     "collections",
@@ -32,15 +32,15 @@ _libc = ctypes.PyDLL(None)
 
 
 def preload():
-    """Import what programs import most often."""
+    """Import the modules that programs import most often."""
     for name in PRELOADED:
         __import__(name)
 
 
 def rehearse(job):
-    """Do a few times what every child will do: the interpreter then rewrites its code here, once, and not in each run.
+    """Execute the code of a child a few times, so that the interpreter specialises it here instead of in each run.
 
-    (PEP 659: code specialises itself when it is first used, and each such write copies a page after a fork.)
+    (PEP 659: code is specialised when it is first used, and each such write copies a page after a fork.)
 
     Args:
         job: the ``struct.Struct`` of a job.
@@ -59,10 +59,10 @@ def rehearse(job):
 
 
 def immortalise():
-    """Fix the reference count of everything that exists (PEP 683), so that a fork does not copy what it only looks at.
+    """Make all existing objects immortal (PEP 683), so that a fork does not copy objects that it only reads.
 
-    Counting references writes to objects. Nothing made later is affected. Containers that the collector does not track,
-    such as tuples of strings, are reached through what holds them.
+    Counting references writes to objects. Objects created later are not affected. Containers that the collector does
+    not track, such as tuples of strings, are reached through their referrers.
     """
     gc.collect()
     pending = gc.get_objects()
@@ -76,5 +76,5 @@ def immortalise():
 
 
 def current_core():
-    """The number of the core this process runs on (sched_getcpu(3))."""
+    """The number of the core on which this process runs (sched_getcpu(3))."""
     return _libc.sched_getcpu()

@@ -3,21 +3,22 @@
 Theory of operation
 ===================
 
-Four kinds of process live in a worker's jail. Each trusts only those above it.
+A worker's jail has four kinds of processes. Each trusts only those above it.
 
-    nsjail      on the host. Built the outer wall, waits for the zygote, and does nothing else.
+    nsjail      on the host. Builds the outer wall, waits for the zygote, and does nothing else.
     zygote      this file, pid 1 of the jail. Root of the jail's user namespace, with every capability there and none
                 outside. Single-threaded, standard library only. It never reads a byte that belongs to a program: it
-                makes one run's init and child after the other, waits for the child to end, ends init, and tells the
-                supervisor how the child ended.
+                makes the init and child of one run after the other, waits for the child to end, ends init, and
+                reports to the supervisor how the child ended.
     init        pid 1 of one run's pid namespace. It runs no code: it shares the zygote's memory and waits in one system
                 call for ever. The kernel reaps for it whatever is orphaned in the run, and kills all that
                 is left in the run when it is killed.
     child       pid 2 of one run (``sandbox.py``). Makes the run's mount and ipc namespaces, mounts its tmpfs and /proc,
-                gives up its uid, every capability and every descriptor, loads the seccomp filter, and only then is
-                handed the program.
+                gives up its uid, every capability and every descriptor, loads the seccomp filter, and only then
+                receives the program.
 
-One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is whole or absent. In the order of a run:
+One socket connects a worker to its supervisor: SOCK_SEQPACKET, so a message is complete or absent. In the order of a
+    run:
 
     child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
                                      seccomp filter, on which forbidden system calls are reported; and the reading end
@@ -28,14 +29,13 @@ One socket joins a worker to its supervisor: SOCK_SEQPACKET, so a message is who
     zygote -> supervisor   REPORT    wait status and usage of the program's first process, and what the kernel said
                                      of init then; by now everything in the run is dead and reaped
 
-The child closes the socket before it reads the program, so nothing untrusted can ever write on it. The namespaces and
-the child of a run are made before its job arrives: what a caller waits for is only the program itself.
+The child closes the socket before it reads the program, so nothing untrusted can write to it. The namespaces and the
+child of a run are created before its job arrives, so a caller waits only for the program itself.
 
 The zygote's heap is the same at every fork (it allocates the same few objects in every round), and the jail has no
-address randomisation: that is why ``id(object())`` repeats in every run of every worker.
+address randomisation. Therefore ``id(object())`` is the same in every run of every worker.
 
-When the supervisor dies the socket hangs up; the zygote sees that, exits, and the kernel kills all that is in its pid
-namespace.
+When the supervisor dies, the socket hangs up, the zygote exits, and the kernel kills everything in its pid namespace.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ import signal
 import socket
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))  # -P keeps it out, and programs are not to find it
+sys.path.insert(0, os.path.dirname(__file__))  # -P excludes it, and programs must not find it
 
 import fixed_random
 import python_program
@@ -57,9 +57,9 @@ CONTROL_FD = 3
 
 
 def main():
-    """Be the zygote: introduce yourself, receive the filters, then make one run after the other, for ever."""
+    """The zygote: register with the supervisor, receive the filters, then make one run after the other, for ever."""
     control = socket.socket(fileno=CONTROL_FD)
-    # The shell that started nsjail left these ignored; programs are to find them as they always are.
+    # The shell that started nsjail left these signals ignored; programs need the defaults.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     control.send(wire.HELLO)
@@ -77,7 +77,7 @@ def main():
     control.send(wire.BORN)
     warmth.immortalise()
     while True:
-        # A sandbox is made on one core: moving to an idle one at each fork would cost more than it gains.
+        # Create a sandbox on one core: moving to an idle core at each fork would cost more than it gains.
         os.sched_setaffinity(0, (warmth.current_core(),))
         init = walls.start_init()
         init_handle = os.pidfd_open(init)
@@ -93,17 +93,17 @@ def main():
 
 
 def _leave_small_pids():
-    """Begin where pids are no longer among the integers Python keeps ready, so that every round allocates alike.
+    """Start with pids beyond Python's cached small integers, so that every round allocates the same objects.
 
-    The file is there on kernels with checkpoint and restore, which distributions' are.
+    The file exists on kernels with checkpoint and restore, as those of distributions are.
     """
-    # Where the file is not there, ids are small and runs as alike as they can be.
+    # Without the file, pids start small, and runs are as similar as possible.
     with contextlib.suppress(FileNotFoundError), open("/proc/sys/kernel/ns_last_pid", "w") as last:
         last.write("1000")
 
 
 def await_end(child):
-    """Wait until a run's first process has ended. Leave, and take the jail along, when the supervisor is gone."""
+    """Wait until a run's first process has ended. Exit, which ends the jail, when the supervisor is gone."""
     ended = os.pidfd_open(child)
     poller = select.poll()
     poller.register(ended, select.POLLIN)

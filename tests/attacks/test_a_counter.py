@@ -117,7 +117,7 @@ def test_without_the_cap_on_output_the_supervisor_grows(
 def test_without_its_place_in_the_queue_the_zygote_is_killed_for_a_program_s_files(
     without: Callable[[Edit], Run],
 ) -> None:
-    run = without(inside(("        walls.be_the_first_to_be_killed()\n", "")))
+    run = without(inside(("        walls.prefer_as_oom_victim()\n", "")))
     assert run(exhaustion.FILE, LARGE_FILES).status is Status.MEMORY_LIMIT  # which is true, and cost a worker:
     with pytest.raises(worker.WorkerDied):
         run("pass", LARGE_FILES)

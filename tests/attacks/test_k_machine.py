@@ -294,7 +294,7 @@ def two_cores() -> Iterator[None]:
         os.sched_setaffinity(0, all_of_them)
 
 
-@pytest.mark.skipif(not cgroup.find().tells_pressure, reason="this kernel has no cpu.pressure: nothing is extended")
+@pytest.mark.skipif(not cgroup.find().has_pressure, reason="this kernel has no cpu.pressure: nothing is extended")
 @pytest.mark.usefixtures("busy_loops", "two_cores")
 def test_k06_time_without_a_core_does_not_count_against_the_wall_limit() -> None:
     """Four programs at a time that take 1.2 CPU seconds each and have 2 s by the clock.

@@ -68,7 +68,7 @@ def test_who_sleeps_is_not_starved(engine: Engine) -> None:
 
 def test_on_a_machine_that_is_really_busy() -> None:
     """Nine runs that compute share the cores, each in a group of its own; the limit leaves room for a slow machine."""
-    if not cgroup.find().tells_pressure:
+    if not cgroup.find().has_pressure:
         pytest.skip("this kernel does not tell how long a group got no core (no cpu.pressure)")
     cores = len(os.sched_getaffinity(0))
     others = 4 * cores
