@@ -39,7 +39,7 @@ class TestCase:
     """An input, the expected answer, and how an actual one is compared with it.
 
     Attributes:
-        index: the place of the input among those taken, dropped ones counted, from 0.
+        index: the position of the input among those taken, dropped ones counted, from 0.
         uses: what each oracle took in a fresh sandbox; empty if it was not run in one.
     """
 

@@ -35,7 +35,7 @@ class Disagreements:
         """Note such an input and what would explain it.
 
         Args:
-            index: its place among all inputs.
+            index: its position among all inputs.
             answers: of the oracles, those they gave when varied too.
         """
         self._explained_by[index] = [
@@ -55,10 +55,10 @@ class Disagreements:
             (sum(candidate in looser for looser in explained), -strictness)
             for strictness, candidate in enumerate(looser_than(self.comparison))
         ]
-        explains, place = max(ranked, default=(0, 0))
+        explains, position = max(ranked, default=(0, 0))
         if not explains or explains < _MIN_SHARE * len(explained):
             return None
-        return ProposedComparison(looser_than(self.comparison)[-place], explains, len(explained))
+        return ProposedComparison(looser_than(self.comparison)[-position], explains, len(explained))
 
 
 def looser_than(comparison: Comparison) -> tuple[Comparison, ...]:

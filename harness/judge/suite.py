@@ -118,12 +118,12 @@ def _chosen(examples: Mapping[int, Example], rejecting: Sequence[frozenset[int]]
         }
         for index, merit in zip(examples, merits, strict=True)
     ]
-    places = list(examples)
+    indexes = list(examples)
     is_rated = any(merit.branches or merit.mutants for merit in merits)
-    always = [] if is_rated else [place for place, index in enumerate(places) if _came_with_it(examples[index])]
-    already = set().union(*(achieved[place] for place in always))
+    always = [] if is_rated else [position for position, index in enumerate(indexes) if _came_with_it(examples[index])]
+    already = set().union(*(achieved[position] for position in always))
     chosen = {*always, *small_suite([one - already for one in achieved])}
-    return [places[place] for place in sorted(chosen)]
+    return [indexes[position] for position in sorted(chosen)]
 
 
 def _came_with_it(example: Example) -> bool:

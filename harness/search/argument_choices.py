@@ -73,9 +73,9 @@ def value_of_choices(shape: Shape, choose: Choose) -> Any:
         case Real():
             return _real(shape, choose)
         case Text():
-            return "".join(_letters(shape)[place] for place in _places(len(shape.characters), choose))
+            return "".join(_letters(shape)[position] for position in _positions(len(shape.characters), choose))
         case Binary():
-            return bytes(_places(256, choose))
+            return bytes(_positions(256, choose))
         case ListOf(items):
             return _counted_parts(choose, partial(value_of_choices, items))
         case TupleOf(items):
@@ -106,8 +106,8 @@ def _written(shape: Shape, value: Any) -> Iterator[_Range]:
     """
     match shape:
         case Choice(values):
-            places = [place for place, known in enumerate(values) if identity(known) == identity(value)]
-            yield 0, len(values) - 1, _first(places)
+            positions = [position for position, known in enumerate(values) if identity(known) == identity(value)]
+            yield 0, len(values) - 1, _first(positions)
         case Truth() if type(value) is bool:
             yield 0, 1, int(value)
         case Whole() if type(value) is int:
@@ -142,21 +142,21 @@ def _written(shape: Shape, value: Any) -> Iterator[_Range]:
 
 
 def _written_one_of(shapes: Sequence[Shape], value: Any) -> Iterator[_Range]:
-    for place, shape in enumerate(shapes):
+    for position, shape in enumerate(shapes):
         try:
             inner = list(_written(shape, value))
         except _CannotWrite:
             continue  # another of the shapes may fit
-        yield 0, len(shapes) - 1, place
+        yield 0, len(shapes) - 1, position
         yield from inner
         return
     raise _CannotWrite
 
 
-def _first(places: Sequence[int]) -> int:
-    if not places:
+def _first(positions: Sequence[int]) -> int:
+    if not positions:
         raise _CannotWrite
-    return places[0]
+    return positions[0]
 
 
 def _counted(parts: Iterable[Iterable[_Range]]) -> Iterator[_Range]:
@@ -178,7 +178,7 @@ def _counted_parts[Part](choose: Choose, build: Callable[[Choose], Part]) -> lis
     return parts
 
 
-def _places(count: int, choose: Choose) -> list[int]:
+def _positions(count: int, choose: Choose) -> list[int]:
     return _counted_parts(choose, lambda inner: inner(0, count - 1))
 
 

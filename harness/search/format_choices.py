@@ -89,7 +89,7 @@ class _Replaying:
         return list(taken)
 
     def letters(self, alphabet: str, count: int) -> str:
-        return "".join(alphabet[place] for place in self.numbers(0, len(alphabet) - 1, count))
+        return "".join(alphabet[position] for position in self.numbers(0, len(alphabet) - 1, count))
 
     def order(self, count: int) -> list[int]:
         rest = list(range(count))

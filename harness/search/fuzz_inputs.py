@@ -30,7 +30,7 @@ class FuzzInputs:
         self._left = most
         self._formats = formats
         self._valid: dict[tuple[bytes | str, bool], bool] = {}  # by input, and whether it was a probe
-        self._pending: list[tuple[int, TestInput]] = []  # with their places in the plan
+        self._pending: list[tuple[int, TestInput]] = []  # with their positions in the plan
         self._start_plan()
 
     def take(self, count: int) -> list[TestInput]:
@@ -52,28 +52,28 @@ class FuzzInputs:
 
     def report(self, valid: Sequence[bool]) -> None:
         """Say which of the inputs taken last were valid."""
-        for (place, test_input), is_valid in zip(self._pending, valid, strict=True):
+        for (position, test_input), is_valid in zip(self._pending, valid, strict=True):
             self._valid[_key(test_input)] = is_valid
-            self._plan.report(place, is_valid)
+            self._plan.report(position, is_valid)
         self._pending = []
 
     def _start_plan(self) -> None:
         self._plan = PlannedInputs(self._problem, self._seed, self._planned, formats=self._formats)
-        self._places = 0
+        self._taken = 0
         self._gave_new_ones = False
 
     def _take(self, taken: TestInput) -> None:
-        place = self._places
-        self._places += 1
+        position = self._taken
+        self._taken += 1
         key = _key(taken)
         if key in self._valid:
-            self._plan.report(place, self._valid[key])
+            self._plan.report(position, self._valid[key])
         elif any(key == _key(other) for _, other in self._pending):
             # Twice in one batch: examples may be. It is as valid as the first, but that is not known yet.
-            self._plan.report(place, valid=False)
+            self._plan.report(position, valid=False)
         else:
             self._gave_new_ones |= not taken.probe
-            self._pending.append((place, taken))
+            self._pending.append((position, taken))
 
     def _pending_cases(self) -> int:
         return sum(not test_input.probe for _, test_input in self._pending)

@@ -228,11 +228,11 @@ class Shrinker:
     def _drawn(self) -> _Drawn:
         """Small inputs of the format of which most are valid, and of that format with smaller sizes if all are."""
         pools = [self._valid(self._small_inputs(format_, _POOL)) for format_ in self._formats]
-        best = max(range(len(pools)), key=lambda place: (len(pools[place]), -place), default=None)
+        best = max(range(len(pools)), key=lambda position: (len(pools[position]), -position), default=None)
         if best is None:
             return _Drawn((), [])
         strict = self._formats[best]
-        least = frozenset(place for place, doubt in enumerate(doubts(strict)) if doubt is Doubt.LEAST)
+        least = frozenset(position for position, doubt in enumerate(doubts(strict)) if doubt is Doubt.LEAST)
         smaller = self._small_inputs(without(strict, least), _POOL) if least else []
         smaller = [made for made in smaller if not fits(strict, _text(made.input))]
         valid = self._valid(smaller)
@@ -317,7 +317,7 @@ def _wide_enough(format_: Format, text: str) -> Format | None:
         while guesses:
             if fits(wide, text):
                 return wide
-            guesses = frozenset(place for place, doubt in enumerate(doubts(wide)) if doubt in about)
+            guesses = frozenset(position for position, doubt in enumerate(doubts(wide)) if doubt in about)
             wide = without(wide, guesses)
     return None
 

@@ -28,17 +28,17 @@ def _fewer_lines(rows: _Rows) -> Iterator[_Rows]:
 
 
 def _fewer_tokens(rows: _Rows) -> Iterator[_Rows]:
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         for length, start in _parts(len(row)):
-            left = [*rows[:place], row[:start] + row[start + length :], *rows[place + 1 :]]
-            yield from _counted_down(left, place + 1, length)
+            left = [*rows[:position], row[:start] + row[start + length :], *rows[position + 1 :]]
+            yield from _counted_down(left, position + 1, length)
 
 
 def _simpler_tokens(rows: _Rows) -> Iterator[_Rows]:
     for line, row in enumerate(rows):
-        for place, token in enumerate(row):
+        for position, token in enumerate(row):
             for other, lost in _simpler_token(token):
-                left = [*rows[:line], [*row[:place], other, *row[place + 1 :]], *rows[line + 1 :]]
+                left = [*rows[:line], [*row[:position], other, *row[position + 1 :]], *rows[line + 1 :]]
                 if lost:
                     yield from _counted_down(left, line, lost)
                 else:
@@ -58,7 +58,11 @@ def _simpler_token(token: str) -> Iterator[tuple[str, int]]:
         if length < len(token):
             yield token[:start] + token[start + length :], length
     plain = min(token)
-    yield from ((token[:place] + plain + token[place + 1 :], 0) for place in range(len(token)) if token[place] != plain)
+    yield from (
+        (token[:position] + plain + token[position + 1 :], 0)
+        for position in range(len(token))
+        if token[position] != plain
+    )
 
 
 def _parts(size: int) -> Iterator[tuple[int, int]]:
@@ -73,12 +77,12 @@ def _counted_down(rows: _Rows, lines: int, lost: int) -> Iterator[_Rows]:
     """The rows with one of the numbers in the first lines made smaller by what was lost, or none."""
     yield rows
     counts = [
-        (line, place)
+        (line, position)
         for line, row in enumerate(rows[:lines])
-        for place, token in enumerate(row)
+        for position, token in enumerate(row)
         if INTEGER.match(token) and int(token) >= lost
     ]
-    for line, place in counts[:_MAX_COUNTS]:
+    for line, position in counts[:_MAX_COUNTS]:
         row = rows[line]
-        less = [*row[:place], str(int(row[place]) - lost), *row[place + 1 :]]
+        less = [*row[:position], str(int(row[position]) - lost), *row[position + 1 :]]
         yield [*rows[:line], less, *rows[line + 1 :]]

@@ -70,7 +70,7 @@ def digest_of(*parts: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Position:
     """Where a row is.
 
     Attributes:
@@ -94,8 +94,8 @@ class _Lines:
     _files: list[IO[bytes]] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def __iter__(self) -> Iterator[tuple[_Place, Any]]:
-        """Each row with its place, which has no digest yet.
+    def __iter__(self) -> Iterator[tuple[_Position, Any]]:
+        """Each row with its position, which has no digest yet.
 
         A last line that has no end and is no row was cut off in the middle of a write; it is passed over.
 
@@ -111,7 +111,7 @@ class _Lines:
             except OSError as error:
                 raise BadFile(f"{path}: {error.strerror or error}") from None
 
-    def _of(self, number: int, path: Path, file: IO[bytes]) -> Iterator[tuple[_Place, Any]]:
+    def _of(self, number: int, path: Path, file: IO[bytes]) -> Iterator[tuple[_Position, Any]]:
         start = 0
         for line, raw in enumerate(file, 1):
             text = raw.rstrip(b"\r\n")
@@ -123,24 +123,24 @@ class _Lines:
                         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
                         raise BadRow(str(path), line, "row", f"not JSON: {reason}") from None
                     return
-                yield _Place(number, line, start, len(text), ""), data
+                yield _Position(number, line, start, len(text), ""), data
             start += len(raw)
 
-    def text(self, place: _Place) -> str:
-        """The row at a place.
+    def text(self, position: _Position) -> str:
+        """The row at a position.
 
         Raises:
             BadFile: it cannot be read any more.
         """
-        path, file = self.paths[place.file], self._files[place.file]
+        path, file = self.paths[position.file], self._files[position.file]
         try:
-            file.seek(place.start)
-            raw = file.read(place.size)
+            file.seek(position.start)
+            raw = file.read(position.size)
         except OSError as error:
             raise BadFile(f"{path}: {error.strerror or error}") from None
-        if len(raw) < place.size:
-            raise BadFile(f"{path}:{place.line}: the file has become shorter")
-        return raw.decode("utf-8-sig" if place.line == 1 else "utf-8")
+        if len(raw) < position.size:
+            raise BadFile(f"{path}:{position.line}: the file has become shorter")
+        return raw.decode("utf-8-sig" if position.line == 1 else "utf-8")
 
     def close(self) -> None:
         """Close the files."""
@@ -168,24 +168,26 @@ class EarlierRows:
     changed: list[tuple[str, str]] = field(default_factory=list)
     _verdict_lines: _Lines = field(init=False)
     _suite_lines: _Lines = field(init=False)
-    _decided: dict[tuple[str, str], _Place] = field(default_factory=dict)
-    _undecided: dict[tuple[str, str], _Place] = field(default_factory=dict)
-    _suites: dict[str, _Place] = field(default_factory=dict)
-    _aside: list[_Place] = field(default_factory=list)
-    _suites_aside: list[_Place] = field(default_factory=list)
+    _decided: dict[tuple[str, str], _Position] = field(default_factory=dict)
+    _undecided: dict[tuple[str, str], _Position] = field(default_factory=dict)
+    _suites: dict[str, _Position] = field(default_factory=dict)
+    _aside: list[_Position] = field(default_factory=list)
+    _suites_aside: list[_Position] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._verdict_lines, self._suite_lines = _Lines(self.verdicts), _Lines(self.suites)
         try:
-            for place, data in self._verdict_lines:
-                row = _converted(data, EarlierVerdict, self.verdicts[place.file], place.line)
+            for position, data in self._verdict_lines:
+                row = _converted(data, EarlierVerdict, self.verdicts[position.file], position.line)
                 where = self._undecided if row.verdict is Verdict.SANDBOX_ERROR else self._decided
-                where[row.problem, row.candidate] = _Place(place.file, place.line, place.start, place.size, row.digest)
-            for place, data in self._suite_lines:
-                suite = _converted(data, _EarlierSuite, self.suites[place.file], place.line)
+                where[row.problem, row.candidate] = _Position(
+                    position.file, position.line, position.start, position.size, row.digest
+                )
+            for position, data in self._suite_lines:
+                suite = _converted(data, _EarlierSuite, self.suites[position.file], position.line)
                 # One that was chosen from nothing may be that of a problem that could not be judged.
                 if suite.suite.get("chosen_from"):
-                    self._suites[suite.id] = place
+                    self._suites[suite.id] = position
                 else:
                     self._suites.pop(suite.id, None)
         except BaseException:  # raised again
@@ -210,12 +212,12 @@ class EarlierRows:
         Args:
             known: the ids of the problems that can be read.
         """
-        places = {key: place for key, place in self._all() if key[0] not in known}
-        self._aside = sorted(places.values(), key=lambda place: (place.file, place.line))
-        for key in places:
+        positions = {key: position for key, position in self._all() if key[0] not in known}
+        self._aside = sorted(positions.values(), key=lambda position: (position.file, position.line))
+        for key in positions:
             self._undecided.pop(key, None)
             self._decided.pop(key, None)
-        self._suites_aside = [place for problem, place in self._suites.items() if problem not in known]
+        self._suites_aside = [position for problem, position in self._suites.items() if problem not in known]
 
     def ensure_all_belong(self, known: Mapping[str, Container[str]], to: Path, unread: int = 0) -> None:
         """See to it that every row that is not set aside is one on a candidate that there is.
@@ -228,9 +230,9 @@ class EarlierRows:
         Raises:
             BadRow: names the first row that is not.
         """
-        strangers = [(place, *key) for key, place in self._all() if key[1] not in known.get(key[0], ())]
+        strangers = [(position, *key) for key, position in self._all() if key[1] not in known.get(key[0], ())]
         if strangers:
-            place, problem, candidate = min(strangers, key=lambda each: (each[0].file, each[0].line))
+            position, problem, candidate = min(strangers, key=lambda each: (each[0].file, each[0].line))
             field_name = "candidate" if problem in known else "problem"
             what = f"{problem!r}" if field_name == "problem" else f"{candidate!r} of problem {problem!r}"
             others = len(strangers) - 1
@@ -238,10 +240,10 @@ class EarlierRows:
             advice = "are these the verdicts on that file?"
             if unread:
                 advice = f"mend first what cannot be read there ({_counted(unread, 'row')}), as it may be on that"
-            file = str(self.verdicts[place.file])
-            raise BadRow(file, place.line, field_name, f"{what} is not in {to}{more}: {advice}")
+            file = str(self.verdicts[position.file])
+            raise BadRow(file, position.line, field_name, f"{what} is not in {to}{more}: {advice}")
 
-    def _all(self) -> Iterable[tuple[tuple[str, str], _Place]]:
+    def _all(self) -> Iterable[tuple[tuple[str, str], _Position]]:
         """Every row by problem and candidate. Of two on one candidate, the one that decides is last."""
         return chain(self._undecided.items(), self._decided.items())
 
@@ -263,11 +265,11 @@ class EarlierRows:
 
     def is_decided(self, problem: str, candidate: str, digest: str) -> bool:
         """Whether a candidate has a row that decides and was judged by the same; else it is noted if it has another."""
-        place = self._decided.get((problem, candidate))
-        if place is None:
+        position = self._decided.get((problem, candidate))
+        if position is None:
             return False
         # A row without a digest belongs by its ids alone.
-        if place.digest and place.digest != digest:
+        if position.digest and position.digest != digest:
             self.changed.append((problem, candidate))
             return False
         return True
