@@ -96,7 +96,7 @@ embeddings: $(EMBEDDINGS)
 # Tests that look at the whole machine, or at times, run one after the other; the others in one process per core, those
 # that take longest first.
 SIDE_BY_SIDE := tests/attacks/test_k_rows.py tests/attacks/test_j_excuses.py tests/test_wheel.py tests/test_extras.py \
-	$(filter-out %/serve/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
+	$(filter-out %/serve/ %/support/ %/data/ %/__pycache__/,$(wildcard tests/harness/*/)) tests/generator tests/benchmarks tests/examples \
 	tests/attacks/forging tests/docs tests/engine/test_determinism.py tests/engine/test_policy.py \
 	tests/engine/test_honest_programs.py tests/fuzz/test_limits.py tests/fuzz/test_programs.py tests/fuzz/test_values.py
 test: $(DEV_INSTALLED) $(RUNTIME_INSTALLED) $(BUILD_INSTALLED)

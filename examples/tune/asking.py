@@ -71,7 +71,7 @@ def _beginning(tokenizer: Any, task: Task) -> str:
 
 
 class _FunctionsEnd:
-    """Says of each row whether its function has ended, so that nobody waits for what would be cut off."""
+    """Says of each row whether its function has ended, so that generation stops before text that would be cut off."""
 
     def __init__(self, tokenizer: Any, length: int) -> None:
         self._tokenizer = tokenizer

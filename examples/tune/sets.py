@@ -41,7 +41,7 @@ class PairSet:
 def read_set(name: str, path: Path) -> PairSet:
     """A set by the folder of ``semi-instruct build``, by its ``dataset``, or by a Parquet file with ``messages``.
 
-    A file that says no ``task`` has a task a row. A build may have retained nothing: such a set is empty.
+    In a file without ``task``, each row is a task of its own. A build may have retained nothing: such a set is empty.
 
     Raises:
         MissingExtra: the extra ``build`` is not installed.

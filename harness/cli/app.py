@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = command.main(args=given, prog_name=NAME, standalone_mode=False)
             sys.stdout.flush()
     except (SystemExit, BrokenPipeError):
-        # Typer turns a closed pipe into SystemExit. Whoever read our output has seen enough; nothing more is said.
+        # Typer turns a closed pipe into SystemExit. The reader of our output has gone, so there is no message.
         _forget_stdout()
         return ExitStatus.BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):

@@ -89,7 +89,7 @@ def execute(options: Options) -> ExitStatus:
     host = "127.0.0.1" if options.host == "localhost" else options.host
     if token is None and not _is_loopback(host):
         raise BadRequest(
-            f"--host {options.host}: whoever reaches it could run programs; give --token-file FILE, or use 127.0.0.1"
+            f"--host {options.host}: anyone who can reach it can run programs; give --token-file FILE, or use 127.0.0.1"
         )
     settings = _settings(options, host, token)
     try:

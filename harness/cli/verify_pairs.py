@@ -261,7 +261,7 @@ def _judge(engine: Executor, work: NaturalWork, report: Report) -> JudgedTask:
 
 
 def evidence_of(pair: Pair) -> Evidence:
-    """Codes that nobody holds for right can agree; none is an oracle."""
+    """Codes that are not known to be right can agree; none of them is an oracle."""
     return Evidence.EXECUTED if pair.evidence is Evidence.EXECUTED else Evidence.AGREEMENT
 
 

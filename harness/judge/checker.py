@@ -1,19 +1,19 @@
-"""Checker programs: code that says whether an answer is right where more than one is.
+"""Checker programs: code that decides whether an answer is right, for problems with several right answers.
 
-A checker is as little trusted as a candidate, and runs in a sandbox of its own. It reads one JSON object on stdin::
+A checker is as untrusted as a candidate, and runs in a sandbox of its own. It reads one JSON object on stdin::
 
     {"input": ..., "expected": ..., "output": ...}
 
-which are texts for a whole program (what is not UTF-8 is U+FFFD), and for a function the list of its arguments and two
-values, in the tagged JSON of ``engine.inside.values``. It ends with exit code 0 and prints ``accepted``, or ``wrong``
-and, if it likes, why. Whatever else it does is a failure of the checker, and accepts nothing. Since nothing may stand
-beside ``accepted``, a checker that prints the answer it is asked about lets no answer speak for it.
+For a whole program these are texts (bytes that are not UTF-8 become U+FFFD). For a function they are the list of its
+arguments and two values, in the tagged JSON of ``engine.inside.values``. A checker must end with exit code 0 and print
+``accepted``, or ``wrong`` and optionally a reason. Anything else is a failure of the checker and accepts nothing. Only
+the word ``accepted`` alone accepts, so an answer that the checker prints cannot accept itself.
 
-A checker that fails on an oracle's answer drops the input. One that took the oracles' answers to an input and fails on
-a candidate's was made to fail by that answer, which is then wrong: a candidate can provoke such a failure (an answer of
-another form, a number of a million digits), so it must not excuse it. A right answer that a checker cannot read is
-refused by this, too. That is the checker's fault and is named in the verdict's detail; to be excused would cost more.
-Only if the sandbox did not run the checker is nothing known of the answer.
+If a checker fails on an oracle's answer, the input is dropped. If it accepted the oracles' answers to an input and
+fails on a candidate's, that answer counts as wrong: a candidate can provoke such a failure (an answer of another form,
+a number of a million digits), so the failure must not excuse it. This also rejects a right answer that the checker
+cannot read. That is the checker's fault, and the detail of the verdict says so. Only if the sandbox did not run the
+checker, the answer is not judged.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CHECKER_LIMITS = Limits(cpu_time=10.0, memory=1 << 30, output=4 * Limits().outpu
 
 
 class Finding(StrEnum):
-    """What a checker said of an answer."""
+    """The result of judging an answer."""
 
     ACCEPTED = "accepted"
     WRONG = "wrong"
@@ -49,7 +49,7 @@ _FAILURES = frozenset({Finding.FAILED, Finding.UNKNOWN})
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is known of an answer after a checker has run.
+    """The judgement of an answer.
 
     Attributes:
         reason: in words, what the checker says is wrong or how it failed; may be empty.
@@ -62,12 +62,12 @@ class Judgement:
 
 
 def checker_of(comparison: Comparison) -> Program | None:
-    """The program that decides, or None where none is needed."""
+    """The checker program of a comparison, or None."""
     return None if comparison.checker is None else Program(comparison.checker)
 
 
 def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
-    """What a checker reads. The same question has the same bytes."""
+    """The input of a checker. Equal questions have equal bytes."""
     if test_input.args is None:
         asked = {"input": _text(test_input.stdin), "expected": _text(expected.content), "output": _text(actual.content)}
     else:
@@ -81,11 +81,11 @@ def question(test_input: TestInput, expected: Answer, actual: Answer) -> bytes:
 
 @dataclass(slots=True)
 class Inquiry:
-    """What a checker is asked about the answers to one input before it becomes a test case, and what it has said.
+    """The questions to a checker about the oracles' answers to one input, and its judgements.
 
-    Each answer is asked about, the one that came with the input too, beside the first one as the expected one; and
-    what an oracle answered when it was varied, beside its own answer. Nothing is asked if an answer is missing: the
-    input is no test case anyway.
+    Each answer, and the output that came with the input, is compared with the first answer. The answer of a varied run
+    is compared with the answer of the same oracle. There are no questions if an answer is missing, because the input is
+    not a test case then.
     """
 
     input: TestInput
@@ -119,7 +119,7 @@ class Inquiry:
 
 
 def judgement_of(outcome: Outcome) -> Judgement:
-    """What a run of a checker says."""
+    """The judgement that a run of a checker makes."""
     if outcome.status is Status.SANDBOX_ERROR:
         return Judgement(Finding.UNKNOWN, f"the checker could not be run: {one_line(outcome.detail)}")
     if outcome.status is not Status.OK:

@@ -1,4 +1,4 @@
-"""Oracles by consensus: what the natural codes agree on is the expected output."""
+"""Consensus of the oracles: the output that all natural codes agree on is the expected output."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from semi_instruct.harness.judge.resource_rule import Use
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.text import MAX_SHOWN_CHARACTERS, one_line
 
-# Whether an expected and an actual answer are the same, of their contents.
+# Takes the contents of an expected and an actual answer; returns whether they are equal.
 Agree = Callable[[Any, Any], bool]
 
 _MAX_ERROR = 300
 
 
 class Drop(StrEnum):
-    """Why an input is no test case."""
+    """Why an input is not a test case."""
 
     CRASH = "crash"  # an oracle did not end ok, or its function gave no value back: the input may be invalid
     DISAGREE = "disagree"  # the oracles answer differently: several answers may be right
@@ -39,7 +39,7 @@ class TestCase:
     """An input, the expected answer, and how an actual one is compared with it.
 
     Attributes:
-        index: the position of the input among those taken, dropped ones counted, from 0.
+        index: the index of the input among all that were taken, counted from 0; dropped inputs count.
         uses: what each oracle took in a fresh sandbox; empty if it was not run in one.
     """
 
@@ -66,7 +66,7 @@ class TestCase:
 def answer_of(problem: Problem, outcome: Outcome) -> Answer | None:
     """What a run answered, or None if it gave no answer that counts.
 
-    A function that leaves by ``sys.exit(0)`` ends ok and has answered nothing.
+    A function that calls ``sys.exit(0)`` ends ok and gives no answer.
     """
     if outcome.status is not Status.OK:
         return None
@@ -78,7 +78,7 @@ def answer_of(problem: Problem, outcome: Outcome) -> Answer | None:
 def why_failed(outcome: Outcome) -> str:
     """Why a run gave no answer: the engine's words, and the last line on stderr, where Python puts the exception.
 
-    Of a time limit no more than that, as the rest would be another one on a busier machine.
+    A time limit has no further text, because that would depend on the load of the machine.
     """
     if outcome.status is Status.OK:
         return "the program ended before its function returned"
@@ -99,7 +99,7 @@ def settle(
     """Make an input a test case if all oracles answered it, agree, and agree with the output that came with it.
 
     The expected answer is the first that takes all the others for right: of ``10`` and ``10.0`` that is ``10.0``, since
-    a task whose answers are printed as decimals wants no integers.
+    a task whose answers are printed as decimals does not expect integers.
 
     Args:
         index: see :class:`TestCase`.
@@ -123,7 +123,7 @@ def settle(
 
 
 def _accepting_all(answers: Sequence[Answer], agree: Agree) -> Answer | None:
-    """The first answer beside which all the others are right, or None."""
+    """The first answer that accepts all the others, or None."""
     for expected in answers:
         if all(agree(expected.content, other.content) for other in answers if other is not expected):
             return expected

@@ -1,8 +1,8 @@
-"""Why correct programs answer differently: the strictest comparison that explains it, to be proposed.
+"""Proposes a comparison when oracles disagree: the strictest one under which they agree.
 
-Oracles that print the same lines in different orders, or decimals with fewer digits, disagree on most inputs; these are
-dropped, and little is left to judge by. Nothing is taken for the same on that ground alone: what explains the
-differences is proposed, and used when the problem's row or the user says so.
+Oracles that print the same lines in different orders, or decimals with fewer digits, disagree on most inputs. These
+inputs are dropped, and few test cases are left. The comparison that explains the differences is only proposed: it is
+used when the problem's row or the user asks for it.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from semi_instruct.harness.judge.consensus import TestCase, settle
 
 # Tolerances that tasks ask for, and rounding to a few places.
 _WIDER_TOLERANCES = (1e-5, 1e-4, 1e-3, 1e-2)
-# A comparison that explains a smaller share of the disagreements is no explanation: invalid inputs make oracles
-# disagree in every way there is.
+# A comparison that explains a smaller share of the disagreements is not proposed, because invalid inputs cause
+# disagreements of every kind.
 _MIN_SHARE = 0.5
 
 
 @dataclass(slots=True)
 class Disagreements:
-    """The inputs of a problem on which the answers are not the same under the comparison in force."""
+    """The inputs of a problem on which the answers differ under the problem's comparison."""
 
     comparison: Comparison
     _explained_by: dict[int, list[Comparison]] = field(default_factory=dict)
 
     def record(self, index: int, test_input: TestInput, answers: Sequence[Answer | None]) -> None:
-        """Note such an input and what would explain it.
+        """Record an input, and the comparisons under which the answers would agree.
 
         Args:
-            index: its position among all inputs.
-            answers: of the oracles, those they gave when varied too.
+            index: of the input among all that were taken.
+            answers: of the oracles, including those of varied runs.
         """
         self._explained_by[index] = [
             looser

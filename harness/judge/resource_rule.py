@@ -1,10 +1,10 @@
-"""Limits that a candidate hits, measured by what the oracles take on the same input: the one rule, without any I/O.
+"""The rule for limits that a candidate hits, measured by what the oracles use on the same input. No I/O.
 
 What an oracle does within half of the limits, a candidate must do within the limits. Otherwise it fails, whether the
 input is like the examples or larger. A limit may be excused only on an input beyond the examples on which no oracle
 stayed within half of the limits: such an input is too large for this check. A candidate cannot bring that about, since
-only the oracles' runs decide it. CPU time, peak memory and output are compared. Wall time is not: on a busy machine it
-says nothing of a program. How many processes an oracle had is not known, so a limit of processes is never excused.
+only the oracles' runs decide it. CPU time, peak memory and output are compared. Wall time is not, because it depends on
+the load of the machine. The number of processes of an oracle is not known, so a process limit is never excused.
 
 Excuses are counted and capped. A candidate that failed nothing is accepted only if enough was judged: not too many
 excuses, at least half of its test cases, and at least one test case of every size class. Otherwise it is undecided.
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from semi_instruct.engine import Limits, Outcome, Status
 from semi_instruct.engine.inside.values import dumps
 
-# What an oracle takes at most of each limit where a candidate has to keep to the limits.
+# If an oracle uses at most this share of each limit, a candidate must stay within the limits.
 ORACLE_SHARE = 0.5
 # With more excuses than this, or than this share of its test cases, a candidate is not accepted.
 MAX_EXCUSED = 10
@@ -31,7 +31,7 @@ _EXCUSABLE = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LI
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a run took of what is limited.
+    """The resources that a run used.
 
     Attributes:
         cpu_s: CPU seconds.
@@ -53,19 +53,19 @@ class Use:
 
 
 def use_of(outcome: Outcome) -> Use:
-    """What a run took."""
+    """The resources that a run used."""
     value = len(dumps(outcome.value)) if outcome.returned else 0
     output = max(len(outcome.stdout), len(outcome.stderr), value)
     return Use(outcome.cpu_time_s, outcome.peak_memory_bytes, output)
 
 
 def is_excused(status: Status, *, beyond: bool, oracles: Collection[Use], limits: Limits) -> bool:
-    """Whether a run that ended this way is not held against the candidate.
+    """Whether a limit that a candidate hit is excused.
 
     Args:
         beyond: whether the input is beyond what the examples show.
-        oracles: what each oracle took on it. If nothing is known of them, nothing is excused.
-        limits: of the problem, that the oracles had; a candidate has no less.
+        oracles: the resources that each oracle used on it. If they are not known, nothing is excused.
+        limits: of the problem, which the oracles had. A candidate has at least as much.
     """
     if status not in _EXCUSABLE or not beyond or not oracles:
         return False
@@ -84,7 +84,7 @@ def size_class(size: int, largest_example: int) -> int:
 def why_undecided(
     cases: Mapping[int, int], judged: Mapping[int, int], excused: int, *, is_suspect: bool = False
 ) -> str:
-    """Why a candidate that has failed nothing is not accepted, in words; empty if it is.
+    """Why a candidate that failed no test case is not accepted, in words; empty if it is accepted.
 
     Args:
         cases: its test cases, by size class.

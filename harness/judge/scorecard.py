@@ -1,4 +1,4 @@
-"""What is known of one candidate, test case by test case, and the verdict it adds up to."""
+"""The results of one candidate on all test cases, and the verdict that follows."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from semi_instruct.harness.problems.verdicts import REJECTIONS, Counterexample, 
 from semi_instruct.harness.text import shown_bytes, shown_value
 
 # A candidate that used up a limit this often, or whose answers made the checker do so, is not run on the remaining test
-# cases: its verdict stands already.
+# cases, because its verdict is certain.
 EXHAUSTIONS_ALLOWED = 3
 # Bytes of a test case that a card may hold whole.
 MAX_HELD = 1 << 20
-# Of the time that a program sleeps, or waits for a core: what it counts for beside CPU time.
+# The share of the time in which a program sleeps or waits for a core that counts in addition to its CPU time.
 _IDLE_PART = 0.1
 _EXHAUSTED = frozenset({Verdict.TIME_LIMIT, Verdict.MEMORY_LIMIT, Verdict.OUTPUT_LIMIT})
 
 
 def taken_s(outcome: Outcome) -> float:
-    """What a run counts for: its CPU seconds, and a part of those it was idle."""
+    """The seconds that a run counts for: its CPU time, and a share of its idle time."""
     return outcome.cpu_time_s + _IDLE_PART * max(0.0, outcome.wall_time_s - outcome.cpu_time_s)
 
 
@@ -38,7 +38,7 @@ class Failure:
 
     Attributes:
         case: the index of the test case, which has this input.
-        detail: what a row says of it.
+        detail: the reason, for the row.
     """
 
     case: int
@@ -60,8 +60,8 @@ class Scorecard:
     problem: Problem
     candidate: Candidate
     largest_example: int = 0
-    seconds: float = 0.0  # of CPU
-    taken_s: float = 0.0  # of CPU, and a part of those it was idle
+    seconds: float = 0.0  # CPU time
+    taken_s: float = 0.0  # CPU time, and a share of idle time
     _is_unsearched: bool = False
     _further: Counter[bool] = field(default_factory=Counter)  # cases, its own or all candidates', after its time was up
     _classes: dict[int, int] = field(default_factory=dict)  # of size, by case
@@ -72,7 +72,7 @@ class Scorecard:
     _final: list[int] = field(default_factory=list)  # cases after which, in order, nothing more is run; sorted
     _exhausted: list[int] = field(default_factory=list)  # cases that used up a limit; sorted
     _first_failure: Failure | None = None
-    _first_fault_of_ours: Failure | None = None
+    _first_sandbox_error: Failure | None = None
 
     def excuse(self, case: TestCase, outcome: Outcome) -> None:
         """Count a run that ``harness.judge.resource_rule`` excuses. The test case counts as not judged."""
@@ -81,16 +81,16 @@ class Scorecard:
         insort(self._excused, case.index)
 
     def charge(self, outcome: Outcome) -> None:
-        """Count the time of a run; no more than that where it decides nothing, as another one has to confirm it."""
+        """Count the time of a run. For a run that another one has to confirm, this is all that counts."""
         self.seconds += outcome.cpu_time_s
         self.charge_checker(outcome)
 
     def charge_checker(self, outcome: Outcome) -> None:
-        """Count the time of a run that the candidate is the reason for, and that is none of its own."""
+        """Count the time of a checker's run that the candidate's answer has caused."""
         self.taken_s += taken_s(outcome)
 
     def leave_unsearched(self) -> None:
-        """Note that no inputs were looked for that it fails on, as it has used up its time."""
+        """Record that the search skipped this candidate because it has used up its time."""
         self._is_unsearched = True
 
     def record(self, case: TestCase, outcome: Outcome, judgement: Judgement | None) -> None:
@@ -111,16 +111,16 @@ class Scorecard:
         if failure is None:
             return
         if verdict is Verdict.SANDBOX_ERROR:
-            self._first_fault_of_ours = _earlier(self._first_fault_of_ours, failure)
+            self._first_sandbox_error = _earlier(self._first_sandbox_error, failure)
         else:
             self._first_failure = _earlier(self._first_failure, failure)
 
     def is_settled_before(self, case: int) -> bool:
-        """Whether earlier test cases have already shown that running this one is a waste."""
+        """Whether the results on earlier test cases make a run on this one useless."""
         return case > self._last_that_counts()
 
     def is_wanted(self, case: TestCase, *, has_means: bool, is_own: bool) -> bool:
-        """Note that a test case has come; whether the candidate is to be run on it.
+        """Record a new test case, and return whether the candidate is to be run on it.
 
         Without means it still is on the first of each size class, and on one in two, then one in four, and so on: a
         candidate that wastes time on the inputs it knows is judged on others all the same. When it has failed it is run
@@ -149,7 +149,7 @@ class Scorecard:
     @property
     def has_failed(self) -> bool:
         """Whether a run so far was not accepted."""
-        return self._first_failure is not None or self._first_fault_of_ours is not None
+        return self._first_failure is not None or self._first_sandbox_error is not None
 
     def shown_failure(self, cases: Sequence[int]) -> Failure | None:
         """What its row shows as a counterexample, if it has one; ``cases`` as for :meth:`row`."""
@@ -217,10 +217,10 @@ class Scorecard:
         return why_undecided(*by_class, excused, is_suspect=self._is_unsearched)
 
     def _first_failure_within(self, last: float) -> Failure | None:
-        # After the last that counts, what is run depends on which run ends first.
+        # Which test cases are run after the last that counts depends on which run ends first.
         last = min(last, self._last_that_counts())
-        # What the sandbox did wrong is no verdict while the candidate has failed by itself on another test case.
-        for failure in (self._first_failure, self._first_fault_of_ours):
+        # A fault of the sandbox is not the verdict if the candidate has failed another test case by itself.
+        for failure in (self._first_failure, self._first_sandbox_error):
             if failure is not None and failure.case <= last:
                 return failure
         return None
@@ -255,11 +255,11 @@ class Scorecard:
                 raise ValueError("an answer needs a judgement")
             if judgement.finding is Finding.ACCEPTED:
                 return None
-            # A checker that took the oracles' answers and fails on this one was made to fail by it.
+            # A checker that accepted the oracles' answers and fails on this one fails because of this one.
             unknown = judgement.finding is Finding.UNKNOWN
             verdict, detail = Verdict.SANDBOX_ERROR if unknown else Verdict.WRONG_ANSWER, judgement.reason
         else:
-            # That a function left by sys.exit(0) is an error of the program, though the run ended ok.
+            # A function that calls sys.exit(0) is an error of the program, although the run ended ok.
             verdict = Verdict.RUNTIME_ERROR if outcome.status is Status.OK else failure_of(outcome.status)
             detail = why_failed(outcome)
         blames_input = answer is not None or verdict not in (Verdict.COMPILE_ERROR, Verdict.SANDBOX_ERROR)
@@ -270,7 +270,7 @@ class Scorecard:
     def _counterexample(self, case: TestCase, outcome: Outcome) -> Counterexample:
         expected, provenance = case.expected.content, case.input.provenance
         if self.problem.kind == "stdin":
-            # How far it came in its time depends on the machine.
+            # How much it printed before the time limit depends on the machine.
             printed = b"" if outcome.status is Status.TIME_LIMIT else outcome.stdout
             return Counterexample(case.input.shown(), shown_bytes(expected), shown_bytes(printed), provenance)
         actual = shown_value(outcome.value) if outcome.returned else None

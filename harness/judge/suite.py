@@ -1,4 +1,4 @@
-"""The few test cases that are kept of a problem: together they kill, cover and reject what all of them do."""
+"""The kept suite of a problem: few test cases that kill, cover and reject what all test cases do."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ def kept_suite(
 ) -> Problem:
     """A problem that has the kept test cases as its examples and no candidates, to be verified again.
 
-    What a rating knows nothing of is no reason to drop an example: without one, all examples that came with the problem
-    and became test cases are kept.
+    Without a rating, all examples that came with the problem and became test cases are kept.
 
     Args:
         cases: indexes of the problem's test cases, in order.
-        held: of these, and of inputs that count no more, those of at most ``MAX_CHOSEN`` bytes.
+        held: test cases of at most ``MAX_CHOSEN`` bytes; some may no longer count.
         cards: of the candidates, in the order of the problem.
     """
     rejecting = [card.rejecting(cases) for card in cards]
@@ -64,7 +63,7 @@ def kept_suite(
 
 
 def nothing_kept(problem: Problem) -> Problem:
-    """The suite of a problem of which nothing is known."""
+    """The empty suite of a problem."""
     return kept_suite(problem, [], [], [], Rating())
 
 
@@ -76,14 +75,14 @@ def as_example(case: TestCase) -> Example | None:
             example = Example(_as_text(case.input.stdin), _as_text(expected))
         else:
             example = Example(_as_tree(list(case.input.args)), _as_tree(expected))
-    except (ValueError, RecursionError):  # what cannot be written to a file is in no suite
+    except (ValueError, RecursionError):  # a test case that cannot be written to a file is in no suite
         return None
     return msgspec.structs.replace(example, beyond=case.input.beyond, provenance=case.input.provenance)
 
 
 def _as_text(data: bytes) -> str:
     text = data.decode("utf-8", "surrogatepass")
-    # Two halves of a character that were encoded each by itself would come back as one.
+    # Two surrogates that were encoded separately would be read back as one character.
     if as_bytes(json.loads(json.dumps(text))) != data:
         raise ValueError("not the text of these bytes")
     return text
@@ -108,7 +107,7 @@ def _first_failed(cases: Sequence[int], cards: Sequence[Scorecard], wanted: Sequ
 
 
 def _chosen(examples: Mapping[int, Example], rejecting: Sequence[frozenset[int]], rating: Rating) -> list[int]:
-    """Indexes of a small suite, in order. Of equally good test cases the first is taken, so rather an example."""
+    """Indexes of a small suite, in order. Of equally good test cases the first is chosen, so examples are preferred."""
     merits = [rating.merits.get(index, Merit()) for index in examples]
     achieved: list[set[Hashable]] = [
         {

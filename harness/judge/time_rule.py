@@ -1,7 +1,7 @@
-"""How long programs may run: a candidate is measured against the oracles on the same input, in CPU time.
+"""Time limits: a candidate is measured against the oracles on the same input, in CPU time.
 
-CPU time depends little on what else the machine does; the wall-clock limit is only there for programs that sleep. What
-follows when a limit is hit is in ``harness.judge.resource_rule``.
+CPU time depends little on the load of the machine. The wall limit is only for programs that sleep. For what follows
+when a limit is hit, see ``harness.judge.resource_rule``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from semi_instruct.engine import Limits
 
 # A candidate may take so many times as long as the slowest oracle, however short the time limit of the task.
 SLOWEST_ORACLE_MULTIPLE = 4.0
-# Of the wall-clock limit where a time-limit verdict is confirmed: the first may be due to a busy machine.
+# The wall limit is multiplied by this to confirm a time limit, because the first one may be due to a busy machine.
 PATIENCE = 4.0
 
 

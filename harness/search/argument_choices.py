@@ -1,6 +1,6 @@
-"""Arguments of a function as integers that were chosen, so that they can be made again with simpler ones.
+"""Arguments of a function as a list of choices (integers), which Hypothesis can simplify.
 
-What a value is made of (types, characters, the range of its numbers) is taken from the known arguments themselves.
+The shape of a value (types, characters, ranges of numbers) is taken from the known arguments.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _Range = tuple[int, int, int]  # low, high, and the number that was chosen
 
 
 class _CannotWrite(Exception):
-    """A value that the choices of its shape cannot make."""
+    """The choices of a shape cannot make the value."""
 
 
 def shapes_of_arguments(arguments: Arguments) -> TupleOf:
-    """The shape of these arguments alone; what no choices can make stays as it is."""
+    """The shapes of known arguments. A value without a shape is a constant."""
     shapes: list[Shape] = []
     for argument in arguments:
         shape = fit(None, [argument])
@@ -53,7 +53,7 @@ def shapes_of_arguments(arguments: Arguments) -> TupleOf:
 
 
 def choices_of(shape: Shape, value: Any) -> list[int]:
-    """The choices that make the value, none from a range of one number."""
+    """The choices that make the value, without those from a range of one number."""
     return [chosen for low, high, chosen in _written(shape, value) if low < high]
 
 
@@ -61,7 +61,7 @@ def value_of_choices(shape: Shape, choose: Choose) -> Any:
     """The value that the choices make.
 
     Raises:
-        CannotBuild: they make none.
+        CannotBuild: the choices make no value.
     """
     match shape:
         case Choice(values):
@@ -99,10 +99,10 @@ def value_of_choices(shape: Shape, choose: Choose) -> Any:
 
 
 def _written(shape: Shape, value: Any) -> Iterator[_Range]:
-    """What :func:`value_of_choices` has to choose for a value.
+    """The choices that :func:`value_of_choices` needs for a value.
 
     Raises:
-        _CannotWrite: see there.
+        _CannotWrite: there are none.
     """
     match shape:
         case Choice(values):
@@ -167,7 +167,7 @@ def _counted(parts: Iterable[Iterable[_Range]]) -> Iterator[_Range]:
 
 
 def _counted_parts[Part](choose: Choose, build: Callable[[Choose], Part]) -> list[Part]:
-    """Parts for as long as it is chosen to go on."""
+    """Parts, as many as the choices say."""
 
     def next_part(inner: Choose) -> list[Part]:
         return [build(inner)] if inner(0, 1) else []
@@ -183,12 +183,12 @@ def _positions(count: int, choose: Choose) -> list[int]:
 
 
 def _letters(shape: Text) -> str:
-    """The characters, the plainest first."""
+    """The characters, the simplest first."""
     return "".join(sorted(shape.characters, key=lambda letter: (not letter.isalnum(), letter)))
 
 
 def _reach(shape: Whole) -> tuple[int, int]:
-    """Zero to the greatest number, below zero where there are negative ones."""
+    """The range from zero to the largest number, or from its negative if there are negative numbers."""
     return min(0, shape.low), max(0, shape.high, -shape.low)
 
 

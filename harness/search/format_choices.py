@@ -1,4 +1,4 @@
-"""Inputs of a format as integers that were chosen, so that they can be made again with simpler ones."""
+"""Inputs of a format as a list of choices (integers), which Hypothesis can simplify."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def text_of_choices(format_: Format, choose: Choose) -> str:
     """The input that the choices make.
 
     Raises:
-        CannotBuild: they make none.
+        CannotBuild: the choices make no input.
     """
     try:
         return draw(format_, _Replaying(choose))
@@ -25,7 +25,7 @@ def text_of_choices(format_: Format, choose: Choose) -> str:
 
 @dataclass(slots=True)
 class Recording:
-    """A chooser that lets another one choose and writes down the integers which :func:`text_of_choices` asks for."""
+    """A chooser that uses another one and records the integers that :func:`text_of_choices` needs."""
 
     inner: Chooser
     choices: list[int] = field(default_factory=list)
@@ -67,7 +67,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class _Replaying:
-    """Every choice is an integer of its own, the simplest one leading to what is simplest."""
+    """Draws every choice as an integer; the simplest integer makes the simplest text."""
 
     choose: Choose
 
@@ -100,6 +100,6 @@ class _Replaying:
 
 
 def _from(wanted: int, low: int, high: int) -> Iterator[int]:
-    """All numbers of a range: the wanted one, those above it, those below it."""
+    """All numbers of a range: one number, then those above it, then those below it."""
     yield from range(wanted, high + 1)
     yield from range(wanted - 1, low - 1, -1)

@@ -1,6 +1,6 @@
-"""The inputs that a search tries: those that ``verify`` would plan, then those of other seeds, each once.
+"""The inputs of ``fuzz``: those that ``verify`` would plan, then those of further seeds, each once.
 
-An input that was a probe may come again as none.
+A probe may come again as an input that is not a probe.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from semi_instruct.harness.search.confirm import key_of
 
 
 class FuzzInputs:
-    """Hands out inputs a batch at a time; the same reports give the same inputs.
+    """Gives inputs in batches. The same reports lead to the same inputs.
 
     Args:
-        most: how many there are in all, at most; probes (``harness.inputs.source.TestInput``) add to it.
+        most: the maximum number of inputs, without probes (``harness.inputs.source.TestInput``).
         formats: of the inputs of a whole program; None to infer them.
     """
 
     def __init__(self, problem: Problem, seed: int, most: int, formats: Sequence[Format] | None) -> None:
         self._problem = problem
         self._seed = seed
-        # One whole plan at least: what it is least sure of comes last.
+        # At least one whole plan, whose last inputs are the least certain.
         self._planned = min(most, PLANNED_INPUTS)
         self._left = most
         self._formats = formats
         self._valid: dict[tuple[bytes | str, bool], bool] = {}  # by input, and whether it was a probe
-        self._pending: list[tuple[int, TestInput]] = []  # with their positions in the plan
+        self._pending: list[tuple[int, TestInput]] = []  # with their indexes in the plan
         self._start_plan()
 
     def take(self, count: int) -> list[TestInput]:
-        """New inputs, so many or fewer; none at the end. :meth:`report` on them before taking more."""
+        """At most so many new inputs; none at the end. Call :meth:`report` before taking more."""
         wanted = min(count, self._left)
         while self._pending_cases() < wanted:
             taken = self._plan.take()
@@ -51,7 +51,7 @@ class FuzzInputs:
         return [test_input for _, test_input in self._pending]
 
     def report(self, valid: Sequence[bool]) -> None:
-        """Say which of the inputs taken last were valid."""
+        """Report which of the inputs taken last were valid."""
         for (position, test_input), is_valid in zip(self._pending, valid, strict=True):
             self._valid[_key(test_input)] = is_valid
             self._plan.report(position, is_valid)
@@ -69,7 +69,7 @@ class FuzzInputs:
         if key in self._valid:
             self._plan.report(position, self._valid[key])
         elif any(key == _key(other) for _, other in self._pending):
-            # Twice in one batch: examples may be. It is as valid as the first, but that is not known yet.
+            # The same input twice in one batch. Whether it is valid is not known yet.
             self._plan.report(position, valid=False)
         else:
             self._gave_new_ones |= not taken.probe

@@ -1,4 +1,4 @@
-"""What ``fuzz`` is asked to search: rows of a problem file, or a problem made of the files of its programs."""
+"""The problems that ``fuzz`` searches: rows of a problem file, or one problem made of program files."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from semi_instruct.harness.inputs.stdin.drawing import draw
 from semi_instruct.harness.problems.reader import ProblemFile
 from semi_instruct.harness.problems.schema import Candidate, Problem, parse_row
 
-_EXAMPLE_CAP = 4  # sizes of the example that is drawn where there is a format and nothing else
+_EXAMPLE_CAP = 4  # the largest size in an example that is drawn because only a format is given
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the options name.
+    """The options of ``fuzz`` that select problems.
 
     Attributes:
         problems: the problem file, or None for a problem made of files.
-        problem: id of the one row meant, or None for all.
-        candidates: ids of the candidates meant, all if empty; without a problem file, their files.
+        problem: id of one row; None for all.
+        candidates: ids of candidates, all if empty; without a problem file, their files.
         oracles, examples: files; only without a problem file.
         entry: the function, if the files hold one; None for whole programs.
         format: a file with the format of the inputs, or None.
@@ -53,7 +53,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One problem to search, and which of its candidates."""
+    """A problem, and those of its candidates that are to be searched."""
 
     problem: Problem
     candidates: tuple[Candidate, ...]
@@ -63,8 +63,8 @@ def wanted(asked: Asked, formats: Sequence[Format] | None) -> Iterator[Wanted]:
     """The problems to search, in order.
 
     Raises:
-        BadRequest: a file cannot be used, or holds nothing of the name.
-        BadFile, BadRow: as reading problem files does.
+        BadRequest: a file cannot be used, or has no such problem or candidate.
+        BadFile, BadRow: the problem file, or a row of it, cannot be read.
     """
     if asked.problems is None:
         problem = _of_files(asked, formats)
@@ -91,7 +91,7 @@ def given_format(asked: Asked) -> Format | None:
     """The format in the file that the options name.
 
     Raises:
-        BadRequest: it cannot be read, or is none.
+        BadRequest: the file cannot be read, or is not a format.
     """
     if asked.format is None:
         return None

@@ -1,8 +1,7 @@
-"""Hypothesis's shrinker started from a value that is known, instead of one that Hypothesis has found.
+"""Hypothesis's shrinker, started from a known value instead of one that Hypothesis has found.
 
-Everything that is drawn is an integer from a range, and the integers that make up the known value are known. They are
-handed to Hypothesis by way of its database of examples, as if an earlier run had failed on them: so nothing needs to be
-found by luck.
+A value is made of integers that are drawn from ranges, and the integers of the known value are known. Hypothesis gets
+them through its example database, as if an earlier run had failed on them, so it need not find a failing value itself.
 """
 
 from __future__ import annotations
@@ -20,37 +19,37 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.control import reject
 from hypothesis.database import ExampleDatabase, choices_to_bytes
 
-_MAX_VALUES = 500  # most of them are no smaller than the best, or not valid, and cost only Hypothesis's time
+_MAX_VALUES = 500  # most are not smaller than the best or not valid, and cost only Hypothesis's time
 
 
 class Choose(Protocol):
-    """Chooses integers, of which a value is made."""
+    """Draws the integers that a value is made of."""
 
     def __call__(self, low: int, high: int) -> int:
-        """An integer from a range, both ends included; the nearest one to zero is the simplest."""
+        """An integer from a range, ends included. The one nearest to zero is the simplest."""
 
     def part[Value](self, build: Callable[[Choose], Value]) -> Value:
-        """A part of the value, which can be left out as a whole: what comes after it is chosen just the same."""
+        """A part of the value that can be left out as a whole without changing what is drawn after it."""
 
 
 class CannotBuild(Exception):
-    """The choices made so far lead nowhere."""
+    """No value can be made of the choices."""
 
 
 class _Fails(Exception):
-    """What Hypothesis sees of a value that fails."""
+    """The failure that Hypothesis sees."""
 
 
 class _Enough(BaseException):
-    """Ends the shrinking; Hypothesis lets it through."""
+    """Ends the shrinking. Hypothesis does not catch it."""
 
 
 class _OneExample(ExampleDatabase):
-    """Holds one example whatever it is asked for, and keeps no other."""
+    """A database with one example for every key, which saves no other."""
 
     def __init__(self, choices: Sequence[int]) -> None:
         super().__init__()
-        # With one choice too many the example is not taken for one that was shrunk already.
+        # The extra choice keeps Hypothesis from taking the example for one that is already shrunk.
         self._example = choices_to_bytes([*choices, 0])
 
     def fetch(self, key: bytes) -> Iterable[bytes]:
@@ -71,13 +70,13 @@ def shrink_choices[Value](
     goes_on: Callable[[], bool],
     order: str,
 ) -> None:
-    """Let Hypothesis call ``fails`` on simpler and simpler values; the caller notes the best.
+    """Let Hypothesis call ``fails`` on simpler and simpler values. The caller keeps the best.
 
     Args:
         build: makes a value of choices; raises CannotBuild.
-        choices: those that make a value that fails, in order, but none from a range of one number.
-        fails: says the same of the same value.
-        goes_on: whether more values may be tried; there is an end to them anyway.
+        choices: the choices of a failing value, in order, without those from a range of one number.
+        fails: whether a value fails; the same for equal values.
+        goes_on: whether more values may be tried. Their number is bounded in any case.
         order: decides the order in which some simplifications are tried.
     """
 
@@ -101,12 +100,12 @@ def shrink_choices[Value](
     )
     # The seed takes the database away, so settings come after it.
     shrink = how(seed(_number(order))(given(_built(build))(test)))
-    with _no_files(), suppress(_Fails, _Enough):  # how Hypothesis is told, and told to stop; what was found is kept
+    with _no_files(), suppress(_Fails, _Enough):  # failures, and the end of the shrinking
         shrink()
 
 
 def _number(order: str) -> int:
-    """A seed. Hypothesis takes texts, too, but none that UTF-8 has no bytes for."""
+    """A seed. Hypothesis does not accept text with lone surrogates."""
     return int.from_bytes(sha256(order.encode("utf-8", "surrogatepass")).digest())
 
 
@@ -120,7 +119,7 @@ def _built[Value](draw: st.DrawFn, build: Callable[[Choose], Value]) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class _Drawing:
-    """Every choice is one of Hypothesis."""
+    """Draws every integer with Hypothesis."""
 
     draw: st.DrawFn
 
@@ -133,7 +132,7 @@ class _Drawing:
 
 @contextmanager
 def _no_files() -> Iterator[None]:
-    """Hypothesis leaves no folder where the caller happens to be."""
+    """Keep Hypothesis from creating a folder in the working directory."""
     set_hypothesis_home_dir(os.path.join(os.devnull, "hypothesis"))
     try:
         yield

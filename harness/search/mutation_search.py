@@ -82,7 +82,7 @@ class _Round:
 
 
 class _Rounds:
-    """The rounds so far. Each is made once, whoever asks for it first."""
+    """The rounds so far. Each is made once, when it is first needed."""
 
     def __init__(self, problem: Problem, size: int, further: Callable[[int], Sequence[TestInput]]) -> None:
         self._size = size

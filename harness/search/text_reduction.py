@@ -1,5 +1,6 @@
-"""Simpler texts than a text: fewer lines, fewer tokens, smaller numbers, shorter words. Counts go down with what they
-count, whichever number that is.
+"""Simpler variants of a text: fewer lines, fewer tokens, smaller numbers, shorter words.
+
+Where lines or tokens are removed, each number that may be their count is reduced by as much.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from semi_instruct.harness.inputs.stdin.matching import INTEGER, rows_of
 
 _Rows = list[list[str]]
 
-# Numbers that may count what is taken away: few do, and most of these stand early.
+# Numbers that may be counts. Few are, and most of those are in the first lines.
 _MAX_COUNTS = 6
 
 
 def simpler(text: str) -> Iterator[str]:
-    """Texts that are simpler in one respect, the most simplified ones first. All of them, valid or not."""
+    """All texts that are simpler in one respect, valid or not, the simplest first."""
     rows = [list(row) for row in rows_of(text)]
     for left in (*_fewer_lines(rows), *_fewer_tokens(rows), *_simpler_tokens(rows)):
         yield "".join(" ".join(row) + "\n" for row in left)
@@ -66,7 +67,7 @@ def _simpler_token(token: str) -> Iterator[tuple[str, int]]:
 
 
 def _parts(size: int) -> Iterator[tuple[int, int]]:
-    """Parts to take away, as length and start: the whole, the halves, ... each one; later ones first."""
+    """Parts to remove, as length and start: the whole, the halves, and so on to single ones; later parts first."""
     length = size
     while length:
         yield from ((length, start) for start in range(size - length, -1, -length))
@@ -74,7 +75,7 @@ def _parts(size: int) -> Iterator[tuple[int, int]]:
 
 
 def _counted_down(rows: _Rows, lines: int, lost: int) -> Iterator[_Rows]:
-    """The rows with one of the numbers in the first lines made smaller by what was lost, or none."""
+    """The rows, with no number or one of the numbers in the first lines reduced by what was removed."""
     yield rows
     counts = [
         (line, position)

@@ -31,7 +31,7 @@ class Tried:
 
     Attributes:
         valid: those that the natural code answered.
-        answers: its answers, likewise in order.
+        answers: its answers, in the same order.
         invalid: the others, with the natural code's own error.
     """
 

@@ -1,8 +1,8 @@
-"""The rows that an earlier ``verify`` wrote, as ``--resume`` reads them: which candidates are decided, and where.
+"""The rows of an earlier ``verify``, as ``--resume`` reads them: which candidates are decided, and by which row.
 
-A row belongs to a problem and a candidate by their ids. It also holds a digest of what it was judged by: the problem,
-the candidate's source and the options. A row whose digest is another one says nothing of what is to be judged now.
-Memory holds where the rows are, not the rows.
+A row belongs to a problem and a candidate by their ids. It also has a digest of the problem, the candidate's source and
+the options. A row with another digest does not decide the candidate. Memory holds the positions of the rows, not the
+rows.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _MAX_NAMED = 3
 
 
 class EarlierVerdict(msgspec.Struct, frozen=True):
-    """What is read of a row of verdicts; other fields stay in the file.
+    """The fields of a verdict row that are read.
 
     Attributes:
-        digest: of what it was judged by; empty in a row that has none.
+        digest: of the problem, source and options; empty if the row has none.
         evidence: of a pair.
 
     The others are as in ``harness.problems.verdicts.VerdictRow``.
@@ -57,7 +57,7 @@ class EarlierVerdict(msgspec.Struct, frozen=True):
 
 
 class _EarlierSuite(msgspec.Struct, frozen=True):
-    """What is read of a row of suites."""
+    """The fields of a suite row that are read."""
 
     id: str
     suite: dict[str, Any] = {}
@@ -74,7 +74,7 @@ class _Position:
     """Where a row is.
 
     Attributes:
-        file: its number.
+        file: the index of its file.
         start, size: bytes, without the end of the line.
         digest: the row's.
     """
@@ -95,9 +95,9 @@ class _Lines:
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __iter__(self) -> Iterator[tuple[_Position, Any]]:
-        """Each row with its position, which has no digest yet.
+        """Each row with its position, without its digest.
 
-        A last line that has no end and is no row was cut off in the middle of a write; it is passed over.
+        A last line without an end that is not a row was cut off in the middle of a write, and is skipped.
 
         Raises:
             BadFile: a file cannot be read.
@@ -130,7 +130,7 @@ class _Lines:
         """The row at a position.
 
         Raises:
-            BadFile: it cannot be read any more.
+            BadFile: the file cannot be read any more.
         """
         path, file = self.paths[position.file], self._files[position.file]
         try:
@@ -152,15 +152,15 @@ class EarlierRows:
     """The rows of earlier runs. A context manager.
 
     Args:
-        verdicts: files of verdicts. Of two rows on a candidate that decide, the later one counts.
+        verdicts: files of verdicts. If two rows decide a candidate, the later one counts.
         suites: files of suites.
 
     Attributes:
-        changed: the candidates whose decided row was judged by something else, in the order they were asked for.
+        changed: the candidates whose row has another digest, in the order of the queries.
 
     Raises:
         BadFile: a file cannot be read.
-        BadRow: a line is no row.
+        BadRow: a line is not a row.
     """
 
     verdicts: list[Path]
@@ -185,7 +185,7 @@ class EarlierRows:
                 )
             for position, data in self._suite_lines:
                 suite = _converted(data, _EarlierSuite, self.suites[position.file], position.line)
-                # One that was chosen from nothing may be that of a problem that could not be judged.
+                # A suite chosen from no test cases may be that of a problem that could not be judged.
                 if suite.suite.get("chosen_from"):
                     self._suites[suite.id] = position
                 else:
@@ -207,7 +207,7 @@ class EarlierRows:
         self._suite_lines.close()
 
     def set_aside(self, known: Container[str]) -> None:
-        """Have the rows on problems that are not known stay as they are, as other rows of problems cannot be read.
+        """Keep the rows of unknown problems as they are, because some rows of the problem file cannot be read.
 
         Args:
             known: the ids of the problems that can be read.
@@ -220,15 +220,15 @@ class EarlierRows:
         self._suites_aside = [position for problem, position in self._suites.items() if problem not in known]
 
     def ensure_all_belong(self, known: Mapping[str, Container[str]], to: Path, unread: int = 0) -> None:
-        """See to it that every row that is not set aside is one on a candidate that there is.
+        """Raise if a row that is not set aside belongs to no known candidate.
 
         Args:
             known: the ids of the candidates of each problem.
             to: the file of the problems.
-            unread: rows of it that cannot be read.
+            unread: the number of its rows that cannot be read.
 
         Raises:
-            BadRow: names the first row that is not.
+            BadRow: the first such row.
         """
         strangers = [(position, *key) for key, position in self._all() if key[1] not in known.get(key[0], ())]
         if strangers:
@@ -244,7 +244,7 @@ class EarlierRows:
             raise BadRow(file, position.line, field_name, f"{what} is not in {to}{more}: {advice}")
 
     def _all(self) -> Iterable[tuple[tuple[str, str], _Position]]:
-        """Every row by problem and candidate. Of two on one candidate, the one that decides is last."""
+        """Every row by problem and candidate. If a candidate has two rows, the one that decides is last."""
         return chain(self._undecided.items(), self._decided.items())
 
     def rows_aside(self) -> Iterator[str]:
@@ -256,7 +256,7 @@ class EarlierRows:
         return map(self._verdict_lines.text, self._aside)
 
     def suites_aside(self) -> Iterator[str]:
-        """The rows of test cases of the same problems, as they were written.
+        """The suite rows of the same problems, as they were written.
 
         Raises:
             BadFile: one cannot be read any more.
@@ -264,27 +264,27 @@ class EarlierRows:
         return map(self._suite_lines.text, self._suites_aside)
 
     def is_decided(self, problem: str, candidate: str, digest: str) -> bool:
-        """Whether a candidate has a row that decides and was judged by the same; else it is noted if it has another."""
+        """Whether a candidate has a row that decides, with the same digest. A row with another digest is recorded."""
         position = self._decided.get((problem, candidate))
         if position is None:
             return False
-        # A row without a digest belongs by its ids alone.
+        # A row without a digest is matched by its ids only.
         if position.digest and position.digest != digest:
             self.changed.append((problem, candidate))
             return False
         return True
 
     def row(self, problem: str, candidate: str) -> tuple[str, EarlierVerdict]:
-        """The row of a candidate that is decided: as it was written, and as it is read.
+        """The row of a decided candidate, as it was written and as it is read.
 
         Raises:
-            BadFile: it cannot be read any more.
+            BadFile: the file cannot be read any more.
         """
         text = self._verdict_lines.text(self._decided[problem, candidate])
         return text, msgspec.convert(strict_json.loads(text), EarlierVerdict)
 
     def about_kept(self, kept: int, judged: int, problems: Path) -> str:
-        """What to say of rows that were kept and of others that were judged, in one line."""
+        """A line about the rows that were kept and those that were judged again."""
         said = f"{kept} verdicts kept, {judged} judged"
         if self.changed:
             said += (
@@ -295,14 +295,14 @@ class EarlierRows:
         return one_line(said, longest=1_000)
 
     def has_suite(self, problem: str) -> bool:
-        """Whether a problem has a row of test cases."""
+        """Whether a problem has a suite row."""
         return problem in self._suites
 
     def suite(self, problem: str) -> str:
-        """That row, as it was written.
+        """The suite row of a problem, as it was written.
 
         Raises:
-            BadFile: it cannot be read any more.
+            BadFile: the file cannot be read any more.
         """
         return self._suite_lines.text(self._suites[problem])
 
@@ -315,7 +315,7 @@ def _converted[Row](data: Any, kind: type[Row], path: Path, line: int) -> Row:
 
 
 def _named(candidates: list[tuple[str, str]]) -> str:
-    """The first of some candidates, for people."""
+    """The first of some candidates, as text."""
     names = ", ".join(
         f"{one_line(problem, 100)} {one_line(candidate, 100)}" for problem, candidate in candidates[:_MAX_NAMED]
     )
@@ -323,5 +323,5 @@ def _named(candidates: list[tuple[str, str]]) -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    """So many, in words: ``1 row``, ``2 rows``."""
+    """A count with its noun: ``1 row``, ``2 rows``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -1,4 +1,4 @@
-"""What of each problem is still to be judged, and which rows of an earlier run stand beside what is judged now."""
+"""What is left to judge of each problem, and the order of new rows and those of an earlier run."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import msgspec
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.verification.earlier_rows import EarlierRows, digest_of
 
-# Of a problem, fields that are for people and decide nothing.
+# Fields of a problem that are for people and do not affect verdicts.
 _FOR_PEOPLE = ("title", "difficulty", "note", "suite")
 
 
 class HowVerified(msgspec.Struct, frozen=True):
-    """The options of ``verify`` that decide what it finds."""
+    """The options of ``verify`` that affect its verdicts."""
 
     seed: int
     budget: float
@@ -29,9 +29,9 @@ class Due:
     """The rows of a problem that are next.
 
     Attributes:
-        digests: of what each candidate is judged by, in the order of the problem, by the candidate's id.
+        digests: of each candidate, by its id, in the order of the problem; see ``verification.earlier_rows``.
         kept: the ids of the candidates that an earlier run decided.
-        is_judged: whether some of the problem is judged now.
+        is_judged: whether candidates of the problem are judged now.
         keeps_suite: whether its test cases were kept by an earlier run.
     """
 
@@ -43,7 +43,7 @@ class Due:
 
 
 def digests_of(problem: Problem, how: HowVerified) -> dict[str, str]:
-    """For the id of each candidate a digest of what it is judged by."""
+    """The digest of each candidate, by its id; see ``verification.earlier_rows``."""
     row = problem.to_json()
     candidates = row.pop("candidates")
     for name in _FOR_PEOPLE:
@@ -56,11 +56,11 @@ def digests_of(problem: Problem, how: HowVerified) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Resuming:
-    """The problems of a file as work that is still to be done, and the order of all rows.
+    """The problems of a file with what is left to judge, and the order of all rows.
 
     Args:
-        problems: taken lazily.
-        earlier: the rows that there are; None to judge all.
+        problems: read lazily.
+        earlier: the rows of earlier runs; None to judge everything.
         keeps_suites: whether test cases are kept.
     """
 
@@ -71,9 +71,9 @@ class Resuming:
     _dues: deque[Due] = field(default_factory=deque)
 
     def __iter__(self) -> Iterator[Problem]:
-        """What is to be judged: problems with those of their candidates that no earlier run decided.
+        """The problems to judge, with those of their candidates that no earlier run decided.
 
-        Which test cases are kept depends on all candidates, so where they are to be kept a problem is judged whole.
+        The kept test cases depend on all candidates, so if they are to be kept, a problem is judged as a whole.
         """
         for problem in self.problems:
             due = self._due(problem)
@@ -103,5 +103,5 @@ class Resuming:
             yield self._dues.popleft()
 
     def next_judged(self) -> Due:
-        """The next problem that is judged, those before it having been taken."""
+        """The next problem that is judged. Take those before it first."""
         return self._dues.popleft()

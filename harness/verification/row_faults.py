@@ -1,4 +1,4 @@
-"""What goes wrong in our own work on a row is that row's fault, and ends nothing else."""
+"""An exception of ours that the data of a row causes counts as a fault of this row, and ends nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from semi_instruct.harness.problems.strength import UNRATED
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
 from semi_instruct.harness.text import one_line
 
-# What code raises on data that it was not written for. Errors of files, processes and engines are not among them.
+# Exceptions that code raises on data it was not written for. Errors of files, processes and engines are not included.
 ROW_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -23,10 +23,10 @@ ROW_FAULTS = (
 
 
 def fault_of_row(error: Exception) -> str:
-    """What is said of a row on which an exception of ``ROW_FAULTS`` was raised.
+    """The reason for the row on which an exception of ``ROW_FAULTS`` was raised.
 
     Raises:
-        EngineError, HarnessError: the exception, where it says nothing of the row and is to end the work.
+        EngineError, HarnessError: the exception, if it is not due to the row and must end the work.
     """
     is_on_purpose = isinstance(error, EngineError | HarnessError)
     if is_on_purpose and not isinstance(error, InvalidRequest | BadRow):
@@ -35,7 +35,7 @@ def fault_of_row(error: Exception) -> str:
 
 
 def unjudged_rows(problem: Problem, why: str) -> list[VerdictRow]:
-    """The verdicts on the candidates of a problem that cannot be worked on."""
+    """The verdict rows of a problem that cannot be judged."""
     return [
         VerdictRow(
             problem=problem.id,

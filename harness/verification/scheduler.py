@@ -1,4 +1,4 @@
-"""Verifies problems: keeps every worker of the engine busy and yields verdicts in the order of the input."""
+"""Verifies many problems at the same time on one engine, and yields the verdicts in the order of the problems."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from semi_instruct.harness.search.minimal import with_minimal_counterexamples
 from semi_instruct.harness.verification.row_faults import ROW_FAULTS, fault_of_row, unjudged_rows
 from semi_instruct.harness.verification.session import Session
 
-# Runs handed to the engine at one time, for each worker: one being run and one to start at once after it.
+# Runs submitted to the engine at the same time, per worker: one is running and one starts directly after it.
 RUNS_A_WORKER = 2
-# Problems read ahead of the one whose verdicts are next, for each run in progress. Enough that a slow problem does not
-# leave workers idle, few enough that a file of any length is never in memory.
+# Problems read ahead of the one whose verdicts are next, per run in progress. A slow problem must not leave workers
+# idle, and a long file must not be held in memory.
 PROBLEMS_A_RUN = 4
-# Of a budget that has ended something, what making counterexamples minimal may take beyond it.
+# The share of a budget by which shrinking may exceed it.
 SHRINKING_PART = 0.1
 
 
 class Options(TypedDict, total=False):
-    """Those of :func:`judge` that say how a problem is judged."""
+    """The options of :func:`judge` that decide how a problem is judged."""
 
     seed: int
     budget: float | None
@@ -44,11 +44,11 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A problem that is finished.
+    """The result of a finished problem.
 
     Attributes:
-        rows: one a candidate, in the order of the problem.
-        suite: the problem with the test cases that are kept (``harness.judge.suite``); None if none are to be kept.
+        rows: one per candidate, in the order of the problem.
+        suite: the problem with its kept test cases (``harness.judge.suite``); None if none are to be kept.
     """
 
     rows: list[VerdictRow]
@@ -74,7 +74,7 @@ def verify(
         One row per candidate, in the order of the problems.
 
     Raises:
-        SandboxUnavailable: the machine lacks a wall of the sandbox; nothing is run without it.
+        SandboxUnavailable: the machine lacks an isolation layer of the sandbox.
     """
     with nullcontext(engine) if engine is not None else Engine() as executor:
         for judged in judge(problems, executor, on_run=on_run, **options):
@@ -97,21 +97,21 @@ def judge(
 
     Args:
         problems: taken lazily, a bounded number ahead.
-        seed: for inputs chosen at random; the same seed gives the same rows.
-        budget: CPU seconds a problem, after which no further test case of it is taken; None for no such end. See
+        seed: for inputs that are chosen at random. The same seed gives the same rows.
+        budget: CPU seconds per problem, after which no further input is taken; None for no limit. See
             ``harness.verification.session``.
-        planned: about how many inputs to plan for a whole program beside its examples; 0 for none.
+        planned: the approximate number of inputs to plan for a whole program in addition to its examples.
         sources: where inputs may come from.
-        shrink: whether counterexamples are made minimal (``search.shrinking``), which takes some 40 more runs for each
-            rejected candidate; where the budget has ended something, what is left of it and a tenth more is for that.
+        shrink: whether counterexamples are made minimal (``search.shrinking``). It takes about 40 runs for each
+            rejected candidate; if the budget has ended something, at most what is left of it and a tenth of the budget.
         keeps_suites: whether to keep a few test cases of each problem.
         on_run: called with every outcome, on the caller's thread.
 
     Yields:
-        The problems in the order they came, each as soon as it and all before it are finished.
+        The results in the order of the problems, each as soon as it and all before it are finished.
 
     Raises:
-        SandboxUnavailable: from the engine; nothing is run without its walls.
+        SandboxUnavailable: raised by the engine.
     """
 
     def rows_of(opened: _Opened) -> list[VerdictRow]:
@@ -127,7 +127,7 @@ def judge(
             return with_minimal_counterexamples(engine, session.problem, rows, failures, seed, on_run, cpu_s)
         except ROW_FAULTS as error:
             fault_of_row(error)
-            return rows  # with the counterexamples as they were found
+            return rows  # with the counterexamples that were found
 
     def judged(opened: _Opened) -> Judged:
         return Judged(rows_of(opened), opened.suite() if keeps_suites else None)
@@ -148,11 +148,11 @@ def judge(
 
 
 class _Opened:
-    """A problem that is being open_sessiond. An exception that its data causes ends the work on it, and nothing else.
+    """A problem in progress. An exception caused by its data ends the work on it, and nothing else.
 
     Attributes:
-        session: None if it could not begin.
-        fault: why the problem is given up; None if it is not.
+        session: None if it could not be created.
+        fault: why the problem was given up; None if it was not.
     """
 
     def __init__(self, problem: Problem, open_session: Callable[[Problem], Session]) -> None:
@@ -176,11 +176,11 @@ class _Opened:
         return None if run is None else replace(run, done=partial(self._done, run.done))
 
     def is_done(self) -> bool:
-        """Whether nothing is left to be run and recorded."""
+        """Whether all runs have been made and recorded."""
         return self.session is None or self.fault is not None or self.session.is_done()
 
     def rows(self) -> list[VerdictRow]:
-        """A verdict for each candidate."""
+        """The verdict row of each candidate."""
         try:
             if self.session is not None and self.fault is None:
                 return self.session.rows()
@@ -189,7 +189,7 @@ class _Opened:
         return unjudged_rows(self._problem, self.fault or "")
 
     def suite(self) -> Problem:
-        """The test cases that are kept."""
+        """The problem with its kept test cases."""
         try:
             if self.session is not None and self.fault is None:
                 return self.session.suite()
@@ -206,7 +206,7 @@ class _Opened:
 
 
 class _Scheduler:
-    """Which problems are open and which runs are in progress. Used by one thread."""
+    """The problems and runs in progress. Used by one thread."""
 
     def __init__(
         self, problems: Iterator[Problem], engine: Executor, open_session: Callable[[Problem], Session]
@@ -220,7 +220,7 @@ class _Scheduler:
         self._most_running = RUNS_A_WORKER * engine.workers
 
     def fill(self) -> bool:
-        """Start as many runs as may be in progress, those of earlier problems first; whether any work is left."""
+        """Start runs, those of earlier problems first, up to the maximum. Returns whether any work is left."""
         while len(self._running) < self._most_running:
             run = next(filter(None, (opened.next_run() for opened in self._open)), None)
             if run is not None:
@@ -230,12 +230,12 @@ class _Scheduler:
         return bool(self._open)
 
     def finished(self) -> Iterator[_Opened]:
-        """The problems that are finished, up to the first that is not."""
+        """The finished problems, up to the first one that is not finished."""
         while self._open and self._open[0].is_done():
             yield self._open.popleft()
 
     def wait(self) -> Outcome | None:
-        """Wait for a run to end and record it. None if none is in progress."""
+        """Wait for a run to end, and record its outcome. None if no run is in progress."""
         if not self._running:
             return None
         future = self._finished.get()
@@ -245,7 +245,7 @@ class _Scheduler:
         return outcome
 
     def cancel(self) -> None:
-        """Give up the runs that have not started."""
+        """Cancel the runs that have not started."""
         for future in self._running:
             future.cancel()
 

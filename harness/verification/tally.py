@@ -1,4 +1,4 @@
-"""Counts what ``verify`` does, and says it."""
+"""Counts the results of ``verify`` and reports them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_LINES_LISTED = 50
 
 
 class Counted(Protocol):
-    """A row, as far as it is counted: ``harness.problems.verdicts.VerdictRow``, or one that an earlier run wrote."""
+    """The fields of a row that are counted: of a ``VerdictRow``, or of a row of an earlier run."""
 
     @property
     def problem(self) -> str:
@@ -30,15 +30,15 @@ class Counted(Protocol):
 
     @property
     def verdict(self) -> Verdict:
-        """What is said of the candidate."""
+        """The verdict of the candidate."""
 
     @property
     def dropped_inputs(self) -> Mapping[str, int]:
-        """Inputs of the problem that became no test case, by reason."""
+        """Inputs of the problem that are not test cases, by reason."""
 
     @property
     def detail(self) -> str:
-        """More in words."""
+        """The reason in words."""
 
     @property
     def expect(self) -> tuple[Verdict, ...] | None:
@@ -46,11 +46,11 @@ class Counted(Protocol):
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is one of these; true if none is expected."""
+        """Whether the verdict is expected; true if the row expects none."""
 
     @property
     def proposed_comparison(self) -> object | None:
-        """One under which the oracles would disagree less; its text is shown."""
+        """A comparison under which the oracles would disagree less; its text is reported."""
 
 
 @dataclass(slots=True)
@@ -61,10 +61,10 @@ class Tally:
         runs: programs run.
         problems: problems with at least one verdict.
         verdicts: candidates by verdict.
-        dropped: inputs that became no test case, by reason.
+        dropped: inputs that are not test cases, by reason.
         judged_by_people: candidates whose row says which verdict is expected.
-        proposals: comparisons proposed, one line a problem.
-        surprises: those of them with another verdict, one line each.
+        proposals: proposed comparisons, one line per problem.
+        surprises: candidates with another verdict than expected, one line each.
     """
 
     started: float = field(default_factory=time.monotonic)
@@ -82,7 +82,7 @@ class Tally:
         self.runs += more
 
     def count_row(self, row: Counted) -> None:
-        """Count a verdict. The rows of a problem must come one after the other."""
+        """Count a verdict. The rows of one problem must be consecutive."""
         if row.problem != self._last_problem:
             self._last_problem = row.problem
             self.problems += 1
@@ -109,7 +109,7 @@ class Tally:
         )
 
     def report(self, console: Console) -> None:
-        """The totals for people."""
+        """The totals, as lines for people."""
         table = Table("verdict", "candidates")
         table.columns[1].justify = "right"
         for verdict in Verdict:

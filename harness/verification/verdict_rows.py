@@ -26,7 +26,7 @@ def verdict_rows(
 
     Args:
         queue: of the problem; nothing is left in it.
-        own: inputs that are for some candidates only, and for which.
+        own: inputs that are for some candidates only, with the indexes of these candidates.
         strength: of the test cases.
     """
     settled = record.settled()
@@ -54,7 +54,7 @@ def verdict_rows(
 
 
 def _dropped(settled: Mapping[int, Drop | None], own: Mapping[int, AbstractSet[int]], number: int) -> dict[str, int]:
-    """By reason, how many of the inputs that a candidate was to be run on are no test cases."""
+    """The number of inputs of a candidate that are not test cases, by reason."""
     drops = [drop for index, drop in settled.items() if drop is not None and number in own.get(index, {number})]
     return {drop.value: count for drop, count in Counter(drops).items()}
 

@@ -83,7 +83,7 @@ def test_a_worker_that_dies_is_replaced_and_its_run_retried() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--host", "0.0.0.0"], "whoever reaches it could run programs; give --token-file"),
+        (["--host", "0.0.0.0"], "anyone who can reach it can run programs; give --token-file"),
         (["--host", "::"], "--token-file"),
         (["--host", "10.1.2.3"], "--token-file"),
         (["--host", "example.org"], "expected an address"),
