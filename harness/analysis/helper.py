@@ -61,13 +61,13 @@ def _answer(request: bytes, max_bytes: int) -> tuple[bytes, bool]:
         return json.dumps({"failed": "it takes too much memory", "out_of_memory": True}).encode("ascii"), False
     except Exception as error:  # the exception is the answer: a text must not end this process
         # The text of the exception is not used: creating it can take as long as the failed call.
-        return json.dumps({"failed": _said_of(error)}).encode("ascii"), True
+        return json.dumps({"failed": _error_text(error)}).encode("ascii"), True
     if len(answer) > max_bytes:
         return json.dumps({"failed": f"the result takes more than {max_bytes} bytes"}).encode("ascii"), True
     return answer, True
 
 
-def _said_of(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     texts = [part[:150] for part in error.args if isinstance(part, str)]

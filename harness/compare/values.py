@@ -7,9 +7,8 @@ most ``MAX_DEPTH`` deep. No method of a program is ever called here.
 * Numbers: see ``harness.compare.numbers.same_number``. ``2`` equals ``2.0``; NaN equals NaN.
 * Lists and tuples equal each other item by item, because JSON examples have no tuples.
 * Sets and dicts are compared regardless of order. Their elements and keys must be exactly equal (``1`` and ``1.0``
-are),
-  because approximate equality does not define which elements correspond. Values of dicts may be approximately equal. A
-  set is not a frozenset.
+  are), because approximate equality does not define which elements correspond. Values of dicts may be approximately
+  equal. A set is not a frozenset.
 * Values of unsupported types (``Opaque``) equal nothing, not even themselves.
 """
 
