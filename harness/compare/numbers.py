@@ -1,8 +1,8 @@
 """Compares numbers, and defines which printed words are numbers.
 
 A number has the format of printf: an optional sign, digits without superfluous leading zeros, an optional fraction and
-    an optional exponent, in ASCII. Other strings that Python's ``float()`` accepts (``1_000``, ``infinity``, ``nan``,
-    digits of other scripts) are text here, and so is ``0001``: a task that asks for four digits means four characters.
+an optional exponent, in ASCII. Other strings that Python's ``float()`` accepts (``1_000``, ``infinity``, ``nan``,
+digits of other scripts) are text here, and so is ``0001``: a task that asks for four digits means four characters.
 """
 
 from __future__ import annotations
