@@ -6,11 +6,10 @@ policies prevent all known uncharged allocations (table in docs/threat-model.md)
 Measurement: /proc/meminfo shows how much memory is neither free nor page cache nor anonymous nor reclaimable slab. This
 is kernel memory that cannot be reclaimed. The part charged to the engine's groups beyond the pages of processes and
 files is accounted for; the rest is *uncharged*. If it has grown since a run began by more than that run's memory limit,
-every
-run in progress is ended: it is unknown which of them is responsible, and the rise would continue otherwise. Each is
-    then repeated alone (``engine/admission.py``). If the memory rises again and falls when the run is ended, the run is
-    at fault: ``memory_limit``. If it does not fall, something else on the machine may have taken the memory (drivers
-    pin gigabytes for a GPU), and the run is repeated once more. The other runs complete normally when repeated.
+every run in progress is ended: it is unknown which of them is responsible, and the rise would continue otherwise. Each
+is then repeated alone (``engine/admission.py``). If the memory rises again and falls when the run is ended, the run is
+at fault: ``memory_limit``. If it does not fall, something else on the machine may have taken the memory (drivers pin
+gigabytes for a GPU), and the run is repeated once more. The other runs complete normally when repeated.
 
 Sources: proc(5), the kernel's Documentation/admin-guide/cgroup-v1/memory.rst and cgroup-v2.rst.
 """

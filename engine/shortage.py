@@ -72,7 +72,7 @@ class Shortage:
         """Record that a caller waits because no sandbox can be started."""
         with self._lock:
             if self.reason is None:
-                _log.warning("waiting, as no sandbox can be started at the moment: %s", reason)
+                _log.warning("waiting: no sandbox can be started at the moment: %s", reason)
             self._waiting.add(wait)
             self.reason = reason
 
@@ -82,7 +82,7 @@ class Shortage:
             return
         with self._lock:
             if self.reason is not None:
-                _log.warning("going on: sandboxes can be started again")
+                _log.warning("continuing: sandboxes can be started again")
             self._waiting.clear()
             self.reason = None
 
@@ -93,7 +93,7 @@ class Shortage:
         with self._lock:
             self._waiting.discard(wait)
             if not self._waiting and self.reason is not None:
-                _log.warning("waiting no longer: no run is left that needs a new sandbox")
+                _log.warning("no longer waiting: no run needs a new sandbox")
                 self.reason = None
 
 

@@ -1,9 +1,9 @@
 """A run whose conditions differ from those of all other runs, to detect output that is not a function of the input.
 
 After setting up its walls, the child starts a new interpreter instead of using the warm one: with address
-    randomisation, and with a hash seed, random seeds, a pid, a time of day, a time zone and an environment that differ
-    in every run. It remains as the parent of the new interpreter and ends with the same status. The child calls
-    ``start_over``, and the new interpreter calls ``main``.
+randomisation, and with a hash seed, random seeds, a pid, a time of day, a time zone and an environment that differ in
+every run. It remains as the parent of the new interpreter and ends with the same status. The child calls
+``start_over``, and the new interpreter calls ``main``.
 """
 
 import contextlib

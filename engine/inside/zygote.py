@@ -17,8 +17,8 @@ A worker's jail has four kinds of processes. Each trusts only those above it.
                 gives up its uid, every capability and every descriptor, loads the seccomp filter, and only then
                 receives the program.
 
-One socket connects a worker to its supervisor: SOCK_SEQPACKET, so a message is complete or absent. In the order of a
-    run:
+One socket connects a worker to its supervisor. It is a SOCK_SEQPACKET, so a message is complete or absent. In the order
+of a run:
 
     child  -> supervisor   READY     with three descriptors: a pidfd of init, to kill the run by; the listener of the
                                      seccomp filter, on which forbidden system calls are reported; and the reading end

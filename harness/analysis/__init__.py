@@ -1,1 +1,1 @@
-"""Work on text that other people wrote, in processes with limits of their own (``harness.analysis.helper_process``)."""
+"""Analysis of untrusted text, in processes with resource limits (``harness.analysis.helper_process``)."""

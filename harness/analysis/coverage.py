@@ -1,7 +1,7 @@
-"""Which branches of a program a run took, by ``sys.monitoring`` inside the sandbox.
+"""Branch coverage of a run, measured by ``sys.monitoring`` inside the sandbox.
 
-The program that runs is another one, with ours in front; what it prints to stdout, returns and reads is the same. The
-report comes from a sandbox, so nothing but the choice of inputs may depend on it: a program can forge its own.
+The program is run with a prefix that reports its branches. What it reads, prints to stdout and returns does not change.
+The report comes from a sandbox and a program can forge it, so only the choice of inputs may depend on it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ _MAX_REPORT = 1 << 20
 
 
 class InvalidReport(ValueError):
-    """The last line of stderr is no report: the program ended itself, was killed, or printed too much."""
+    """The last line of stderr is not a report: the program ended itself, was killed, or printed too much."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Branch:
-    """One way out of an instruction that branches.
+    """One outcome of a branch instruction.
 
     Attributes:
-        code: number of the code object (module, function, ...), from 0.
-        offset, destination: of the instructions in it, in bytes.
+        code: index of the code object (module, function, ...), from 0.
+        offset, destination: offsets, in bytes, of the branch instruction and of its target.
     """
 
     code: int
@@ -38,11 +38,11 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What one run covered.
+    """The branch coverage of one run.
 
     Attributes:
-        taken: the branches it took.
-        lines: the lines of the instructions that branch, by code object and offset; the same for all runs.
+        taken: the branches that it took.
+        lines: the lines of the branch instructions, by code object and offset; the same for all runs.
     """
 
     taken: frozenset[Branch]
@@ -50,7 +50,7 @@ class Coverage:
 
     @property
     def branches(self) -> int:
-        """How many branches the program has: each instruction has two."""
+        """The number of branches of the program: two for each branch instruction."""
         return 2 * len(self.lines)
 
 
@@ -60,9 +60,9 @@ class _Report(msgspec.Struct):
 
 
 def instrumented(program: Program) -> Program:
-    """A Python program that does what another does, and reports the branches when it ends.
+    """A Python program that behaves as another and reports its branches when it ends.
 
-    It takes longer: about a microsecond for each branch that always goes the same way.
+    It is slower by about a microsecond for each branch that always goes the same way.
     """
     runner = inspect.getsource(report_branches)
     text = (
@@ -73,10 +73,10 @@ def instrumented(program: Program) -> Program:
 
 
 def coverage(stderr: bytes) -> Coverage:
-    """The report of an instrumented program.
+    """Read the report of an instrumented program.
 
     Raises:
-        InvalidReport: there is none.
+        InvalidReport: there is no valid report.
     """
     line = stderr.rstrip(b"\n").rpartition(b"\n")[2]
     if not line.startswith(_MARKER.encode()) or len(line) > _MAX_REPORT:
@@ -86,5 +86,5 @@ def coverage(stderr: bytes) -> Coverage:
     except msgspec.DecodeError as error:
         raise InvalidReport(f"the report of branches is malformed: {error}") from None
     lines = {(code, offset): line for code, offset, line in report.sites}
-    taken = frozenset(Branch(*place) for place in report.taken if place[:2] in lines)
+    taken = frozenset(Branch(*branch) for branch in report.taken if branch[:2] in lines)
     return Coverage(taken, lines)

@@ -1,12 +1,12 @@
-"""Calls our own functions on untrusted text in a process with limits, so that no text can end or stall this process.
+"""Calls trusted functions on untrusted text in a process with limits, so that no text can end or stall this process.
 
-Syntax trees, regular expressions and decoders take more than linear time, memory or stack on some texts, and a few of
-them crash the interpreter. What they are given comes from data sets, models and clients. So such a function is called
-in a helper process that has 5 CPU seconds for each call, 1 GiB of memory and a stack for deep trees. A call that
-exceeds them fails with :class:`AnalysisFailed`; the caller makes that the fault of the row that the text came from.
+Syntax trees, regular expressions and decoders take more than linear time, memory or stack on some texts, and a few
+texts crash the interpreter. The texts come from data sets, models and clients. So such functions are called in a helper
+process that has 5 CPU seconds for each call, 1 GiB of memory and a stack for deep trees. A call that exceeds these
+limits fails with :class:`AnalysisFailed`, which the caller reports as a fault of the row that the text comes from.
 
-A request is pickled, because it is made here. The answer is not: the helper handles hostile text, so its answer is
-JSON of bounded size, and is decoded as carefully as any other foreign text.
+Requests are pickled, because they are made here. Answers are not: the helper handles untrusted text, so its answer is
+JSON of bounded size and is decoded as untrusted text.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from semi_instruct.harness.analysis import helper
 
 CPU_SECONDS = 5.0
 MEMORY_BYTES = 1 << 30
-# The backstop behind the CPU time, for a helper that waits. On a busy machine 5 CPU seconds take long.
+# A backstop to the CPU time, for a helper that sleeps. On a busy machine, 5 CPU seconds take long.
 WALL_SECONDS = 120.0
 MAX_ANSWER_BYTES = 256 << 20
-# Of the helpers that wait for the next call. There are as many helpers as threads that call at one time.
+# Maximum number of idle helpers. There are as many helpers as threads with a simultaneous call.
 MAX_IDLE = 2
 _ENDED_BY_CPU_TIME = -signal.SIGPROF
 _START = (
@@ -43,7 +43,7 @@ _START = (
 
 
 class AnalysisFailed(Exception):
-    """A text cannot be analysed within the limits, or at all. Its text says why, in one line."""
+    """A text cannot be analysed, at all or within the limits. The message is one line."""
 
 
 class HelperDied(Exception):
@@ -52,13 +52,13 @@ class HelperDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """What one call may use.
+    """The limits of one call.
 
     Attributes:
         cpu_s: CPU seconds, measured by the kernel.
-        memory: bytes of address space, beside the stack.
-        wall_s: seconds until the helper is killed, whatever it does.
-        answer: bytes.
+        memory: bytes of address space, without the stack.
+        wall_s: seconds until the helper is killed.
+        answer: bytes of the answer.
     """
 
     cpu_s: float = CPU_SECONDS
@@ -80,8 +80,8 @@ class HelperProcess:
         arguments = f"{theirs.fileno()}, {self.limits.cpu_s!r}, {self.limits.memory!r}, {self.limits.answer!r}"
         try:
             with theirs:
-                # A new interpreter and not a fork: this process may have threads and an engine. It is in a process
-                # group of its own, because Ctrl-C must not end it in the middle of a request.
+                # A new interpreter instead of a fork, because this process may have threads and an engine. It is in a
+                # separate process group, because Ctrl-C must not end it in the middle of a request.
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-c", _START.format(path=sys.path, arguments=arguments)],
                     stdin=subprocess.DEVNULL,
@@ -103,11 +103,11 @@ class HelperProcess:
         return self._process.pid
 
     def ask(self, request: bytes) -> tuple[bytes, bool]:
-        """The answer to a request, and whether the helper takes another one.
+        """Send a request. Returns the answer and whether the helper can take another request.
 
         Raises:
             AnalysisFailed: it took too long.
-            HelperDied: it ended, by whatever other cause.
+            HelperDied: the helper ended for any other reason.
         """
         deadline = time.monotonic() + self.limits.wall_s
         try:
@@ -129,9 +129,9 @@ class HelperProcess:
         self._process.wait()
 
     def forget(self) -> None:
-        """In a fork: let go of a helper that belongs to the parent."""
+        """In a fork, release a helper that belongs to the parent."""
         self._channel.close()
-        self._process.returncode = 0  # it is no child of this process
+        self._process.returncode = 0  # it is not a child of this process
 
     def _receive(self, length: int, deadline: float) -> bytes:
         received = bytearray()
@@ -144,7 +144,7 @@ class HelperProcess:
         return bytes(received)
 
     def _how_ended(self) -> str:
-        """How it ended, after it hung up.
+        """The cause of its end, after it hung up.
 
         Raises:
             AnalysisFailed: its CPU time was used up.
@@ -162,7 +162,7 @@ class HelperProcess:
 
 @dataclass(slots=True)
 class HelperPool:
-    """Helper processes, started when they are needed. May be used by several threads."""
+    """Helper processes, started on demand. Thread-safe."""
 
     limits: CallLimits = field(default_factory=CallLimits)
     _idle: list[HelperProcess] = field(default_factory=list)
@@ -170,15 +170,15 @@ class HelperPool:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function returns, as plain JSON data.
+        """Call a function in a helper and return its result as plain JSON data.
 
         Args:
-            function: of a module of ours; it returns plain JSON data.
-            arguments: what ``pickle`` takes.
+            function: a trusted module-level function that returns plain JSON data.
+            arguments: arguments that can be pickled.
 
         Raises:
             AnalysisFailed: the call exceeds its limits, ends its process, or raises.
-            MachineFailed: no process for it could be started for long.
+            MachineFailed: no helper could be started for too long.
         """
         request = pickle.dumps((function, arguments))
         answer = self._answer(request, fresh=False)
@@ -190,7 +190,7 @@ class HelperPool:
         return answer["result"]
 
     def _answer(self, request: bytes, *, fresh: bool) -> dict[str, Any] | None:
-        """The answer to a request; None if it may be due to what the helper did before, so that a fresh one must tell.
+        """The answer to a request; None if an earlier call may have affected it, so that a fresh helper must decide.
 
         Raises:
             AnalysisFailed: the call exceeds its limits or ends its process.
@@ -201,10 +201,10 @@ class HelperPool:
             data, goes_on = taken.ask(request)
             answer = _read(data)
         except HelperDied as died:
-            # A helper that was killed from outside is no fault of the text; one that dies twice is.
+            # If a helper is killed from outside, the text is not at fault. If it dies twice, the text is.
             if not fresh:
                 return None
-            raise AnalysisFailed(f"the process that looked at it {died}") from None
+            raise AnalysisFailed(f"the helper process {died}") from None
         finally:
             self._give_back(taken, goes_on)
         return None if "out_of_memory" in answer and not is_fresh else answer
@@ -219,7 +219,7 @@ class HelperPool:
             each.close()
 
     def forget(self) -> None:
-        """In a fork: let go of the parent's helpers."""
+        """In a fork, release the parent's helpers."""
         self._lock = threading.Lock()
         for each in (*self._idle, *self._busy):
             each.forget()
@@ -230,18 +230,18 @@ class HelperPool:
         """A helper, and whether it is a new one.
 
         Raises:
-            MachineFailed: none could be started for long.
+            MachineFailed: none could be started for too long.
         """
         with self._lock:
             if self._idle and not fresh:
                 taken = self._idle.pop()
                 self._busy.append(taken)
                 return taken, False
-        # Here, as the helper imports this module too, and is not to import the engine with it: that takes long.
+        # Imported here because the helper imports this module, too, and importing the engine takes long.
         from semi_instruct.harness.parallel.machine_faults import patiently
 
-        # Not with the lock: this may wait, and the others may go on meanwhile.
-        taken = patiently(lambda: HelperProcess(self.limits), "start a process that looks at texts")
+        # Without the lock, because this may wait while other threads continue.
+        taken = patiently(lambda: HelperProcess(self.limits), "start a helper process")
         with self._lock:
             self._busy.append(taken)
         return taken, True
@@ -261,7 +261,7 @@ def call_limited(function: Callable[..., Any], *arguments: Any) -> Any:
     """:meth:`HelperPool.call` with the helpers of this process.
 
     Raises:
-        AnalysisFailed: see there.
+        AnalysisFailed, MachineFailed: as for :meth:`HelperPool.call`.
     """
     return _helpers().call(function, *arguments)
 
@@ -276,15 +276,15 @@ def _helpers() -> HelperPool:
 
 
 def _read(answer: bytes) -> dict[str, Any]:
-    """An answer as data.
+    """Decode an answer.
 
     Raises:
-        AnalysisFailed: it is no answer.
+        AnalysisFailed: the answer is invalid.
     """
     try:
         read = json.loads(answer)
     except (ValueError, RecursionError):
-        raise AnalysisFailed("the process that looked at it gave no answer that can be read") from None
+        raise AnalysisFailed("the helper process gave an invalid answer") from None
     if not isinstance(read, dict) or not {"result", "failed"} & read.keys():
-        raise AnalysisFailed("the process that looked at it gave no answer that can be read")
+        raise AnalysisFailed("the helper process gave an invalid answer")
     return read

@@ -1,8 +1,7 @@
-"""Mutants of a program: copies with one small fault, to see whether a test suite notices. Written, never run here.
+"""Mutants of a program: copies with one small fault, used to rate a test suite. They are created but not run here.
 
-What an operator offers is left out if it does not compile, or compiles to the same code as the program or as a mutant
-before it (trivial compiler equivalence, Papadakis and others 2015): it would be equivalent by construction, or twice
-the same.
+A mutant is left out if it does not compile, or if it compiles to the same code as the program or an earlier mutant
+(trivial compiler equivalence, Papadakis and others 2015), because it would be equivalent or a duplicate.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from types import CodeType
 from semi_instruct.harness.analysis.mutation_operators import OPERATORS
 from semi_instruct.harness.analysis.source import MAX_SOURCE_CHARACTERS, parse
 
-# Not mutated: hints and documentation change nothing, and who imports something else is not nearly right.
+# Not mutated: hints and documentation have no effect, and a different import is not a small fault.
 _LEFT_ALONE = {"annotation", "returns", "decorator_list", "type_comment", "type_params", "names"}
 
 
@@ -27,10 +26,10 @@ class Mutant:
     """A program with one fault.
 
     Attributes:
-        operator: the mutation operator, in the literature's letters.
-        line, column: of what was changed, in the source of the program; lines from 1, columns (bytes) from 0.
-        before, after: what stands there, as source.
-        source: of the whole mutant. Comments are gone.
+        operator: abbreviation of the mutation operator in the literature.
+        line, column: position of the change in the source of the program; lines from 1, columns (bytes) from 0.
+        before, after: source text before and after the change.
+        source: source of the whole mutant, without comments.
     """
 
     operator: str
@@ -43,18 +42,18 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """A node of a tree, and how to put another in its place."""
+    """A node of a tree, and a function that replaces it."""
 
     node: ast.AST
-    place: Callable[[ast.AST], None]
+    replace_with: Callable[[ast.AST], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """What an operator would put in the place of a node.
+    """A possible replacement of a node.
 
     Attributes:
-        number: its place among all that are offered for a program, from 0.
+        number: index among all offers for a program, from 0.
     """
 
     number: int
@@ -63,17 +62,17 @@ class _Offer:
     node: ast.AST
 
 
-def some_mutants(source: str, most: int, random: Random) -> list[Mutant]:
-    """So many of the mutants of a program, at random, or all where there are fewer; by position and then by operator.
+def some_mutants(source: str, limit: int, random: Random) -> list[Mutant]:
+    """Up to ``limit`` of the mutants of a program, chosen at random, by position and then by operator.
 
-    There are none of a source that is not Python or too long. Each costs a compilation.
+    There are none if the source is not Python or too long. Each costs a compilation.
     """
     tree = parse(source)
     if tree is None:
         return []
     offers = list(_offers(tree))
     random.shuffle(offers)
-    return [mutant for _, mutant in sorted(islice(_made(tree, offers), most), key=lambda made: made[0])]
+    return [mutant for _, mutant in sorted(islice(_made(tree, offers), limit), key=lambda made: made[0])]
 
 
 def _offers(tree: ast.Module) -> Iterator[_Offer]:
@@ -85,13 +84,13 @@ def _offers(tree: ast.Module) -> Iterator[_Offer]:
 
 
 def _made(tree: ast.Module, offers: Iterable[_Offer]) -> Iterator[tuple[int, Mutant]]:
-    """The mutants that come of the offers, each with the number of its offer; of equal ones the first."""
+    """The distinct mutants made from the offers, each with the number of its offer."""
     seen = {_compiled(ast.unparse(tree))}
     for offer in offers:
         original = offer.site.node
-        offer.site.place(offer.node)
+        offer.site.replace_with(offer.node)
         text = ast.unparse(tree)
-        offer.site.place(original)
+        offer.site.replace_with(original)
         code = _compiled(text)
         if code is not None and code not in seen:
             seen.add(code)
@@ -106,7 +105,7 @@ def _position(node: ast.AST) -> tuple[int, int]:
 
 
 def _sites(tree: ast.AST) -> Iterator[_Site]:
-    """The nodes that may be replaced, each after the one that holds it."""
+    """The nodes that may be replaced, each after its parent."""
     for name, value in ast.iter_fields(tree):
         if name in _LEFT_ALONE:
             continue
@@ -136,7 +135,7 @@ def _is_documentation(node: ast.AST) -> bool:
 
 
 def _compiled(source: str) -> Hashable | None:
-    """What a source compiles to, without names of files and numbers of lines; None if it does not compile."""
+    """The compiled code of a source, without file names and line numbers; None if it does not compile."""
     if len(source) > 2 * MAX_SOURCE_CHARACTERS:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Mutants of a program, made by a helper process."""
+"""Creates mutants in a helper process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_l
 from semi_instruct.harness.analysis.mutants import Mutant, some_mutants
 
 
-def limited_mutants(source: str, most: int, seed: int | bytes) -> list[Mutant]:
-    """:func:`semi_instruct.harness.analysis.mutants.some_mutants`; none where they cannot be had within the limits.
+def limited_mutants(source: str, limit: int, seed: int | bytes) -> list[Mutant]:
+    """:func:`semi_instruct.harness.analysis.mutants.some_mutants`; an empty list if it exceeds the helper's limits.
 
-    Without mutants the strength of a suite is unrated as far as they go.
+    Without mutants, ``mutants_killed`` of a suite is unrated.
     """
     try:
-        return [Mutant(*fields) for fields in call_limited(_mutants, source, most, seed)]
+        return [Mutant(*fields) for fields in call_limited(_mutants, source, limit, seed)]
     except (AnalysisFailed, TypeError):
         return []
 
 
-def _mutants(source: str, most: int, seed: int | bytes) -> list[tuple[Any, ...]]:
-    return [astuple(mutant) for mutant in some_mutants(source, most, Random(seed))]  # noqa: S311  nothing is secret
+def _mutants(source: str, limit: int, seed: int | bytes) -> list[tuple[Any, ...]]:
+    return [astuple(mutant) for mutant in some_mutants(source, limit, Random(seed))]  # noqa: S311  nothing is secret

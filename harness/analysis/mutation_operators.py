@@ -1,7 +1,7 @@
-"""Mutation operators, named as in the literature: each gives the nodes that may take the place of a node.
+"""Mutation operators, named as in the literature. Each yields the possible replacements of a node.
 
-The names are those of Offutt and others (Mothra: AOR, ROR, LCR, ABS, UOI, CRP, SDL) and of MutPy for what is Python's
-(AOD, ASR, BCR, COD, COI, EHD, EXS, OIL, RIL, SIR, ZIL); LBR, loop bound replacement, is CRP where loops miss by one.
+The names are those of Offutt and others (Mothra: AOR, ROR, LCR, ABS, UOI, CRP, SDL) and, for Python, of MutPy (AOD,
+ASR, BCR, COD, COI, EHD, EXS, OIL, RIL, SIR, ZIL). LBR, loop bound replacement, is CRP for off-by-one errors of loops.
 The replacements of a relation are those that no other replacement subsumes (Kaminski, Ammann, Offutt 2013).
 """
 
@@ -26,7 +26,7 @@ _ARITHMETIC: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.BitOr: (ast.BitAnd, ast.BitXor),
     ast.BitXor: (ast.BitAnd, ast.BitOr),
 }
-# What a relation becomes: another relation, or always this.
+# The replacements of a relation: another relation, or a constant.
 _RELATIONS: dict[type[ast.cmpop], tuple[type[ast.cmpop] | bool, ...]] = {
     ast.Lt: (ast.LtE, ast.NotEq, False),
     ast.Gt: (ast.GtE, ast.NotEq, False),
@@ -69,10 +69,10 @@ def ror(node: ast.AST) -> Iterator[ast.AST]:
     """Relational operator replacement: ``a < b`` becomes ``a <= b``, ``a != b`` or ``False``."""
     if not isinstance(node, ast.Compare):
         return
-    for place, relation in enumerate(node.ops):
+    for index, relation in enumerate(node.ops):
         for other in _RELATIONS.get(type(relation), ()):
             if isinstance(other, type):
-                yield ast.Compare(node.left, [*node.ops[:place], other(), *node.ops[place + 1 :]], node.comparators)
+                yield ast.Compare(node.left, [*node.ops[:index], other(), *node.ops[index + 1 :]], node.comparators)
             elif len(node.ops) == 1:
                 yield ast.Constant(other)
 
@@ -81,8 +81,8 @@ def lcr(node: ast.AST) -> Iterator[ast.AST]:
     """Logical connector replacement: ``a and b`` becomes ``a or b``, or one of the two."""
     if isinstance(node, ast.BoolOp):
         yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
-        for place in range(len(node.values)):
-            rest = [*node.values[:place], *node.values[place + 1 :]]
+        for index in range(len(node.values)):
+            rest = [*node.values[:index], *node.values[index + 1 :]]
             yield rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest)
 
 
@@ -96,8 +96,8 @@ def coi(node: ast.AST) -> Iterator[ast.AST]:
         case ast.IfExp(test, body, orelse):
             yield ast.IfExp(_not(test), body, orelse)
         case ast.comprehension(target, iterated, conditions, is_async):
-            for place, test in enumerate(conditions):
-                changed = [*conditions[:place], _not(test), *conditions[place + 1 :]]
+            for index, test in enumerate(conditions):
+                changed = [*conditions[:index], _not(test), *conditions[index + 1 :]]
                 yield ast.comprehension(target, iterated, changed, is_async)
 
 
@@ -121,7 +121,7 @@ def abs_(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def crp(node: ast.AST) -> Iterator[ast.AST]:
-    """Constant replacement: numbers become their neighbours, their negative and 0, text becomes empty or other."""
+    """Constant replacement: a number becomes its neighbours, its negative and 0; text becomes empty or other text."""
     match node:
         case ast.Constant(bool(value)):
             yield ast.Constant(not value)
@@ -133,7 +133,7 @@ def crp(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def sdl(node: ast.AST) -> Iterator[ast.AST]:
-    """Statement deletion. A return becomes one of None; definitions and assignments to names stay."""
+    """Statement deletion. A return statement returns None; definitions and assignments to names stay."""
     match node:
         case ast.Return(value) if value is not None:
             yield ast.Return()
@@ -144,7 +144,7 @@ def sdl(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def bcr(node: ast.AST) -> Iterator[ast.AST]:
-    """Break and continue replacement: the one becomes the other."""
+    """Break and continue replacement: one becomes the other."""
     match node:
         case ast.Break():
             yield ast.Continue()
@@ -153,19 +153,19 @@ def bcr(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def oil(node: ast.AST) -> Iterator[ast.AST]:
-    """One iteration loop: a loop ends after its first turn."""
+    """One iteration loop: a loop ends after its first iteration."""
     if isinstance(node, ast.For | ast.While):
         yield _with_body(node, [*node.body, ast.Break()])
 
 
 def zil(node: ast.AST) -> Iterator[ast.AST]:
-    """Zero iteration loop: a loop ends before its first turn."""
+    """Zero iteration loop: a loop ends before its first iteration."""
     if isinstance(node, ast.For | ast.While):
         yield _with_body(node, [ast.Break()])
 
 
 def ril(node: ast.AST) -> Iterator[ast.AST]:
-    """Reverse iteration loop: a loop takes its items from the end."""
+    """Reverse iteration loop: a loop iterates from the end."""
     if isinstance(node, ast.For):
         turned = ast.Call(ast.Name("reversed"), [ast.Call(ast.Name("list"), [node.iter], [])], [])
         yield ast.For(node.target, turned, node.body, node.orelse, lineno=node.lineno)
@@ -175,10 +175,10 @@ def lbr(node: ast.AST) -> Iterator[ast.AST]:
     """Loop bound replacement: each bound of a ``range`` becomes one less or one more."""
     match node:
         case ast.Call(ast.Name("range"), bounds, []) if not any(isinstance(bound, ast.Starred) for bound in bounds):
-            for place, bound in enumerate(bounds[:2]):
+            for index, bound in enumerate(bounds[:2]):
                 for operator in (ast.Add(), ast.Sub()):
                     moved = ast.BinOp(bound, operator, ast.Constant(1))
-                    yield ast.Call(ast.Name("range"), [*bounds[:place], moved, *bounds[place + 1 :]], [])
+                    yield ast.Call(ast.Name("range"), [*bounds[:index], moved, *bounds[index + 1 :]], [])
 
 
 def sir(node: ast.AST) -> Iterator[ast.AST]:
@@ -189,13 +189,13 @@ def sir(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def ehd(node: ast.AST) -> Iterator[ast.AST]:
-    """Exception handler deletion: what was handled is raised."""
+    """Exception handler deletion: a handled exception is raised again."""
     if isinstance(node, ast.ExceptHandler):
         yield ast.ExceptHandler(node.type, node.name, [ast.Raise()])
 
 
 def exs(node: ast.AST) -> Iterator[ast.AST]:
-    """Exception swallowing: what was handled is passed over."""
+    """Exception swallowing: a handled exception is ignored."""
     if isinstance(node, ast.ExceptHandler):
         yield ast.ExceptHandler(node.type, node.name, [ast.Pass()])
 
@@ -232,7 +232,7 @@ def _signed(value: float) -> ast.expr:
 
 
 def _of_text(node: ast.BinOp) -> bool:
-    """Whether an operand is plainly text or a list, which knows little arithmetic."""
+    """Whether an operand is obviously text or a list, which supports little arithmetic."""
     return any(_is_text(side) for side in (node.left, node.right))
 
 
@@ -246,7 +246,7 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def _each_operand(node: ast.AST, change: Callable[[ast.expr], ast.expr]) -> Iterator[ast.AST]:
-    """The node with one operand changed, for each that is a name, an element or a call and not plainly text."""
+    """The node with one operand changed, for each that is a name, an element or a call and not obviously text."""
     match node:
         case ast.BinOp(left, operator, right) if not _of_text(node):
             if _is_variable(left):

@@ -1,4 +1,4 @@
-"""Source text of programs nobody trusts: parsed, never run."""
+"""Parses untrusted source text. It is never run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-# Longer sources are not looked into: what their syntax tree would take grows with them.
+# Longer sources are not parsed, because the size of the syntax tree grows with the source.
 MAX_SOURCE_CHARACTERS = 1 << 18
-# What a parser raises on text that was not made to be parsed: null characters, endless digits, endless nesting.
+# Exceptions of the parser on malformed text: null characters, too many digits, too deep nesting.
 _UNPARSABLE = (SyntaxError, ValueError, TypeError, MemoryError, RecursionError)
 
 
 class NotLiteral(ValueError):
-    """An expression whose value is not written in it."""
+    """An expression is not a literal."""
 
 
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree of a program; None if it has none or is longer than ``MAX_SOURCE_CHARACTERS`` characters."""
+    """The syntax tree of a program; None if it is invalid or longer than ``MAX_SOURCE_CHARACTERS`` characters."""
     if len(source) > MAX_SOURCE_CHARACTERS:
         return None
     try:
@@ -33,7 +33,7 @@ def literal(expression: ast.expr | str) -> Any:
     """The value of a literal: numbers, text, bytes, None, booleans and containers of them.
 
     Raises:
-        NotLiteral: anything else.
+        NotLiteral: the expression is anything else.
     """
     try:
         with warnings.catch_warnings():
@@ -42,12 +42,12 @@ def literal(expression: ast.expr | str) -> Any:
         if holds_only_data(value):
             return value
     except _UNPARSABLE:
-        pass  # said below, as for what is no plain data
+        pass  # raised below, as for values that are not plain data
     raise NotLiteral("not a literal")
 
 
 def holds_only_data(value: Any) -> bool:
-    """Whether a value of literals can be an argument: an ellipsis cannot."""
+    """Whether the value of a literal can be an argument. An ellipsis cannot."""
     if isinstance(value, dict):
         return all(map(holds_only_data, value)) and all(map(holds_only_data, value.values()))
     if isinstance(value, list | tuple | set):
@@ -56,7 +56,7 @@ def holds_only_data(value: Any) -> bool:
 
 
 def definition(tree: ast.Module, entry: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
-    """The function that an entry such as ``f`` or ``Solution.f`` names, the last one if it is defined again."""
+    """The last definition of the function that an entry such as ``f`` or ``Solution.f`` names."""
     scope: list[ast.stmt] = tree.body
     *classes, name = entry.split(".")
     for outer in classes:
@@ -73,7 +73,7 @@ def definition(tree: ast.Module, entry: str) -> ast.FunctionDef | ast.AsyncFunct
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a scope, those under ``if`` and ``try`` too."""
+    """The statements of a scope, including those under ``if`` and ``try``."""
     for node in body:
         yield node
         for block in ("body", "orelse", "finalbody"):

@@ -1,7 +1,7 @@
-"""Rows of Parquet files and Arrow streams, read by a helper process.
+"""Reads rows of Parquet files and Arrow streams in a helper process.
 
-A few bytes of a page can stand for gigabytes, and the reader is C++ that a malformed file may crash. So a file is read
-within the limits of ``harness.analysis.helper_process``; what exceeds them is a bad row.
+A few bytes of a page can decompress to gigabytes, and the reader is C++ code that a malformed file may crash. So files
+are read within the limits of ``harness.analysis.helper_process``. A row that exceeds them is bad.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Any
 from semi_instruct.harness.analysis.helper_process import AnalysisFailed, call_limited
 from semi_instruct.harness.strict_json import MAX_MARKS, has_more_marks
 
-# Rows that are taken by one call, and bytes of their JSON after which it takes no more.
+# Maximum number of rows per call, and bytes of their JSON after which a call ends.
 _ROWS_A_CALL = 64
 _BYTES_A_CALL = 8 << 20
-# A row beyond this is bad.
+# A longer row is bad.
 MAX_ROW_BYTES = 64 << 20
 _BATCH_ROWS = 64
 PARQUET = ".parquet"
 
 type Found = dict[str, Any] | str
-"""A row, or what is wrong with it."""
+"""A row, or the reason why it is bad."""
 
 
 class UnreadableTable(Exception):
-    """A file, or the rest of it, cannot be read. Its text says why."""
+    """A file, or the rest of it, cannot be read. The message gives the reason."""
 
 
 def count_rows(path: Path) -> int:
-    """How many rows a Parquet file says it has.
+    """The number of rows according to the metadata of a Parquet file.
 
     Raises:
-        UnreadableTable: it is not one.
+        UnreadableTable: it is not a Parquet file.
     """
     try:
         return int(call_limited(_count, str(path)))
@@ -44,10 +44,10 @@ def count_rows(path: Path) -> int:
 
 
 def table_rows(path: Path, after: int = 0) -> Iterator[tuple[int, Found]]:
-    """The rows behind the first so many, with their numbers from 1.
+    """Yield the rows following the first ``after`` rows, with their numbers from 1.
 
     Raises:
-        UnreadableTable: the file cannot be read, or not from some row on.
+        UnreadableTable: the file or the rest of it cannot be read.
     """
     position = after
     while True:
@@ -76,7 +76,7 @@ def _count(path: str) -> int:
 
 
 def _rows(path: str, position: int) -> list[tuple[bool, str]]:
-    """In a helper: the next rows of a file as JSON, or what is wrong with them; none at its end."""
+    """In a helper: the next rows of a file as JSON, or the reason why a row is bad; empty at the end of the file."""
     at, coming = _open().pop(path, (-1, iter(())))
     if at != position:
         coming = _from(path, position)
@@ -85,7 +85,7 @@ def _rows(path: str, position: int) -> list[tuple[bool, str]]:
     while len(taken) < _ROWS_A_CALL and size < _BYTES_A_CALL:
         try:
             row = next(coming, None)
-        except (MemoryError, OSError, ValueError):  # raised again by the next call, if nothing comes before it
+        except (MemoryError, OSError, ValueError):  # the next call raises it again, if it has no rows before it
             if not taken:
                 raise
             return taken
@@ -98,7 +98,7 @@ def _rows(path: str, position: int) -> list[tuple[bool, str]]:
 
 
 def _next_group(path: str, position: int) -> int:
-    """In a helper: behind which row the row group after that of a row begins; all rows if there is none."""
+    """In a helper: the number of rows before the next row group; the total if there is no next group."""
     if not path.endswith(PARQUET):
         return position
     end = 0
@@ -112,21 +112,21 @@ def _next_group(path: str, position: int) -> int:
 
 @cache
 def _open() -> dict[str, tuple[int, Iterator[tuple[bool, str]]]]:
-    """In a helper: files that are being read, by path: how many rows are taken, and the others."""
+    """In a helper: open files by path, each with the number of rows read and an iterator over the rest."""
     return {}
 
 
 def _from(path: str, position: int) -> Iterator[tuple[bool, str]]:
-    """The rows of a file behind the first so many."""
+    """The rows of a file following the first ``position`` rows."""
     batches, behind = _parquet_batches(path, position) if path.endswith(PARQUET) else (_arrow_batches(path), 0)
     for batch in batches:
-        for place in range(max(0, position - behind), len(batch)):
-            yield _row(batch.slice(place, 1))
+        for index in range(max(0, position - behind), len(batch)):
+            yield _row(batch.slice(index, 1))
         behind += len(batch)
 
 
 def _row(one: Any) -> tuple[bool, str]:
-    """A batch of one row as JSON; or what is wrong with it."""
+    """A batch of one row as JSON, or the reason why the row is bad."""
     try:
         [row] = one.to_pylist()
         text = json.dumps(row, default=_unknown)
@@ -140,7 +140,7 @@ def _row(one: Any) -> tuple[bool, str]:
 
 
 def _unknown(value: Any) -> dict[str, str]:
-    """What stands for a value that JSON has no word for: bytes, a date."""
+    """A placeholder for a value that JSON cannot represent, such as bytes or a date."""
     return {"$type": type(value).__name__}
 
 
@@ -151,10 +151,10 @@ def _parquet(path: str, **options: Any) -> Any:
 
 
 def _parquet_batches(path: str, position: int) -> tuple[Iterator[Any], int]:
-    """The batches from the row group on that holds a row, and how many rows are behind its first."""
+    """The batches from the row group that contains a row, and the number of rows before that group."""
     columns = _parquet(path).schema
     named = [columns.column(number) for number in range(len(columns))]
-    # Texts stay as they are in the file: indexes into a dictionary. A row that unfolds to too much is told from others.
+    # Texts stay dictionary-encoded, as in the file, so that a row that expands too much is recognised separately.
     file = _parquet(path, read_dictionary=[one.path for one in named if one.physical_type == "BYTE_ARRAY"])
     behind = first = 0
     while first < file.metadata.num_row_groups:
@@ -166,7 +166,7 @@ def _parquet_batches(path: str, position: int) -> tuple[Iterator[Any], int]:
 
 
 def _group_batches(file: Any, first: int) -> Iterator[Any]:
-    """One row group after the other, so that one that cannot be read is no fault of those before it."""
+    """The batches of one row group at a time, so that an unreadable group does not affect earlier ones."""
     for group in range(first, file.metadata.num_row_groups):
         yield from file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group], use_threads=False)
 

@@ -1,1 +1,1 @@
-"""When two answers are the same: one table of comparison kinds. Pure functions."""
+"""Compares answers: one table of comparison kinds, implemented as pure functions."""

@@ -1,7 +1,7 @@
-"""What kinds of words programs print: an agreed answer unlike every known one suggests that the input is none.
+"""Classifies the words that programs print. An agreed answer of an unknown kind suggests that the input is invalid.
 
-Where a task wants a number and programs that agree print ``None``, or where it wants letters and they print some that
-are on no keyboard, they were asked what the task never asks.
+If a task asks for a number and the oracles agree on ``None``, or if it asks for letters and they print unusual
+characters, the input is probably not one that the task allows.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ _NUMBER = re.compile(rb"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
 
 
 class AnswerKind(StrEnum):
-    """What a printed answer is made of."""
+    """A kind of word in a printed answer."""
 
     NOTHING = "nothing"
     NUMBER = "number"
     WORD = "word"
-    FOREIGN = "foreign"  # bytes that are no printable ASCII
+    FOREIGN = "foreign"  # bytes that are not printable ASCII
 
 
 def kinds_of(answers: Iterable[bytes]) -> frozenset[AnswerKind]:
-    """The kinds of all words of these answers, and ``nothing`` if one of them has no word."""
+    """The kinds of all words of the answers, and ``nothing`` if an answer has no word."""
     return frozenset(kind for answer in answers for kind in set(map(_kind, answer.split())) or {AnswerKind.NOTHING})
 
 

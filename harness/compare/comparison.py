@@ -1,6 +1,6 @@
-"""When an actual answer is the expected one. Pure functions on data that programs nobody trusts have made.
+"""Compares actual with expected answers. Pure functions on untrusted data.
 
-Time and memory stay linear in the size of the answers, whatever bytes they are made of (lines in any order are sorted).
+Time and memory are linear in the size of the answers, for all contents (lines in any order are sorted).
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         kind: for printed output, ``exact`` (the same bytes), ``lines`` (the same lines, white space at the end of each
-            and empty lines at the end of all folded away), ``tokens`` (the same words between white space, or decimals
-            within the tolerance: ``compare.numbers``) or ``unordered_lines`` (the same tokens, or lines of the same
-            tokens in whatever order); for returned values, ``value`` (``compare.values``); for both, ``checker``: a
-            program decides, and :meth:`agree` cannot be asked (``harness.judge.checker``).
-        absolute_tolerance, relative_tolerance: how far apart two numbers may be that are not both integers
+            and empty lines at the end ignored), ``tokens`` (the same words between white space, or decimals within the
+            tolerance: ``compare.numbers``) or ``unordered_lines`` (the same tokens, or lines of the same tokens in any
+            order); for returned values, ``value`` (``compare.values``); for both, ``checker``: a program decides, and
+            :meth:`agree` cannot be used (``harness.judge.checker``).
+        absolute_tolerance, relative_tolerance: maximum difference of two numbers that are not both integers
             (``harness.compare.numbers.Tolerance``); for the ``MEASURING_KINDS``.
-        decimals: whether numbers expected as integers may be printed as decimals too, as other answers of the task are;
+        decimals: whether numbers expected as integers may also be printed as decimals, like other answers of the task;
             for the ``WORD_KINDS``.
         ignore_case: whether ASCII letters of either case are the same; for the ``WORD_KINDS``.
         checker: source of the checker program.
@@ -58,7 +58,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Tolerance(self.absolute_tolerance, self.relative_tolerance)
 
     def agree(self, expected: Any, actual: Any) -> bool:
-        """Whether the answers are the same: bytes of stdout for the output kinds, a decoded value for ``value``.
+        """Whether the answers are equal: bytes of stdout for the output kinds, a decoded value for ``value``.
 
         Raises:
             ValueError: the kind is ``checker``.
@@ -75,16 +75,16 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             case "value":
                 return same_value(expected, actual, self.tolerance)
             case "checker":
-                raise ValueError("what a checker says is not known before it has been run")
+                raise ValueError("a comparison by a checker requires running it")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data: the kind, and what is not usual."""
+        """Plain JSON data: the kind, and the fields that differ from the default."""
         usual = Comparison(self.kind)
         stated = {name: getattr(self, name) for name in self.__struct_fields__}
         return {"kind": self.kind} | {name: value for name, value in stated.items() if value != getattr(usual, name)}
 
     def __str__(self) -> str:
-        """The comparison in a few words, for people."""
+        """A short description of the comparison."""
         words = [self.kind.replace("_", " ")]
         if self.ignore_case:
             words.append("in either case")
@@ -100,7 +100,7 @@ class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def shows_decimals(output: bytes) -> bool:
-    """Whether a word of an answer is a number that is no integer."""
+    """Whether an answer contains a number that is not an integer."""
     return any(map(is_decimal, _tokens(output)))
 
 
@@ -116,7 +116,7 @@ def _same_lines(expected: bytes, actual: bytes) -> bool:
 def _same_tokens(expected: bytes, actual: bytes, tolerance: Tolerance, decimals: bool) -> bool:
     if expected == actual:
         return True
-    # A word without a partner is a difference: a beginning of the right answer is not the right answer.
+    # A word without a counterpart is a difference: a prefix of the correct answer is not correct.
     return all(
         first is not None
         and second is not None
@@ -126,7 +126,7 @@ def _same_tokens(expected: bytes, actual: bytes, tolerance: Tolerance, decimals:
 
 
 def _tokens(data: bytes) -> Iterator[bytes]:
-    """The words between white space, a block at a time: a split of megabytes at once would cost memory tenfold."""
+    """The words between white space, split by block because splitting all at once takes ten times the memory."""
     start = 0
     while start < len(data):
         gap = _SPACE.search(data, start + _BLOCK_BYTES)

@@ -1,8 +1,8 @@
-"""When printed text is the same, whatever the order of its lines.
+"""Compares printed text with lines in any order.
 
-Lines are put in an order of their own and compared one by one. Which of several nearly equal lines belong together is
-not searched for: lines are ordered by their text, then by their numbers from left to right. So where lines differ
-first by less than the tolerance and then by more, right answers may be taken for wrong ones, never the reverse.
+Lines are sorted by their text, then by their numbers from left to right, and compared one by one. There is no search
+for the best pairing of nearly equal lines. If lines differ first by less than the tolerance and then by more, a correct
+answer may be rejected, but a wrong one is never accepted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _ANY_NUMBER = b"0"
 
 
 def same_in_any_order(expected: bytes, actual: bytes, same_text: Callable[[bytes, bytes], bool]) -> bool:
-    """Whether two texts are the same as they stand, or their lines are, empty ones aside, in some order.
+    """Whether two texts are equal, or their nonempty lines are equal in some order.
 
     Args:
-        same_text: whether two texts, or two lines, are the same as they stand.
+        same_text: compares two texts, or two lines, in their given order.
     """
     if same_text(expected, actual):
         return True
@@ -30,17 +30,17 @@ def same_in_any_order(expected: bytes, actual: bytes, same_text: Callable[[bytes
         return False
     if sorted(_lines(expected)) == sorted(_lines(actual)):
         return True
-    pairs = zip(sorted(_lines(expected), key=_place), sorted(_lines(actual), key=_place), strict=True)
+    pairs = zip(sorted(_lines(expected), key=_sort_key), sorted(_lines(actual), key=_sort_key), strict=True)
     return all(same_text(first, second) for first, second in pairs)
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    """The lines that are not empty, one at a time, without white space around them."""
+    """Yield the nonempty lines, without surrounding white space."""
     return (match[0].rstrip() for match in _LINE.finditer(data))
 
 
-def _place(line: bytes) -> tuple[bytes, array[float], bytes]:
-    """Where a line comes: by its words that are no numbers and how many numbers it has, then by the numbers."""
+def _sort_key(line: bytes) -> tuple[bytes, array[float], bytes]:
+    """The sort key of a line: its words that are not numbers, the count of its numbers, then the numbers."""
     text: list[bytes] = []
     numbers = array("d")
     for word in line.split():

@@ -1,8 +1,8 @@
-"""When two numbers are the same answer, and which printed words are numbers.
+"""Compares numbers, and defines which printed words are numbers.
 
-A number is written as people and printf write one: an optional sign, digits without superfluous leading zeros, perhaps
-a fraction, perhaps an exponent, in ASCII. What else Python's ``float()`` takes (``1_000``, ``infinity``, ``nan``,
-digits of other scripts) is text here, and so is ``0001``: a task that asks for four digits means four characters.
+A number has the format of printf: an optional sign, digits without superfluous leading zeros, an optional fraction and
+an optional exponent, in ASCII. Other strings that Python's ``float()`` accepts (``1_000``, ``infinity``, ``nan``,
+digits of other scripts) are text here, and so is ``0001``: a task that asks for four digits means four characters.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import NamedTuple
 
 _INTEGER = re.compile(rb"[+-]?(?:0|[1-9][0-9]*+)")
 _DECIMAL = re.compile(rb"[+-]?(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
-# Beyond this a word is compared as text: nobody prints a measured quantity so long, and reading one takes time.
+# Longer words are compared as text: measured quantities are never this long, and converting them takes time.
 _MAX_DECIMAL = 1_000
-# A float of at least this size is whole.
+# Floats of at least this size are whole numbers.
 _WHOLE_FLOATS_FROM = 1 << 52
 
 
 class Tolerance(NamedTuple):
-    """How far apart two numbers may be that are not both integers: as much as either allows. Both at least 0.
+    """The maximum difference of two numbers that are not both integers: the greater of the two tolerances.
 
     Attributes:
-        absolute: of their difference.
-        relative: of their difference, as a share of the larger.
+        absolute: the absolute tolerance, at least 0.
+        relative: the relative tolerance, as a share of the larger number, at least 0.
     """
 
     absolute: float
@@ -32,18 +32,18 @@ class Tolerance(NamedTuple):
 
 
 def is_decimal(word: bytes) -> bool:
-    """Whether a word is a printed number that is no integer."""
+    """Whether a word is a printed number that is not an integer."""
     return bool(_DECIMAL.fullmatch(word)) and not _INTEGER.fullmatch(word)
 
 
 def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance, *, decimals: bool = False) -> bool:
-    """Whether two words are numbers that are the same answer. Linear in their length.
+    """Whether two words are equal numbers. Linear in their length.
 
-    An expected integer wants an integer: who prints ``3.0`` for ``3`` has divided where he should not have, and is
-    wrong as soon as the numbers are large. Where a decimal is expected, an integer near enough will do.
+    If an integer is expected, a decimal is wrong: a program that prints ``3.0`` for ``3`` uses floating-point division
+    and fails for large numbers. If a decimal is expected, an integer within the absolute tolerance is accepted.
 
     Args:
-        decimals: whether the task is known to ask for decimals, so that an expected integer is one by chance.
+        decimals: whether the task asks for decimals, so that an expected integer is one by chance.
     """
     if _INTEGER.fullmatch(expected) and (not decimals or _INTEGER.fullmatch(actual)):
         return bool(_INTEGER.fullmatch(actual)) and _canonical(expected) == _canonical(actual)
@@ -56,7 +56,7 @@ def same_literal(expected: bytes, actual: bytes, tolerance: Tolerance, *, decima
 
 
 def measure(word: bytes) -> float | None:
-    """A printed number as a float, for putting words in an order; None for text and for what is too long to measure."""
+    """A printed number as a float, for sorting words; None for text and for words that are too long."""
     if len(word) > _MAX_DECIMAL or not _DECIMAL.fullmatch(word):
         return None
     return float(word)
@@ -65,16 +65,14 @@ def measure(word: bytes) -> float | None:
 def same_number(
     first: int | float, second: int | float, tolerance: Tolerance, *, infinite_is_number: bool = True
 ) -> bool:
-    """Whether two numbers are the same answer.
+    """Whether two numbers are equal answers.
 
-    Two integers must be equal. Two floats may differ by the tolerance. An integer and a float may differ by its
-    absolute part and no more, computed without rounding: an exact result is not to be met by an approximate one just
-    because both are big.
+    Two integers must be equal. Two floats may differ by the tolerance. An integer and a float may differ only by the
+    absolute tolerance, computed without rounding, so that a large approximate result does not equal an exact one. NaN
+    equals NaN, because an oracle that answers NaN intends it.
 
     Args:
-        infinite_is_number: whether inf equals inf. Not so for printed words that merely overflow.
-
-    NaN equals NaN here: an oracle that answers NaN means it.
+        infinite_is_number: whether inf equals inf; False for printed words, which may just overflow.
     """
     if isinstance(first, int) and isinstance(second, int):
         return first == second

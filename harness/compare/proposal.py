@@ -1,4 +1,4 @@
-"""A comparison that is proposed to the user."""
+"""A proposed comparison."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from semi_instruct.harness.compare.comparison import Comparison
 
 @dataclass(frozen=True, slots=True)
 class ProposedComparison:
-    """A comparison, and what speaks for it.
+    """A proposed comparison, and the evidence for it.
 
     Attributes:
-        explains: dropped inputs on which all answers are the same under it: of the oracles, fixed and varied, and the
-            one given with the input.
-        disagreements: inputs dropped because they are not the same as things are.
+        explains: number of dropped inputs on which all answers are equal under it: those of the oracles, in fixed and
+            varied runs, and the one given with the input.
+        disagreements: number of inputs dropped because the answers differ under the current comparison.
     """
 
     comparison: Comparison

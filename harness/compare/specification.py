@@ -1,4 +1,4 @@
-"""A comparison as people state it: the name of a kind, or an object with the fields of ``Comparison``."""
+"""Parses a comparison: the name of a kind, or an object with the fields of ``Comparison``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from semi_instruct.harness.compare.comparison import MEASURING_KINDS, OUTPUT_KIN
 from semi_instruct.harness.errors import BadRequest
 
 ProblemKind = Literal["stdin", "function"]
-# With this much every two positive numbers would be the same.
+# With this relative tolerance, any two positive numbers would be equal.
 _RELATIVE_BELOW = 1.0
 
 
-def meant_by(stated: str | Comparison | None, problem_kind: ProblemKind) -> Comparison:
-    """The comparison that is stated, or the usual one if none is.
+def resolve_comparison(stated: str | Comparison | None, problem_kind: ProblemKind) -> Comparison:
+    """The stated comparison, or the default for this kind of problem.
 
     Raises:
-        msgspec.ValidationError: a name of no kind.
+        msgspec.ValidationError: an unknown kind.
     """
     if isinstance(stated, Comparison):
         return stated
@@ -30,12 +30,12 @@ def meant_by(stated: str | Comparison | None, problem_kind: ProblemKind) -> Comp
 
 
 def usual_kind(problem_kind: ProblemKind) -> str:
-    """How answers are compared where nothing is said."""
+    """The default kind of comparison."""
     return "tokens" if problem_kind == "stdin" else "value"
 
 
 def faults(stated: str | Comparison | None, problem_kind: ProblemKind) -> Iterator[tuple[str, str]]:
-    """What is wrong with a comparison, as a field of it (empty for the comparison as a whole) and what is expected."""
+    """Faults of a comparison: the field (empty for the comparison as a whole) and what is expected."""
     if stated is None:
         return
     kinds = OUTPUT_KINDS if problem_kind == "stdin" else VALUE_KINDS
@@ -51,10 +51,10 @@ def faults(stated: str | Comparison | None, problem_kind: ProblemKind) -> Iterat
 
 
 def read_option(text: str) -> Comparison:
-    """The comparison of a command line: the name of a kind, or an object in JSON.
+    """Parse a command-line option: the name of a kind, or a JSON object.
 
     Raises:
-        BadRequest: neither, or with a fault.
+        BadRequest: it is neither, or has a fault.
     """
     try:
         stated = json.loads(text) if text.lstrip().startswith("{") else {"kind": text}

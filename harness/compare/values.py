@@ -1,14 +1,15 @@
-"""When two returned values are the same answer.
+"""Compares returned values.
 
-Values have crossed the wall of the sandbox (``engine.inside.values``), so they are built of exact plain types and
-nested at most ``MAX_DEPTH`` deep; no method a program wrote is ever called here.
+Values come decoded from the sandbox (``engine.inside.values``), so they consist of exact plain types and are nested at
+most ``MAX_DEPTH`` deep. No method of a program is ever called here.
 
-* None, bool, str, bytes and bytearray equal the same thing of the same type. ``True`` is not 1.
+* None, bool, str, bytes and bytearray equal the same value of the same type. ``True`` is not 1.
 * Numbers: see ``harness.compare.numbers.same_number``. ``2`` equals ``2.0``; NaN equals NaN.
-* Lists and tuples equal each other item by item, because examples written in JSON cannot say tuple.
-* Sets and dicts equal regardless of order. Their elements and keys must be equal exactly (``1`` and ``1.0`` are), since
-  "nearly equal" says not which element belongs to which; values of dicts may be nearly equal. A set is not a frozenset.
-* What could not cross (``Opaque``) equals nothing, itself included.
+* Lists and tuples equal each other item by item, because JSON examples have no tuples.
+* Sets and dicts are compared regardless of order. Their elements and keys must be exactly equal (``1`` and ``1.0``
+  are), because approximate equality does not define which elements correspond. Values of dicts may be approximately
+  equal. A set is not a frozenset.
+* Values of unsupported types (``Opaque``) equal nothing, not even themselves.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from semi_instruct.harness.compare.numbers import Tolerance, same_number
 
 
 def same_value(expected: Any, actual: Any, tolerance: Tolerance) -> bool:
-    """Whether two decoded values are the same answer."""
+    """Whether two decoded values are equal answers."""
     kind, other = type(expected), type(actual)
     if kind in (int, float) and other in (int, float):
         return same_number(expected, actual, tolerance)
@@ -59,7 +60,7 @@ def _same_dict(expected: dict[Any, Any], actual: dict[Any, Any], tolerance: Tole
 
 
 def _key(item: Any) -> Hashable:
-    """A stand-in for a set element or a dict key that is equal exactly where the items are the same answer."""
+    """A key for a set element or a dict key. Two keys are equal if and only if the items are equal answers."""
     kind = type(item)
     if kind is tuple:
         return ("sequence", tuple(_key(part) for part in item))
@@ -73,5 +74,5 @@ def _key(item: Any) -> Hashable:
 
 
 def _holds_opaque(items: Any) -> bool:
-    """Whether there is an ``Opaque`` among hashable items, however deep."""
+    """Whether hashable items contain an ``Opaque`` at any depth."""
     return any(type(item) is Opaque or (type(item) in (tuple, frozenset) and _holds_opaque(item)) for item in items)

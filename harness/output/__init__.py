@@ -1,1 +1,1 @@
-"""Where results and progress go: files, standard output, the terminal."""
+"""Output of results and progress: files, standard output, the terminal."""

@@ -1,4 +1,4 @@
-"""Shows on stderr what the engine and the harness log: that work waits, why, and that it goes on."""
+"""Prints log records of the engine and the harness on stderr, such as waits and their reasons."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from semi_instruct.harness.text import one_line
 
 
 class _OnStderr(logging.Handler):
-    """Prints a line for each record. A progress bar replaces ``sys.stderr``, so it is looked up each time."""
+    """Prints one line per record. A progress bar replaces ``sys.stderr``, so it is looked up each time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print it."""
+        """Print a record."""
         print(f"semi-instruct: {one_line(record.getMessage(), longest=1_000)}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def log_on_stderr(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
-    """Within the block, print a line on stderr for each record that is logged.
+    """Within the block, print a line on stderr for each log record.
 
     Args:
-        quiet: warnings and errors only.
-        verbose: everything, debugging included.
+        quiet: print only warnings and errors.
+        verbose: print everything, including debug records.
     """
     logger = logging.getLogger("semi_instruct")
     handler, level = _OnStderr(), logger.level

@@ -1,4 +1,4 @@
-"""Shows that long work goes on: a bar on a terminal, a plain line now and then elsewhere. On stderr."""
+"""Shows progress on stderr: a bar on a terminal, a plain line at intervals elsewhere."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Refresh = Callable[[], None]
 def progress(
     describe: Callable[[], str], position: Callable[[], int], size: int, bar: bool, *, quiet: bool = False
 ) -> Iterator[Refresh]:
-    """A function to call whenever something has happened; it shows it if it is time to.
+    """A function to call after each step; it updates the display if enough time has passed.
 
     Args:
-        describe: the state of the work in one line.
-        position: how much of ``size`` is behind us.
-        size: of the whole, 0 if that is not known.
+        describe: returns the state of the work in one line.
+        position: returns how much of ``size`` is done.
+        size: total amount of work; 0 if unknown.
         bar: draw a bar; stderr must be a terminal.
         quiet: show nothing.
     """
@@ -35,7 +35,7 @@ def progress(
         yield _plain(describe)
         return
     columns = (BarColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    # stdout is left alone: rows may be going there, and Rich would send them to stderr.
+    # stdout is not redirected: rows may be written to it, and Rich would send them to stderr.
     with Progress(*columns, console=Console(stderr=True), redirect_stdout=False, transient=True) as drawn:
         task = drawn.add_task(describe(), total=size or None)
         yield lambda: drawn.update(task, completed=position(), description=describe())

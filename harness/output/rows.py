@@ -1,12 +1,11 @@
-"""Where rows of JSON go: a file that appears whole or not at all, standard output, or both.
+"""Writes JSON rows to a file, to standard output, or to both. The file appears complete or not at all.
 
-A file is written beside its place, as ``X.partial``, and renamed at the end. Work that goes on where an earlier run was
-cut off appends its new rows to what that run left in ``X.partial``, so that these rows survive again, and writes all
-rows, in order, as ``X.resumed``, which is renamed at the end. So at every moment each row that was written is in
-``X``, in ``X.partial`` or in both.
+A file is written as ``X.partial`` and renamed at the end. A run that resumes an interrupted one appends its new rows to
+the ``X.partial`` that the earlier run left, so that they survive another interruption, and writes all rows, in order,
+to ``X.resumed``, which is renamed at the end. So each written row is always in ``X``, in ``X.partial`` or in both.
 
-Whoever writes holds a lock (``flock``) on ``X.partial`` until its file is in place, so another run that would write the
-same file is refused.
+The writer holds a lock (``flock``) on ``X.partial`` until the file is renamed. Another run that writes the same file is
+refused.
 """
 
 from __future__ import annotations
@@ -24,24 +23,24 @@ from pathlib import Path
 from typing import Any
 
 from semi_instruct.harness.errors import OutputUnusable
-from semi_instruct.harness.parallel.machine_faults import naming, said_of
+from semi_instruct.harness.parallel.machine_faults import error_text, naming
 
 _CHUNK = 1 << 16
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})  # what a file system says that has none
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})  # errors of a file system without locks
 
 
 def partial_path(path: Path) -> Path:
-    """Where the rows are while the work lasts, and stay if it is cut off. Beside the file, or what it is a link to."""
+    """The file with the rows of unfinished work, beside the output file (or the target, if that is a link)."""
     return _beside(path, "partial")
 
 
 def resumed_path(path: Path) -> Path:
-    """Where all rows are written, in order, by work that goes on where an earlier run was cut off."""
+    """The file to which a resumed run writes all rows, in order."""
     return _beside(path, "resumed")
 
 
 def where_rows_are(path: Path | None) -> str:
-    """What to say, after "interrupted", of the rows written so far; nothing where there are none."""
+    """The suffix of an "interrupted" message that says where the rows so far are; empty if there are none."""
     left = partial_path(path) if path is not None else None
     return f": the rows so far are in {left}" if left is not None and left.exists() else ""
 
@@ -52,7 +51,7 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 def _final_path(path: Path) -> Path:
-    # The target of a link is what gets replaced, not the link.
+    # Replace the target of a link instead of the link.
     return Path(os.path.realpath(path))
 
 
@@ -61,8 +60,8 @@ class _Sink:
     """A file that rows are written to.
 
     Attributes:
-        name: for people.
-        new_only: whether it is not written rows that an earlier run wrote to it.
+        name: its name in messages.
+        new_only: whether it already has the rows of an earlier run, so that only new rows are written.
     """
 
     file: io.FileIO
@@ -70,10 +69,10 @@ class _Sink:
     new_only: bool = False
 
     def write(self, data: bytes) -> None:
-        """Write all of it, at once.
+        """Write all data without buffering.
 
         Raises:
-            MachineFailed: the disk is full, or the like.
+            MachineFailed: the disk is full, or a similar fault.
         """
         rest = memoryview(data)
         with naming(self.name):
@@ -82,7 +81,7 @@ class _Sink:
 
 
 class RowOutput:
-    """Writes rows, each at once. Made by :func:`row_output`."""
+    """Writes rows without buffering. Created by :func:`row_output`."""
 
     def __init__(self, sinks: list[_Sink], to_stdout: bool) -> None:
         self._sinks = sinks
@@ -92,18 +91,18 @@ class RowOutput:
         """Write a row.
 
         Raises:
-            MachineFailed: the disk is full, or the like.
+            MachineFailed: the disk is full, or a similar fault.
         """
         self._write(json.dumps(row) + "\n", is_new=True)
 
     def keep(self, line: str) -> None:
-        """Write a row of an earlier run again, as it was.
+        """Write a row of an earlier run again, unchanged.
 
         Args:
-            line: without the end of the line.
+            line: the row without the newline.
 
         Raises:
-            MachineFailed: the disk is full, or the like.
+            MachineFailed: the disk is full, or a similar fault.
         """
         self._write(line + "\n", is_new=False)
 
@@ -120,17 +119,17 @@ class RowOutput:
 
 @contextmanager
 def row_output(path: Path | None, to_stdout: bool, resumes: bool = False) -> Iterator[RowOutput]:
-    """What writes one row, at once.
+    """Open the output for rows.
 
-    The file is renamed when the block is left without an exception. A path that exists and is no regular file
-    (``/dev/null``, a pipe) is written to as it is.
+    The file is renamed when the block ends without an exception. A path that exists and is not a regular file
+    (``/dev/null``, a pipe) is written to directly.
 
     Args:
-        resumes: whether what is in ``partial_path(path)`` is kept, as rows of it are still wanted.
+        resumes: whether to keep the contents of ``partial_path(path)`` because its rows are still needed.
 
     Raises:
-        OutputUnusable: before any work, if the file cannot be made, or another run is writing it.
-        MachineFailed: the rows cannot be brought to the disk.
+        OutputUnusable: before any work, if the file cannot be created or another run is writing it.
+        MachineFailed: the rows cannot be synced to disk.
     """
     with ExitStack() as stack:
         sinks: list[_Sink] = []
@@ -152,7 +151,7 @@ def _file_sinks(path: Path, resumes: bool) -> Iterator[list[_Sink]]:
         written = partial_path(path)
         with _locked(path, written) as file:
             with suppress(FileNotFoundError):
-                resumed_path(path).unlink()  # of a run that was killed; its new rows are in the other one
+                resumed_path(path).unlink()  # left by a killed run; its new rows are in the partial file
             file.truncate(0)
             yield [_Sink(file, str(path))]
             _put_in_place(file, written, final)
@@ -169,14 +168,14 @@ def _resumed_sinks(path: Path, final: Path) -> Iterator[list[_Sink]]:
                 with naming(path):
                     os.fsync(new_file.fileno())
                 _put_in_place(file, whole, final)
-            except BaseException:  # raised again; what is in this file can be made again, so it need not stay
+            except BaseException:  # raised again; the contents of this file can be recreated
                 whole.unlink(missing_ok=True)
                 raise
         new.unlink()
 
 
 def _put_in_place(file: io.FileIO, written: Path, final: Path) -> None:
-    """Bring a file to the disk and give it its name."""
+    """Sync a file to disk and rename it."""
     with naming(final):
         os.fsync(file.fileno())
         written.replace(final)
@@ -188,10 +187,10 @@ def _put_in_place(file: io.FileIO, written: Path, final: Path) -> None:
 
 
 def _locked(path: Path, written: Path) -> io.FileIO:
-    """A file that is appended to, and that no other run writes until it is closed.
+    """Open a file for appending, locked until it is closed.
 
     Raises:
-        OutputUnusable: it cannot be made, or another run is writing it.
+        OutputUnusable: it cannot be created, or another run is writing it.
     """
     while True:
         file = _opened(path, written, "ab")
@@ -202,7 +201,7 @@ def _locked(path: Path, written: Path) -> io.FileIO:
         except BaseException:  # raised again
             file.close()
             raise
-        file.close()  # another run was writing it, and has just put it in place
+        file.close()  # another run was writing it and has just renamed it
 
 
 def _lock(path: Path, file: io.FileIO) -> None:
@@ -212,11 +211,11 @@ def _lock(path: Path, file: io.FileIO) -> None:
         raise OutputUnusable(f"{path}: another run is writing it") from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise OutputUnusable(f"{path}: {said_of(error)}") from None
+            raise OutputUnusable(f"{path}: {error_text(error)}") from None
 
 
 def _is_at(file: io.FileIO, path: Path) -> bool:
-    """Whether a file still has this name."""
+    """Whether the path still refers to this file."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
@@ -227,11 +226,11 @@ def _opened(path: Path, written: Path, mode: str) -> io.FileIO:
     try:
         return io.FileIO(written, mode)
     except OSError as error:
-        raise OutputUnusable(f"{path}: {said_of(error)}") from None
+        raise OutputUnusable(f"{path}: {error_text(error)}") from None
 
 
 def _mend(path: Path) -> None:
-    """See to it that the last line is whole: one that a killed run left incomplete is removed."""
+    """Remove an incomplete last line, which a killed run has left."""
     with path.open("r+b") as file:
         start = _start_of_last_line(file)
         file.seek(start)
@@ -247,7 +246,7 @@ def _mend(path: Path) -> None:
 
 
 def _start_of_last_line(file: io.BufferedRandom) -> int:
-    """Where the line begins that no newline ends; the end of the file if there is none."""
+    """The start of an incomplete last line; the end of the file if there is none."""
     end = file.seek(0, os.SEEK_END)
     while end > 0:
         start = max(0, end - _CHUNK)

@@ -1,1 +1,1 @@
-"""Work in several processes at once, and what to do when the machine fails."""
+"""Parallel work in several processes, and the handling of machine faults."""

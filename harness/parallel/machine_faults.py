@@ -1,8 +1,8 @@
-"""Faults of the machine: which ones pass by themselves, which ones end the work, and how to wait for their end.
+"""Faults of the machine: which are temporary, which end the work, and how to wait for their end.
 
-No memory, no process, no descriptor: another program has them, and gives them back. Work waits for that, with back-off,
-for at most ``MAX_WAITED_S``, and says so once when it begins to wait and once when it goes on. A full disk does not
-pass: it ends the work, with the name of the file.
+A shortage of memory, processes or descriptors is temporary. Work waits for its end, with back-off, for at most
+``MAX_WAITED_S``, and logs once when it begins to wait and once when it continues. A full disk is not temporary: it ends
+the work, with the name of the file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from semi_instruct.harness.errors import MachineFailed
 
 LOGGER = logging.getLogger("semi_instruct.harness")
 
-# How long a fault that may pass is waited for.
+# Maximum wait for the end of a temporary fault.
 MAX_WAITED_S = 300.0
 _FIRST_WAIT_S = 0.1
 _MAX_WAIT_S = 10.0
@@ -34,7 +34,7 @@ _NO_THREAD = "can't start new thread"
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception says that the machine has no memory, process, thread or descriptor left for now."""
+    """Whether an exception is a temporary shortage of memory, processes, threads or descriptors."""
     match error:
         case MemoryError():
             return True
@@ -46,21 +46,21 @@ def passes(error: BaseException) -> bool:
 
 
 def is_of_the_machine(error: OSError) -> bool:
-    """Whether an error of a file is the machine's fault: it is full, broken or exhausted."""
+    """Whether a file error is a fault of the machine: a full or broken disk, or exhausted resources."""
     return error.errno in _FAILED or passes(error)
 
 
 def is_of_a_full_base(error: BaseException | None) -> bool:
-    """Whether an error of SQLite's is the machine's fault."""
+    """Whether an error of SQLite is a fault of the machine."""
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _FAILED_BASE
 
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """Have what fails in the block, if it is the machine's fault, name this file.
+    """Convert errors in the block that are faults of the machine to errors that name this file.
 
     Raises:
-        MachineFailed: instead of such an ``OSError``, or error of SQLite's.
+        MachineFailed: instead of such an ``OSError`` or error of SQLite.
     """
     try:
         yield
@@ -76,35 +76,35 @@ def naming(path: Path | str) -> Iterator[None]:
 
 @dataclass(slots=True)
 class BackOff:
-    """How long to wait for the end of one fault: longer each time, and for ``MAX_WAITED_S`` in all."""
+    """The waits for the end of one fault: longer each time, at most ``MAX_WAITED_S`` in total."""
 
     since: float = field(default_factory=time.monotonic)
     _next_s: float = _FIRST_WAIT_S
 
     @property
     def is_over(self) -> bool:
-        """Whether the fault was waited for long enough."""
+        """Whether the maximum wait is over."""
         return time.monotonic() - self.since >= MAX_WAITED_S
 
-    def going_on(self) -> str:
-        """What to say when the fault has passed."""
-        return f"going on after {time.monotonic() - self.since:.1f} s"
+    def resumption(self) -> str:
+        """The message for the end of the fault."""
+        return f"continuing after {time.monotonic() - self.since:.1f} s"
 
     def next_wait_s(self) -> float:
-        """Seconds to wait before the next try."""
+        """Seconds to wait before the next attempt."""
         seconds, self._next_s = self._next_s, min(2 * self._next_s, _MAX_WAIT_S)
         return seconds
 
 
 def patiently[Result](act: Callable[[], Result], what: str) -> Result:
-    """What ``act`` returns. While the machine lacks what it takes, it is called again.
+    """Call ``act`` and return its result. During a temporary fault of the machine it is called again.
 
     Args:
-        what: the act, for people: ``"start a thread"``.
+        what: description of the action for messages, such as ``"start a thread"``.
 
     Raises:
-        MachineFailed: the fault has not passed after ``MAX_WAITED_S``.
-        Exception: whatever else ``act`` raises.
+        MachineFailed: the fault persists after ``MAX_WAITED_S``.
+        Exception: any other exception of ``act``.
     """
     back_off: BackOff | None = None
     while True:
@@ -117,49 +117,49 @@ def patiently[Result](act: Callable[[], Result], what: str) -> Result:
                 back_off = BackOff()
                 LOGGER.warning("%s", waiting(what, error))
             if back_off.is_over:
-                raise MachineFailed(f"could not {what} for {MAX_WAITED_S:g} s: {said_of(error)}") from error
+                raise MachineFailed(f"could not {what} for {MAX_WAITED_S:g} s: {error_text(error)}") from error
             time.sleep(back_off.next_wait_s())
         else:
             if back_off is not None:
-                LOGGER.info("%s", back_off.going_on())
+                LOGGER.info("%s", back_off.resumption())
             return result
 
 
 def waiting(what: str, error: BaseException | str) -> str:
-    """What to say when work begins to wait."""
-    reason = error if isinstance(error, str) else said_of(error)
-    return f"waiting, as we cannot {what} at the moment: {reason}"
+    """The message for the beginning of a wait."""
+    reason = error if isinstance(error, str) else error_text(error)
+    return f"waiting: cannot {what} at the moment: {reason}"
 
 
-def said_of(error: BaseException) -> str:
-    """An exception in words."""
+def error_text(error: BaseException) -> str:
+    """The text of an exception."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def start_threads(threads: ThreadPoolExecutor, count: int) -> None:
-    """Start all threads of a pool that has none, so that no later ``submit`` has to.
+    """Start all threads of a new pool, so that no later ``submit`` has to.
 
-    A ``submit`` that cannot start a thread raises, though what it was given may be done all the same.
+    A ``submit`` that cannot start a thread raises, although its task may still be executed.
 
     Raises:
-        MachineFailed: see :func:`patiently`.
+        MachineFailed: the machine was short of threads for too long.
     """
     started = Event()
     try:
         for _ in range(count):
-            # Every thread waits for the event. So none is idle, and each submit starts another one.
+            # Every thread waits for the event, so none is idle, and each submit starts another one.
             patiently(lambda: threads.submit(started.wait), "start a thread")
     finally:
         started.set()
 
 
 def memory_kills() -> int:
-    """How many processes of our control group the kernel has ended so far as there was no memory.
+    """Number of processes of this process's control group that the kernel has killed so far for lack of memory.
 
-    Programs that are judged have groups of their own. Where ours does not count, those of the whole machine.
+    Judged programs have separate groups. If the group has no counter, that of the whole machine is used.
 
     Raises:
-        OSError: the machine lacks what it takes to look.
+        OSError: the counter cannot be read because of a shortage.
     """
     for file in _kill_counters(Path("/proc/self/cgroup").read_text()):
         try:
@@ -167,7 +167,7 @@ def memory_kills() -> int:
         except OSError as error:
             if passes(error):
                 raise
-            # Else this kind of group is not mounted here.
+            # Otherwise this kind of group is not mounted.
     return _field(Path("/proc/vmstat").read_text(), "oom_kill")
 
 

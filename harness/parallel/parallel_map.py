@@ -37,7 +37,7 @@ argument reports progress. ``dill`` must be able to serialize it.
 
 
 class ParallelMap(Protocol):
-    """Where work on many items is done."""
+    """A strategy for working on many items."""
 
     def map[Engine, Item, Result](
         self,
@@ -68,7 +68,7 @@ class InProcess:
     """Does the work in this process, on the whole stream of items. It never calls ``lost``.
 
     Attributes:
-        sandboxes: of its engine.
+        sandboxes: number of sandboxes of its engine.
     """
 
     sandboxes: int
@@ -82,7 +82,7 @@ class InProcess:
         lost: Callable[[Item, str], Iterable[Result]],
         on_news: Callable[[Any], None],
     ) -> Generator[Result]:
-        """See :meth:`ParallelMap.map`."""
+        """Implements :meth:`ParallelMap.map`."""
         with open_engine(workers=self.sandboxes) as engine:
             yield from work(engine, items, on_news)
 
@@ -92,7 +92,7 @@ class ProcessPerCore:
     """Does the work in several processes, one item at a time in each. See ``harness.parallel.processes``.
 
     Attributes:
-        sandboxes: of the engine of each process.
+        sandboxes: number of sandboxes of each process's engine.
     """
 
     sandboxes: Sequence[int]
@@ -106,7 +106,7 @@ class ProcessPerCore:
         lost: Callable[[Item, str], Iterable[Result]],
         on_news: Callable[[Any], None],
     ) -> Generator[Result]:
-        """See :meth:`ParallelMap.map`."""
+        """Implements :meth:`ParallelMap.map`."""
         workplaces = [partial(_workplace, open_engine, count, work) for count in self.sandboxes]
         with closing(in_processes(items, workplaces, lost=lost, on_news=on_news)) as results:
             for of_item in results:

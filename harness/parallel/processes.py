@@ -1,12 +1,13 @@
-"""Works items in several processes of ours as if it were one: results in the order of the items, none lost, none twice.
+"""Processes items in several worker processes. Results come in the order of the items, each exactly once.
 
-Each process opens a workplace of its own (an engine, say) and takes one item at a time. One that dies leaves its item
-to another; when this process dies, even by SIGKILL, the others end by themselves. What crosses is what we made: nothing
-that a program we judge has pickled is ever read.
+Each process opens its own workplace (such as an engine) and takes one item at a time. If it dies, its item goes to
+another process. If this process dies, even by SIGKILL, the others end by themselves. Only data of the harness is
+exchanged: nothing that a judged program has pickled is ever read.
 
-While the machine lacks memory, processes or descriptors, no item is given up and the work goes on with the processes
-there are: others are started again with back-off (``machine_faults``), and an item on which a process ended for
-such a lack is done again later. What a process logs is logged here, a warning of several processes once.
+While the machine is short of memory, processes or descriptors, no item is given up, and the work continues with the
+remaining processes: others are restarted with back-off (``machine_faults``), and an item whose process ended because of
+the shortage is retried later. Log records of the processes are logged here; the same warning of several processes is
+logged once.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from semi_instruct.harness.parallel.machine_faults import (
     LOGGER,
     MAX_WAITED_S,
     BackOff,
+    error_text,
     memory_kills,
     passes,
     patiently,
-    said_of,
     waiting,
 )
 
@@ -46,12 +47,13 @@ type Report = Callable[[Any], None]
 type Work[Item, Result] = Callable[[Item, Report], Result]
 type Workplace[Item, Result] = Callable[[], AbstractContextManager[Work[Item, Result]]]
 
-# Processes that die on an item before it is given up, and processes that die in turn before they can take any.
+# Number of processes that die on an item before it is given up; also of consecutive processes that die before their
+# first item.
 ATTEMPTS = 3
-# Results that wait for one of an earlier item, for each process. Enough that a slow item leaves no process idle, few
-# enough that work of any length is never in memory.
+# Results per process that may wait for one of an earlier item. Enough that a slow item leaves no process idle, and few
+# enough to bound the memory.
 RESULTS_AHEAD = 32
-# From asking processes to end until they are killed: what they are about is not wanted any more.
+# Seconds between asking processes to end and killing them. Their results are no longer needed.
 END_SECONDS = 5.0
 
 
@@ -62,38 +64,38 @@ class _Ready:
 
 @dataclass(frozen=True, slots=True)
 class _News:
-    """What the work on an item had to say before it was done."""
+    """News about an item in progress."""
 
     news: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """The result of the item that the process was given."""
+    """The result of the process's item."""
 
     result: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """An exception ended the process, and is to end everything."""
+    """An exception ended the process and must end all work."""
 
     error: Exception
 
 
 @dataclass(frozen=True, slots=True)
 class _Lacking:
-    """The machine lacked something, which ended the process."""
+    """A shortage of the machine ended the process."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Logged:
-    """A record of the log.
+    """A log record.
 
     Attributes:
-        kind: what it says before values are put in.
+        kind: the message before values are inserted.
     """
 
     logger: str
@@ -110,13 +112,13 @@ class _Task:
     """An item.
 
     Attributes:
-        place: among all, from 0.
-        deaths: processes that died on it, not for want of something.
-        back_off: since a process ended on it for want of something.
-        due: when it may be given to a process again.
+        index: index among all items, from 0.
+        deaths: number of processes that died on it for other reasons than a shortage.
+        back_off: the wait since a shortage ended its process.
+        due: time at which it may be given to a process again.
     """
 
-    place: int
+    index: int
     item: Any
     deaths: int = 0
     back_off: BackOff | None = None
@@ -125,15 +127,15 @@ class _Task:
 
 @dataclass(slots=True)
 class _Process:
-    """A process as this one sees it.
+    """The parent's view of a worker process.
 
     Attributes:
-        process, channel: of ``multiprocess``.
-        memory_kills: processes that the kernel had ended for want of memory before it was started.
+        process, channel: the process and the connection to it, of ``multiprocess``.
+        memory_kills: number of processes that the kernel had killed for lack of memory before it was started.
         ready: whether it has opened its workplace.
-        task: what it works on.
-        lacking: what it ended for the want of; empty if it did not say so.
-        logged: the kind of its last record of the log.
+        task: its current task.
+        lacking: the shortage that ended it; empty if it did not report one.
+        logged: the kind of its last log record.
     """
 
     process: Any
@@ -148,7 +150,7 @@ class _Process:
 
 @dataclass(slots=True)
 class _Vacancy:
-    """A process that is to be started, and when."""
+    """A process to be started at a given time."""
 
     workplace: Workplace[Any, Any]
     due: float = 0.0
@@ -161,20 +163,21 @@ def in_processes[Item, Result](
     lost: Callable[[Item, str], Result],
     on_news: Report = lambda _: None,
 ) -> Generator[Result]:
-    """The result of every item, in the order of the items.
+    """Yield the result of every item, in the order of the items.
 
     Args:
-        items: data that ``pickle`` takes, as results must be; read lazily, at most ``RESULTS_AHEAD`` a process before
+        items: data that can be pickled, like the results; read lazily, at most ``RESULTS_AHEAD`` per process ahead of
             the next result.
-        workplaces: one for each process. It is called there; what the block yields is called with every item and with
-            a function that tells this process news. ``dill`` takes it there: it holds no thread, lock or open file.
-        lost: gives the result of an item on which ``ATTEMPTS`` processes died, from the item and how they died.
-        on_news: called with news, on the caller's thread. News of work that is done again comes again.
+        workplaces: one context manager per process, called in it. The yielded function is called with every item and
+            with a function that sends news to this process. ``dill`` serializes it, so it must not contain threads,
+            locks or open files.
+        lost: returns the result of an item on which ``ATTEMPTS`` processes died, given the item and how they died.
+        on_news: called with news on the caller's thread. News of work that is repeated is repeated.
 
     Raises:
-        SandboxUnavailable: processes die before they take an item; or from a workplace.
+        SandboxUnavailable: processes die before they take an item, or a workplace raises it.
         MachineFailed: no process could be started for ``MAX_WAITED_S``.
-        Exception: whatever else a workplace or the work on an item raises. All processes are then ended.
+        Exception: any other exception of a workplace or of the work on an item. All processes are then ended.
     """
     pool = _Pool(iter(items), workplaces, lost, on_news)
     try:
@@ -186,7 +189,7 @@ def in_processes[Item, Result](
 
 @dataclass(slots=True)
 class _Pool:
-    """Which processes there are, who works on what, and which results wait for an earlier one."""
+    """The processes, their tasks, and the results that wait for an earlier one."""
 
     items: Iterator[Any]
     workplaces: Sequence[Workplace[Any, Any]]
@@ -199,8 +202,8 @@ class _Pool:
     _taken: int = 0
     _yielded: int = 0
     _deaths_at_start: int = 0
-    _starting: BackOff | None = None  # since a process could not be started for want of something
-    _put_off_places: set[int] = field(default_factory=set)  # of items on which processes ended for want of something
+    _starting: BackOff | None = None  # set while a shortage prevents the start of processes
+    _postponed: set[int] = field(default_factory=set)  # indices of items whose process was ended by a shortage
     _exhausted: bool = False
 
     def results(self) -> Iterator[Any]:
@@ -215,7 +218,7 @@ class _Pool:
                 yield self._results.pop(self._yielded - 1)
 
     def dismiss(self) -> None:
-        """Let the processes close their workplaces and end. Those that have not opened them need not."""
+        """Let the processes close their workplaces and end. Processes without an open workplace end immediately."""
         for process in self._processes:
             process.channel.close()
             if not process.ready:
@@ -224,7 +227,7 @@ class _Pool:
             process.process.join()
 
     def end(self) -> None:
-        """End the processes that are left, whatever they are about."""
+        """End the remaining processes immediately."""
         for process in self._processes:
             process.channel.close()
             process.process.terminate()
@@ -234,12 +237,12 @@ class _Pool:
             process.process.join()
 
     def _hand_out(self) -> bool:
-        """Give an item to every process that waits for one, if there are; whether any result is still to come."""
+        """Give an item to every idle process. Returns whether any result is pending."""
         for process in self._processes:
             if process.ready and process.task is None:
                 process.task = self._next_task()
                 if process.task is not None:
-                    with suppress(OSError):  # it has died: that is read where messages are
+                    with suppress(OSError):  # it has died, which is handled where messages are read
                         process.channel.send_bytes(pickle.dumps(process.task.item))
         return not self._exhausted or bool(self._again) or any(process.task for process in self._processes)
 
@@ -265,16 +268,16 @@ class _Pool:
             except (OSError, RuntimeError, MemoryError) as error:
                 if not passes(error):
                     raise
-                vacancy.due = self._when_to_start(said_of(error))
+                vacancy.due = self._when_to_start(error_text(error))
             else:
                 self._vacancies.remove(vacancy)
                 self._processes.append(process)
 
     def _when_to_start(self, lacking: str) -> float:
-        """When a process is to be started that could not be, or ended, for want of something.
+        """The time of the next attempt to start a process after a shortage.
 
         Raises:
-            MachineFailed: none could be for too long.
+            MachineFailed: no process could be started for too long.
         """
         if self._starting is None:
             self._starting = BackOff()
@@ -284,7 +287,7 @@ class _Pool:
         return time.monotonic() + self._starting.next_wait_s()
 
     def _listen(self) -> None:
-        """Wait for messages and deaths, and note them; no longer than until something is due."""
+        """Wait for messages and deaths and handle them, at most until something is due."""
         dues = [vacancy.due for vacancy in self._vacancies]
         if any(process.ready and process.task is None for process in self._processes):
             dues += [task.due for task in self._again]
@@ -308,12 +311,12 @@ class _Pool:
                 process.ready = True
                 self._deaths_at_start = 0
                 if self._starting is not None:
-                    LOGGER.info("%s", self._starting.going_on())
+                    LOGGER.info("%s", self._starting.resumption())
                     self._starting = None
             case _News(news):
                 self.on_news(news)
             case _Done(result) if process.task is not None:
-                self._results[process.task.place] = result
+                self._results[process.task.index] = result
                 self._end_wait(process.task)
                 process.task = None
             case _Failed(error):
@@ -324,16 +327,16 @@ class _Pool:
                 self._log(process, message)
 
     def _log(self, process: _Process, record: _Logged) -> None:
-        """Log what a process has logged; what others have logged last, too, is logged once."""
+        """Log a record of a process, unless it equals the last record of another process."""
         is_known = any(record.kind == each.logged for each in self._processes)
         process.logged = record.kind
         if record.level >= logging.ERROR or not is_known:
             logging.getLogger(record.logger).log(record.level, "%s", record.text)
 
     def _replace(self, dead: _Process) -> None:
-        """Have another process started, and see to the item that the dead one had."""
+        """Schedule a replacement of a dead process, and reassign its item."""
         dead.channel.close()
-        # It has hung up, so it is about to end if it has not ended yet.
+        # It has hung up, so it has ended or is about to end.
         dead.process.join()
         self._processes.remove(dead)
         if lacking := dead.lacking or _lack_that_killed(dead):
@@ -341,7 +344,7 @@ class _Pool:
             self._vacancies.append(_Vacancy(dead.workplace, due))
             return
         self._vacancies.append(_Vacancy(dead.workplace))
-        how = f"{ATTEMPTS} processes of ours {_death(dead.process.exitcode)}"
+        how = f"{ATTEMPTS} processes {_death(dead.process.exitcode)}"
         self._deaths_at_start += not dead.ready
         if self._deaths_at_start >= ATTEMPTS:
             raise SandboxUnavailable("process", f"{how} before they could start", "free some memory")
@@ -353,30 +356,30 @@ class _Pool:
                 self._lose(dead.task, f"{how} while they worked on it")
 
     def _put_off(self, task: _Task, lacking: str) -> float:
-        """Have an item done again on which a process ended for want of something; when."""
+        """Schedule an item again whose process was ended by a shortage. Returns the time."""
         if task.back_off is None:
             task.back_off = BackOff()
-            if not self._put_off_places:
+            if not self._postponed:
                 LOGGER.warning("%s", waiting("work on an item", lacking))
-            self._put_off_places.add(task.place)
+            self._postponed.add(task.index)
         if task.back_off.is_over:
-            self._lose(task, f"processes of ours ended on it for {MAX_WAITED_S:g} s, last: {lacking}")
-            self._put_off_places.discard(task.place)
+            self._lose(task, f"processes ended on it for {MAX_WAITED_S:g} s, last: {lacking}")
+            self._postponed.discard(task.index)
         else:
             task.due = time.monotonic() + task.back_off.next_wait_s()
             self._again.append(task)
         return task.due
 
     def _end_wait(self, task: _Task) -> None:
-        """Note that an item is done that may have been put off."""
+        """Record that an item is done that may have been postponed."""
         if task.back_off is not None:
-            self._put_off_places.discard(task.place)
-            if not self._put_off_places:
-                LOGGER.info("%s", task.back_off.going_on())
+            self._postponed.discard(task.index)
+            if not self._postponed:
+                LOGGER.info("%s", task.back_off.resumption())
 
     def _lose(self, task: _Task, why: str) -> None:
         LOGGER.error("an item is given up: %s", why)
-        self._results[task.place] = self.lost(task.item, why)
+        self._results[task.index] = self.lost(task.item, why)
 
 
 def _death(exit_code: int) -> str:
@@ -386,9 +389,9 @@ def _death(exit_code: int) -> str:
 
 
 def _lack_that_killed(dead: _Process) -> str:
-    """What the kernel ended a process for the want of; empty if it was not the kernel.
+    """The shortage for which the kernel killed a process; empty if it did not.
 
-    While the machine lacks what it takes to look, that is held for the reason: then no item is given up.
+    If a shortage prevents the check itself, that shortage is taken as the reason, so that no item is given up.
     """
     if dead.process.exitcode != -signal.SIGKILL:
         return ""
@@ -397,13 +400,13 @@ def _lack_that_killed(dead: _Process) -> str:
     except OSError as error:
         if not passes(error):
             raise
-        return said_of(error)
-    return "the kernel ended a process, as there was no memory" if is_for_memory else ""
+        return error_text(error)
+    return "the kernel killed a process for lack of memory" if is_for_memory else ""
 
 
 def _start(workplace: Workplace[Any, Any]) -> _Process:
-    kills = memory_kills()  # before there is a process: this may fail
-    # Not forked: this process may have threads, and an engine, which is not to be shared.
+    kills = memory_kills()  # before the process is started, because this may fail
+    # Not forked, because this process may have threads and an engine, which must not be shared.
     context = multiprocess.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, workplace), daemon=True)
@@ -418,7 +421,7 @@ def _start(workplace: Workplace[Any, Any]) -> _Process:
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C goes to every process of the terminal; one that is just starting would end with a traceback."""
+    """Block Ctrl-C, which goes to all processes of the terminal, while a process starts: it would print a traceback."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -427,20 +430,20 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _receive(channel: Any) -> Any:
-    """What comes next.
+    """Receive the next message.
 
     Raises:
-        EOFError: the other side has hung up, be it in the middle.
+        EOFError: the other side has hung up, possibly within a message.
     """
     try:
-        return pickle.loads(channel.recv_bytes())  # noqa: S301  from a process of ours
+        return pickle.loads(channel.recv_bytes())  # noqa: S301  from a process of the harness
     except OSError:
         raise EOFError from None
 
 
 def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
-    """The life of a process: work on items until its parent hangs up."""
-    # A handler and not SIG_IGN, which the sandboxes would inherit. Whether Ctrl-C ends the work, the parent decides.
+    """The main function of a process: work on items until the parent hangs up."""
+    # A handler instead of SIG_IGN, which the sandboxes would inherit. The parent decides whether Ctrl-C ends the work.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, _leave)
@@ -455,24 +458,24 @@ def _serve(channel: Any, workplace: Workplace[Any, Any]) -> None:
             say(_Ready())
             for item in _items(channel):
                 say(_Done(work(item, lambda news: say(_News(news)))))
-    except Exception as error:  # raised again, in the parent, if it is not a lack that passes
-        say(_Lacking(said_of(error)) if passes(error) else _Failed(_portable(error)))
+    except Exception as error:  # raised again in the parent, unless it is a temporary shortage
+        say(_Lacking(error_text(error)) if passes(error) else _Failed(_portable(error)))
 
 
 class _LogOverChannel(logging.Handler):
-    """Sends the records of the log to the parent."""
+    """Sends log records to the parent."""
 
     def __init__(self, say: Callable[[_Message], None]) -> None:
         super().__init__()
         self._say_to_parent = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one."""
+        """Send a record."""
         self._say_to_parent(_Logged(record.name, record.levelno, str(record.msg), record.getMessage()))
 
 
 def _items(channel: Any) -> Iterator[Any]:
-    with suppress(EOFError):  # the end of the items, or of the process that sends them
+    with suppress(EOFError):  # the end of the items, or of the parent
         while True:
             yield _receive(channel)
 
@@ -487,23 +490,23 @@ def _say(channel: Any, lock: threading.Lock, message: _Message) -> None:
 
 
 def _portable(error: Exception) -> Exception:
-    """The exception, or its text if it cannot be taken to another process, with where it comes from."""
-    origin = "in a process of its own:\n" + traceback.format_exc()
+    """The exception, or its text if it cannot be pickled, with its traceback."""
+    origin = "in a worker process:\n" + traceback.format_exc()
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301  our own
-    except Exception:  # pickle lets through whatever the exception's class raises
+    except Exception:  # pickle propagates any exception of the exception's class
         error = RuntimeError(f"{type(error).__name__}: {error}")
     error.add_note(origin)
     return error
 
 
 def _leave(*_: object) -> None:
-    # Where it is lost, as in a callback of the garbage collector, nothing is said of it; the parent does not wait long.
+    # An exception in a context that loses it, such as a callback of the garbage collector, is not reported.
     sys.unraisablehook = lambda _: None
     raise SystemExit
 
 
 def _end_with_parent() -> None:
-    """End this process as soon as its parent is gone. The sandboxes it leaves end with it."""
+    """End this process as soon as its parent is gone. Its sandboxes end with it."""
     wait([multiprocess.parent_process().sentinel])
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Reads problem rows from a JSONL file, a line at a time."""
+"""Reads problem rows from a JSONL file, line by line."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Self
 from semi_instruct.harness.errors import BadFile, BadRow
 from semi_instruct.harness.problems.schema import Problem, parse_row
 
-# A row beyond this is refused unread, so that no file can fill the memory.
+# Longer rows are refused without reading them, so that no file can fill the memory.
 MAX_ROW_BYTES = 256 << 20
 
 
 def load_problems(path: str | os.PathLike[str]) -> Iterator[Problem]:
-    """The problems of a JSONL file, one at a time.
+    """Yield the problems of a JSONL file.
 
     Raises:
-        BadFile: it cannot be opened or read.
-        BadRow: a row that cannot be used; it names the line, the field and what was expected.
+        BadFile: the file cannot be opened or read.
+        BadRow: a row is invalid. The exception names the line, the field and what was expected.
     """
     with ProblemFile(Path(path)) as file:
         for row in file.rows():
@@ -33,11 +33,11 @@ class ProblemFile:
     """An open file of problem rows. A context manager.
 
     Attributes:
-        path: as the user named it.
-        size: bytes; 0 if it has none (a pipe).
+        path: the path as given by the user.
+        size: size in bytes; 0 if it is unknown, as for a pipe.
 
     Raises:
-        BadFile: it cannot be opened.
+        BadFile: the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,9 +60,9 @@ class ProblemFile:
         self._file.close()
 
     def rows(self) -> Iterator[Problem | BadRow]:
-        """Each row as a problem, or as what is wrong with it. Empty lines are passed over.
+        """Yield each row as a problem or, if it is invalid, as a ``BadRow``. Empty lines are skipped.
 
-        ``position`` is how many bytes have been read so far.
+        ``position`` is the number of bytes read so far.
 
         Raises:
             BadFile: reading failed.

@@ -1,4 +1,4 @@
-"""The problem rows that ``verify`` reads, checked strictly: what is not understood is refused, not ignored."""
+"""The problem rows that ``verify`` reads. Validation is strict: unknown fields are errors."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from semi_instruct.engine.inside.values import decode
 from semi_instruct.harness import strict_json
 from semi_instruct.harness.compare.comparison import Comparison, ComparisonKind, shows_decimals
 from semi_instruct.harness.compare.specification import faults as comparison_faults
-from semi_instruct.harness.compare.specification import meant_by
+from semi_instruct.harness.compare.specification import resolve_comparison
 from semi_instruct.harness.errors import BadRow
 from semi_instruct.harness.problems.strength import Strength
 from semi_instruct.harness.problems.verdicts import Verdict
 
 MIB = 1 << 20
 
-# Contest limits are wall times on other machines; a program that was in time there must be in time here.
+# Contest limits are wall times on other machines. A program within the limit there must be within the limit here.
 TIME_LENIENCY = 2.0
 TIME_FLOOR_S = 0.5
 
 
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An input that comes with the problem.
+    """An example input of a problem.
 
     Attributes:
         input: text of stdin, or a list of arguments in the tagged JSON of ``engine.inside.values``.
-        output: what is printed or returned, likewise; may be missing. Null is None for a function, missing for stdin.
-        beyond: whether a limit hit on it is not held against a candidate (``harness.inputs.source.TestInput``).
-        provenance: where a test case that was kept is from; for people, not used.
+        output: the printed text or the returned value, in the same format; optional. Null means None for a function and
+            a missing output for stdin.
+        beyond: whether a limit exceeded on it may be excused (``harness.inputs.source.TestInput``).
+        provenance: the source of a kept test case; for people, ignored.
     """
 
     input: Any
@@ -43,13 +44,13 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class SuiteFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is known of examples that are a kept suite (``harness.judge.suite``).
+    """Facts about examples that are a kept suite (``harness.judge.suite``).
 
     Attributes:
-        strength: theirs.
-        chosen_from: how many test cases there were.
-        left_out: those that could not be kept, by reason.
-        not_rejected: ids of the rejected candidates that fail on none of the examples.
+        strength: the strength of the kept test cases.
+        chosen_from: the number of test cases to choose from.
+        left_out: the number of test cases that could not be kept, by reason.
+        not_rejected: ids of the rejected candidates that fail none of the examples.
     """
 
     strength: Strength
@@ -62,8 +63,8 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Code whose correctness is in question.
 
     Attributes:
-        expect: the verdict, or verdicts, that a person holds for right; compared with ours in the summary.
-        note: anything; not used.
+        expect: the expected verdict or verdicts, which the summary compares with the actual ones.
+        note: any text; ignored.
     """
 
     id: str
@@ -76,7 +77,7 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """``expect`` as verdicts.
 
         Raises:
-            ValueError: a word that is no verdict.
+            ValueError: a word is not a verdict.
         """
         if self.expect is None:
             return None
@@ -85,19 +86,19 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A task with code known to be right (oracles) and code in question (candidates).
+    """A task with correct code (oracles) and code to judge (candidates).
 
     Attributes:
-        kind: ``stdin`` for whole programs, ``function`` for one that is called with arguments.
+        kind: ``stdin`` for whole programs, ``function`` for a function that is called with arguments.
         entry: name of that function.
-        time_limit_s: seconds the task gives; see :attr:`cpu_time_s` for what is granted.
-        memory_limit_mib: memory of a run, interpreter included.
-        comparison: how answers are compared: a kind of ``Comparison`` or a whole one; if it does not
-            say, ``tokens`` for printed output and ``value`` for returned values.
-        suite: of a problem whose examples were kept by ``verify``; not used.
-        examples_only: whether nothing but the examples is a test case, so that what was judged once is judged again as
-            it was (``semi-instruct build`` writes such rows); no input is made, and nothing is searched.
-        title, difficulty, note: for people; not used.
+        time_limit_s: time limit of the task in seconds; :attr:`cpu_time_s` is the limit of a run.
+        memory_limit_mib: memory of a run, including the interpreter.
+        comparison: a kind of ``Comparison`` or a whole one. The default is ``tokens`` for printed output and ``value``
+            for returned values.
+        suite: facts about a problem whose examples were kept by ``verify``; ignored.
+        examples_only: whether the examples are the only test cases. No inputs are generated and nothing is searched, so
+            that pairs are judged again as before (``semi-instruct build`` writes such rows).
+        title, difficulty, note: for people; ignored.
     """
 
     id: str
@@ -118,32 +119,32 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def cpu_time_s(self) -> float:
-        """CPU seconds of a run: the task's time limit ``TIME_LENIENCY`` times over plus ``TIME_FLOOR_S``."""
+        """CPU seconds of a run: ``TIME_LENIENCY`` times the task's time limit plus ``TIME_FLOOR_S``."""
         return self.time_limit_s * TIME_LENIENCY + TIME_FLOOR_S
 
     @property
     def limits(self) -> Limits:
-        """The limits of every run. Wall time is the engine's usual: twice the CPU time plus one second."""
+        """The limits of every run. The wall time is the engine's default: twice the CPU time plus one second."""
         return Limits(cpu_time=self.cpu_time_s, memory=self.memory_limit_mib * MIB)
 
     @property
     def how_compared(self) -> Comparison:
-        """The comparison of the problem's test cases. Where an example's output is a decimal, all numbers may be."""
-        meant = meant_by(self.comparison, self.kind)
+        """The comparison of the test cases. If the output of an example is a decimal, all numbers may be decimals."""
+        comparison = resolve_comparison(self.comparison, self.kind)
         if self.comparison is not None or self.kind != "stdin":
-            return meant
+            return comparison
         outputs = [example.output for example in self.examples if isinstance(example.output, str)]
         decimals = any(shows_decimals(output.encode("utf-8", "surrogatepass")) for output in outputs)
-        return msgspec.structs.replace(meant, decimals=decimals)
+        return msgspec.structs.replace(comparison, decimals=decimals)
 
     def compared_by(self, comparison: Comparison) -> Problem:
-        """This problem with a comparison of the user's, if its row states none and answers of its kind can have it."""
+        """This problem with the user's comparison, if its row states none and the comparison fits its kind."""
         if self.comparison is not None or any(comparison_faults(comparison, self.kind)):
             return self
         return msgspec.structs.replace(self, comparison=comparison)
 
     def program(self, source: str) -> Program:
-        """A source of this problem as a program."""
+        """A program with a source of this problem."""
         return Program(source, self.language, self.entry)
 
     def to_json(self) -> dict[str, Any]:
@@ -155,10 +156,10 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse_row(text: str, file: str, line: int) -> Problem:
-    """One line as a problem.
+    """Parse one line as a problem.
 
     Raises:
-        BadRow: broken JSON, a missing or unknown field, a wrong type, or fields that do not fit each other.
+        BadRow: malformed JSON, a missing or unknown field, a wrong type, or inconsistent fields.
     """
     refuse = partial(_refuse, file, line)
     try:
@@ -194,7 +195,7 @@ def _explain(message: str) -> tuple[str, str]:
 
 
 def _faults(problem: Problem) -> Iterable[tuple[str, str]]:
-    """What does not fit together, as field and reason, worst first."""
+    """Inconsistencies, as field and reason, the most serious first."""
     yield from _entry_faults(problem)
     yield from _limit_faults(problem)
     if not problem.oracles:

@@ -1,4 +1,4 @@
-"""How strong a test suite is, and which few test cases are as strong as all."""
+"""Rates the strength of a test suite, and selects a few test cases that are as strong as all."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """A rating; each share from 0 to 1, or None where there is nothing to take a share of.
+    """A rating. Each share is from 0 to 1, or None if there are no branches or mutants.
 
     Attributes:
-        branch_coverage: branches of the oracle that some test case takes.
-        mutants_killed: mutants of the oracle that some test case tells from it.
+        branch_coverage: share of the oracle's branches that some test case takes.
+        mutants_killed: share of the oracle's mutants that some test case distinguishes from it.
     """
 
     branch_coverage: float | None
     mutants_killed: float | None
 
     def to_json(self) -> dict[str, float | None]:
-        """Plain JSON data, in the shape INTERFACE promises."""
+        """Plain JSON data, as in the field ``strength`` of a verdict row."""
         return {"branch_coverage": self.branch_coverage, "mutants_killed": self.mutants_killed}
 
 
@@ -29,11 +29,11 @@ UNRATED = Strength(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Merit:
-    """What a test case does for a rating.
+    """The contribution of a test case to a rating.
 
     Attributes:
-        branches: of the oracle that it takes.
-        mutants: of the oracle that it kills, by number.
+        branches: branches of the oracle that it takes.
+        mutants: mutants of the oracle that it kills, by number.
     """
 
     branches: AbstractSet[Hashable] = frozenset()
@@ -45,8 +45,8 @@ class Rating:
     """The merits of test cases.
 
     Attributes:
-        branches, mutants: of the oracle, how many there are in all.
-        merits: by the index of the test case.
+        branches, mutants: total numbers of the oracle's branches and mutants.
+        merits: merits by the index of the test case.
     """
 
     branches: int = 0
@@ -58,7 +58,7 @@ class Rating:
         return replace(self, merits={**self.merits, **more})
 
     def strength(self, cases: Iterable[int]) -> Strength:
-        """That of the suite of these test cases, by index."""
+        """The strength of the suite of these test cases, given by index."""
         merits = [self.merits.get(case, Merit()) for case in cases]
         return strength(merits, self.branches, self.mutants)
 
@@ -67,8 +67,8 @@ def strength(merits: Sequence[Merit], branches: int, mutants: int) -> Strength:
     """The strength of a suite.
 
     Args:
-        merits: of its test cases.
-        branches, mutants: how many there are in all.
+        merits: the merits of its test cases.
+        branches, mutants: total numbers of branches and mutants.
     """
     return Strength(
         _share((merit.branches for merit in merits), branches), _share((merit.mutants for merit in merits), mutants)
@@ -84,29 +84,29 @@ def _share(found: Iterable[AbstractSet[Hashable]], of: int) -> float | None:
 def small_suite(achieved: Sequence[AbstractSet[Hashable]]) -> list[int]:
     """A small set of test cases that achieves what all of them do, by greedy set cover.
 
-    At most ln(n) + 1 times as many as the fewest that could, n being what the best one achieves. The first of equally
-    good ones is taken, so give simple test cases first.
+    Its size is at most ln(n) + 1 times the minimum, where n is the number achieved by the best one. Ties go to the
+    first test case, so pass simple ones first.
 
     Args:
         achieved: for each test case, what it covers and kills.
 
     Returns:
-        Places of the test cases, in ascending order.
+        Indices of the test cases, in ascending order.
     """
     missing = set().union(*achieved)
     chosen: list[int] = []
     while missing:
-        best = max(range(len(achieved)), key=lambda place: (len(missing & achieved[place]), -place))
+        best = max(range(len(achieved)), key=lambda index: (len(missing & achieved[index]), -index))
         missing -= achieved[best]
         chosen.append(best)
     return _without_superfluous(chosen, achieved)
 
 
 def _without_superfluous(chosen: list[int], achieved: Sequence[AbstractSet[Hashable]]) -> list[int]:
-    """What was taken early is sometimes achieved by all that came after it."""
+    """The chosen test cases without those whose achievements are covered by the others."""
     kept = list(chosen)
-    for place in chosen:
-        rest = [other for other in kept if other != place]
-        if achieved[place] <= set().union(*(achieved[other] for other in rest)):
+    for index in chosen:
+        rest = [other for other in kept if other != index]
+        if achieved[index] <= set().union(*(achieved[other] for other in rest)):
             kept = rest
     return sorted(kept)

@@ -1,4 +1,4 @@
-"""Verdicts: the words, and the row that ``verify`` writes for one candidate."""
+"""Verdicts, and the row that ``verify`` writes for one candidate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from semi_instruct.harness.problems.strength import Strength
 
 
 class Verdict(StrEnum):
-    """What is said of a candidate."""
+    """The verdict on a candidate."""
 
     ACCEPTED = "accepted"
     WRONG_ANSWER = "wrong_answer"
@@ -22,20 +22,20 @@ class Verdict(StrEnum):
     RUNTIME_ERROR = "runtime_error"
     FORBIDDEN_SYSCALL = "forbidden_syscall"
     COMPILE_ERROR = "compile_error"
-    UNDECIDED = "undecided"  # it failed nothing, and too little was judged (``harness.judge.resource_rule``)
+    UNDECIDED = "undecided"  # no failure, but too few test cases were judged (``harness.judge.resource_rule``)
     NO_ORACLE = "no_oracle"
     SANDBOX_ERROR = "sandbox_error"
 
 
-# That a candidate is wrong, and by its own fault.
+# The verdicts on wrong candidates.
 REJECTIONS = frozenset(Verdict) - {Verdict.ACCEPTED, Verdict.UNDECIDED, Verdict.NO_ORACLE, Verdict.SANDBOX_ERROR}
 
 
 def failure_of(status: Status) -> Verdict:
-    """The verdict on a run that did not end ok.
+    """The verdict on a run that did not end with status ok.
 
     Raises:
-        ValueError: the status is ok, which alone says nothing about the answer.
+        ValueError: the status is ok, which says nothing about the answer.
     """
     match status:
         case Status.NONZERO_EXIT | Status.SIGNALED | Status.PROCESS_LIMIT:
@@ -50,14 +50,14 @@ def failure_of(status: Status) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Counterexample:
-    """A test case that a candidate fails, as people read it: long text is cut and says so.
+    """A test case that a candidate fails, in readable form. Long text is truncated and marked.
 
     Attributes:
         input: text of stdin, or the list of arguments as JSON data.
-        expected: what the oracles answer, as text or JSON data.
-        actual: what the candidate answered (what it had printed when it ended, if it did not finish; nothing if it was
-            not in time); None where a function returned nothing that crossed.
-        provenance: where the input is from, see ``harness.inputs.source.TestInput``.
+        expected: the oracles' answer, as text or JSON data.
+        actual: the candidate's answer (its output so far if it did not finish; empty after a time limit); None if a
+            function did not return a value that could be encoded.
+        provenance: the source of the input, see ``harness.inputs.source.TestInput``.
     """
 
     input: Any
@@ -77,22 +77,22 @@ class Counterexample:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """What ``verify`` writes about one candidate.
+    """The row of ``verify`` for one candidate.
 
     Attributes:
         problem, candidate: their ids.
-        verdict: ``accepted``, or what happened on the first test case it fails, in order; ``undecided`` if it fails
+        verdict: ``accepted``, or the failure on the first test case that it fails, in order; ``undecided`` if it fails
             none and too few of its test cases were judged.
-        passed: test cases passed.
-        test_cases: test cases of the problem: inputs that the oracles agreed on.
-        counterexample: the first test case it fails; None if there is none or no single input is to blame.
-        strength: of the problem's test cases.
-        dropped_inputs: inputs that became no test case, by reason (``harness.judge.consensus.Drop``).
-        detail: more in words: the error, what was not run and why.
+        passed: number of test cases passed.
+        test_cases: number of test cases of the problem, that is, of inputs on which the oracles agreed.
+        counterexample: the first test case it fails; None if there is none or no single input is responsible.
+        strength: the strength of the problem's test cases.
+        dropped_inputs: number of inputs that did not become test cases, by reason (``harness.judge.consensus.Drop``).
+        detail: details in words: the error, what was not run and why.
         seconds: CPU seconds of all the candidate's runs.
-        proposed_comparison: one under which the oracles would disagree less, if there is one.
-        excused: of its test cases, those on which it hit a limit that is not held against it; they are not judged.
-        expect: the verdicts that the problem row says are right, or None if it says nothing.
+        proposed_comparison: a comparison under which the oracles would disagree less, if there is one.
+        excused: number of its test cases on which it exceeded a limit that is excused; they are not judged.
+        expect: the expected verdicts of the problem row, or None.
     """
 
     problem: str
@@ -111,11 +111,11 @@ class VerdictRow:
 
     @property
     def as_expected(self) -> bool:
-        """Whether the verdict is one that the problem row expects; true if it expects none."""
+        """Whether the verdict is one of those expected; True if none are specified."""
         return self.expect is None or self.verdict in self.expect
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data, in the shape INTERFACE promises."""
+        """Plain JSON data, as documented in ``docs/problem-format.md``."""
         row: dict[str, Any] = {
             "problem": self.problem,
             "candidate": self.candidate,

@@ -150,7 +150,7 @@ def waited_once(said: list[str]) -> bool:
     """Whether it was said when the work began to wait, and when it went on, without a flood of lines."""
     lines = [line for line in said if line.startswith("semi-instruct: ")]
     begun = [line for line in lines if "waiting" in line]
-    return 1 <= len(begun) <= 4 and any("going on" in line for line in lines) and len(lines) <= 2 * len(begun)
+    return 1 <= len(begun) <= 4 and any("continuing" in line for line in lines) and len(lines) <= 2 * len(begun)
 
 
 def verdicts(path: Path) -> list[str]:
@@ -241,7 +241,7 @@ def test_k05_verify_goes_on_when_there_are_no_processes_for_a_while(
         (few_processes / "pids.max").write_text("max")
         assert command.wait() == 0, command.said
     assert verdicts(output) == VERDICTS * count
-    assert command.has_said("going on"), command.said
+    assert command.has_said("continuing"), command.said
     assert len([line for line in command.said if line.startswith("semi-instruct: ")]) <= 20, "a flood"
 
 

@@ -81,7 +81,7 @@ def test_a_run_waits_and_is_done(machine: _Machine, number: int, caplog: pytest.
     said = [record.getMessage() for record in caplog.records if record.name == _LOG]
     assert len(said) == 2, said
     assert os.strerror(number) in said[0]
-    assert said[1].startswith("going on")
+    assert said[1].startswith("continuing")
 
 
 def test_it_is_tried_less_and_less_often(machine: _Machine) -> None:

@@ -53,10 +53,10 @@ def _as_called(examples: Sequence[Arguments]) -> Signature:
 
 
 def _domain(signature: Signature, entry: str, examples: Sequence[Arguments]) -> Domain | None:
-    shown = documented(signature, entry)
-    calls = [*examples, *shown.calls]
+    documentation = documented(signature, entry)
+    calls = [*examples, *documentation.calls]
     count = max([len(signature.parameters), *map(len, calls)])
-    shapes = tuple(_shape(index, signature, shown, calls) for index in range(count))
+    shapes = tuple(_shape(index, signature, documentation, calls) for index in range(count))
     if not calls and all(isinstance(shape, Anything) for shape in shapes) and shapes:
         return None
     return Domain(
@@ -64,16 +64,16 @@ def _domain(signature: Signature, entry: str, examples: Sequence[Arguments]) -> 
         tuple(sorted({len(call) for call in calls} or {count})),
         tuple(calls),
         relations(calls),
-        shown.numbers,
-        shown.words,
+        documentation.numbers,
+        documentation.words,
         names_no_negatives(signature.documentation),
     )
 
 
-def _shape(index: int, signature: Signature, shown: Documented, calls: Sequence[Arguments]) -> Shape:
+def _shape(index: int, signature: Signature, documentation: Documented, calls: Sequence[Arguments]) -> Shape:
     values = [call[index] for call in calls if index < len(call)]
     if not values:
-        values = [value for where, value in shown.partly if where == index]
+        values = [value for where, value in documentation.partly if where == index]
     if index >= len(signature.parameters):
         return fit(None, values)
     parameter = signature.parameters[index]

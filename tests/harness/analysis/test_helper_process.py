@@ -81,9 +81,9 @@ def test_many_calls_have_one_process_and_each_its_own_time(pool: HelperPool) -> 
         (work.echo, ({1, 2},), "TypeError"),
         (work.echo, ("x" * (5 * MIB),), "more than"),
         (work.answer_garbage, (b"garbage",), "status 0"),
-        (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 2, True) + b"{]",), "no answer that can be read"),
-        (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 2, True) + b"[]",), "no answer that can be read"),
-        (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 4000, True) + b"[" * 4000,), "no answer"),
+        (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 2, True) + b"{]",), "gave an invalid answer"),
+        (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 2, True) + b"[]",), "gave an invalid answer"),
+        (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 4000, True) + b"[" * 4000,), "an invalid answer"),
         (work.answer_garbage, (struct.pack(helper.ANSWER_HEAD, 1 << 60, True),), "too long"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_helper_that_cannot_be_started_for_a_while_is_waited_for(
     assert len(tries) == 3
     assert descriptors[-1] <= descriptors[0]
     assert os.strerror(number) in caplog.messages[0]
-    assert caplog.messages[1].startswith("going on")
+    assert caplog.messages[1].startswith("continuing")
 
 
 def test_a_helper_that_cannot_be_started_for_long_is_the_machine_s_fault(
@@ -158,7 +158,7 @@ def test_a_helper_that_cannot_be_started_for_long_is_the_machine_s_fault(
 
     monkeypatch.setattr("semi_instruct.harness.parallel.machine_faults.MAX_WAITED_S", 0.2)
     monkeypatch.setattr("semi_instruct.harness.analysis.helper_process.subprocess.Popen", fail)
-    with pytest.raises(MachineFailed, match=r"start a process that looks at texts.*temporarily unavailable"):
+    with pytest.raises(MachineFailed, match=r"start a helper process.*temporarily unavailable"):
         pool.call(work.echo, 1)
 
 

@@ -56,8 +56,8 @@ def test_what_passes_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert patiently(fails(3, OSError(errno.EAGAIN, "no process")), "do it") == "done"
     (begun, over) = (record.getMessage() for record in caplog.records)
-    assert begun == "waiting, as we cannot do it at the moment: no process"
-    assert over.startswith("going on after 0.")
+    assert begun == "waiting: cannot do it at the moment: no process"
+    assert over.startswith("continuing after 0.")
 
 
 def test_it_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_a_process_that_dies_loses_nothing(tmp_path: Path) -> None:
 def test_an_item_that_kills_is_given_up_and_the_others_are_not() -> None:
     items = [("die", None) if number in (0, 5) else ("keep", number) for number in range(12)]
     results = list(pooled(items))
-    why = f"{ATTEMPTS} processes of ours were ended by signal 9 (Killed) while they worked on it"
+    why = f"{ATTEMPTS} processes were ended by signal 9 (Killed) while they worked on it"
     assert results == [("lost", item, why) if item[0] == "die" else item for item in items]
 
 
@@ -112,7 +112,7 @@ def test_an_exception_ends_everything_and_says_where_it_comes_from() -> None:
 def test_a_workplace_that_cannot_be_opened_is_told_once() -> None:
     with pytest.raises(SandboxUnavailable, match="cgroup"):
         list(pooled([("keep", 1)], workplace=partial(pool_work.broken, "has no walls")))
-    with pytest.raises(SandboxUnavailable, match=f"process: {ATTEMPTS} processes of ours were ended by signal 9"):
+    with pytest.raises(SandboxUnavailable, match=f"process: {ATTEMPTS} processes were ended by signal 9"):
         list(pooled([("keep", 1)], workplace=partial(pool_work.broken, "dies")))
     assert active_children() == []
 
@@ -154,7 +154,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 def told_once(records: list[tuple[int, str]]) -> bool:
     """Whether it was said once that the work waits, and then once that it goes on."""
     (first, begun), (last, over) = records
-    return (first, last) == (logging.WARNING, logging.INFO) and "waiting" in begun and "going on" in over
+    return (first, last) == (logging.WARNING, logging.INFO) and "waiting" in begun and "continuing" in over
 
 
 LACKS = [
@@ -227,7 +227,7 @@ def test_an_item_that_lacks_memory_for_long_is_given_up(
     kept, lost_one, other = pooled(items)
     assert (kept, other) == (items[0], items[2])
     assert lost_one[:2] == ("lost", items[1])
-    assert "processes of ours ended on it for" in lost_one[2]
+    assert "processes ended on it for" in lost_one[2]
     assert "MemoryError" in lost_one[2]
     assert (logging.ERROR, f"an item is given up: {lost_one[2]}") in logged(caplog)
 

@@ -169,7 +169,7 @@ def test_a_problem_that_kills_processes_is_not_searched_and_a_fault_of_ours(
     assert app.main(["fuzz", str(file), "--json", "--seed", "3", "--inputs", "14"]) == 3
     said = capsys.readouterr()
     rows = [json.loads(line) for line in said.out.splitlines()]
-    why = "3 processes of ours were ended by signal 9 (Killed) while they worked on it"
+    why = "3 processes were ended by signal 9 (Killed) while they worked on it"
     lost = [each for each in rows if each["problem"] == "p1"]
     assert [(each["difference"], each["verdict"], each["detail"]) for each in lost] == [
         (None, "sandbox_error", why)
