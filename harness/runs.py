@@ -99,6 +99,19 @@ def result_of(request: Request, future: Future[Outcome]) -> Outcome:
         return request.refused(error)
 
 
+def metered[T](steps: Steps[T]) -> Steps[tuple[T, float]]:
+    """The same steps; returns also the CPU seconds of their runs."""
+    cpu_s = 0.0
+    try:
+        requests = next(steps)
+        while True:
+            outcomes = yield requests
+            cpu_s += sum(outcome.cpu_time_s for outcome in outcomes)
+            requests = steps.send(outcomes)
+    except StopIteration as end:
+        return end.value, cpu_s
+
+
 @dataclass(slots=True)
 class Runner:
     """Takes steps on an engine and blocks until they end.
@@ -251,6 +264,11 @@ class RunQueue:
     def is_running(self) -> bool:
         """Whether runs are being made."""
         return self._running > 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no run is being made, and none waits."""
+        return not self._running and not self._waiting
 
     def check_budget(self, part: float = 1.0) -> bool:
         """Whether this part of the budget is spent. The verdicts report it if so."""

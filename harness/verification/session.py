@@ -25,7 +25,7 @@ from semi_instruct.harness.judge.suite import MAX_CHOSEN, kept_suite
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.strength import UNRATED, Merit, Rating
 from semi_instruct.harness.problems.verdicts import VerdictRow
-from semi_instruct.harness.runs import Conversation, Run, RunQueue, Steps
+from semi_instruct.harness.runs import Conversation, Run, RunQueue, Steps, metered
 from semi_instruct.harness.search.mutation_search import INPUTS_A_ROUND, ROUNDS, Findings, Proposal, search
 from semi_instruct.harness.verification.verdict_rows import verdict_rows
 
@@ -78,6 +78,7 @@ class Session:
     _cards: list[Scorecard] = field(init=False)
     _allowance_s: float | None = None  # for one candidate, after which it is judged on fewer test cases
     _taken: int = 0  # inputs
+    _next_input: TestInput | None = None  # that waits until the examples are charged
     _takes_examples: bool = True
     _has_inputs: bool = True
     _own: dict[int, frozenset[int]] = field(default_factory=dict)  # inputs for single candidates, and for which
@@ -114,8 +115,7 @@ class Session:
 
     def is_done(self) -> bool:
         """Whether every run has been made and recorded. Final once :meth:`next_run` has returned None."""
-        is_idle = not self._queue.is_running and not self._queue.is_waiting
-        return is_idle and not self._may_take() and not self._may_search()
+        return self._queue.is_idle and not self._may_take() and not self._may_search()
 
     @property
     def is_over_budget(self) -> bool:
@@ -154,9 +154,13 @@ class Session:
         """Take the next input, if there is one and the budget allows it, and have the oracles run on it."""
         if not self._may_take():
             return False
-        test_input = self._inputs.take()
+        test_input = self._next_input or self._inputs.take()
+        self._next_input = None
         if test_input is None:
             self._has_inputs = self._inputs.may_have_more()
+            return False
+        if self._must_wait_for_examples(test_input):
+            self._next_input = test_input
             return False
         if self._is_too_late_for(test_input):
             self._has_inputs = False
@@ -166,6 +170,11 @@ class Session:
         else:
             self._run_oracles(test_input)
         return True
+
+    def _must_wait_for_examples(self, test_input: TestInput) -> bool:
+        """Whether runs on examples have to end first, so that what they are charged can be capped."""
+        is_first = self._takes_examples and test_input.provenance != EXAMPLE
+        return is_first and self.budget is not None and not self._queue.is_idle
 
     def _is_too_late_for(self, test_input: TestInput) -> bool:
         if test_input.provenance == EXAMPLE:
@@ -177,20 +186,21 @@ class Session:
 
     def _run_probes(self, probes: list[TestInput]) -> None:
         """Have the oracles answer probes in one batch, which takes less time than runs do."""
-        first, before = self._taken, self._queue.spent
+        first = self._taken
         self._taken += len(probes)
 
-        def ended(cases: Sequence[TestCase | Drop | None]) -> None:
-            self._probes_s += self._queue.spent - before
+        def ended(result: tuple[Sequence[TestCase | Drop | None], float]) -> None:
+            cases, cpu_s = result
+            self._probes_s += cpu_s
             for index, case in enumerate(cases, first):
                 self._inputs.report(index, valid=isinstance(case, TestCase))
 
         if self.budget is not None and self._probes_s >= PROBES_PART * self.budget:
             self._queue.note_over_budget()
-            ended([None] * len(probes))
+            ended(([None] * len(probes), 0.0))
         else:
             limits = replace(self.problem.limits, cpu_time=min(_PROBES_CPU_S, self.problem.limits.cpu_time))
-            self._queue.add(self._rules.unconfirmed_cases(probes, limits, max_endings=1), ended)
+            self._queue.add(metered(self._rules.unconfirmed_cases(probes, limits, max_endings=1)), ended)
 
     # Oracles.
 
@@ -298,7 +308,7 @@ class Session:
             return INPUTS_A_ROUND
         left = (self.budget - self._queue.spent) / ROUNDS
         each = BATCH_PART * sum(self._oracle_s) / len(self._oracle_s) * (len(self.problem.oracles) + candidates)
-        return max(1, min(INPUTS_A_ROUND, int(left / each)))
+        return max(1, min(INPUTS_A_ROUND, int(left / each))) if each else INPUTS_A_ROUND
 
     def _propose(self, proposal: Proposal) -> None:
         self._proposed[self._taken] = Merit(mutants=proposal.mutants)

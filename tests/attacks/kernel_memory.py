@@ -185,7 +185,7 @@ def work(number):
         ctypes.c_byte.from_address(at).value = 1
         made += 1
     return made > 10_000
-print(set(in_children(20, work)))
+print(set(in_children(32, work)))
 """
 
 TIMERS_AND_SIGNALS = f"""{CHILDREN}

@@ -441,7 +441,7 @@ def test_b26_searches_what_all_runs_share(monkeypatch: pytest.MonkeyPatch) -> No
         answers = ask(
             with_secret,
             f"stands_in_memory({first.encode()!r}, {second.encode()!r})",
-            "stands_in_memory(b'Be the zygote: ', b'introduce yourself')",  # so this is where the zygote was
+            "stands_in_memory(b'The zygote: register ', b'with the supervisor')",  # so this is where the zygote was
             setup=SEARCH,
             limits=Limits(cpu_time=allow_seconds(5)),
         )

@@ -240,7 +240,7 @@ def test_closing_leaves_nothing() -> None:
     own_groups, descriptors = groups(os.getpid()), len(os.listdir("/proc/self/fd"))
     with Engine(workers=2) as own:
         own.run(ECHO, stdin=b"x")
-        workers = [psutil.Process(each.pid) for each in own._alive]
+        workers = [psutil.Process(each.pid) for each in own._pool.alive]
         processes = workers + [child for each in workers for child in each.children(recursive=True)]
         assert len(processes) >= 2 * 4
         assert len(groups(os.getpid())) > len(own_groups)
@@ -325,7 +325,7 @@ def test_an_exception_in_the_middle_of_a_run_loses_no_worker() -> None:
                 with pytest.raises(Alarm):
                     run_until(delay, own)
             assert own.run(ECHO, stdin=b"after").stdout == b"after\n"
-            for closer in own._helpers:
+            for closer in own._pool._helpers:
                 closer.join()
             assert len(os.listdir("/proc/self/fd")) <= descriptors
     finally:
@@ -353,7 +353,7 @@ def test_without_descriptors_a_run_is_a_sandbox_error_and_nothing_leaks() -> Non
                     os.close(descriptor)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             assert own.run(ECHO, stdin=b"x").status is Status.OK
-            for closer in own._helpers:
+            for closer in own._pool._helpers:
                 closer.join()
             assert len(groups(os.getpid())) == before
 
@@ -413,7 +413,7 @@ def _mounts() -> list[str]:
 
 def test_a_run_outlives_all_idle_workers_at_once() -> None:
     with Engine(workers=2) as own:
-        victims = [each for worker in own._alive for each in psutil.Process(worker.pid).children(recursive=True)]
+        victims = [each for worker in own._pool.alive for each in psutil.Process(worker.pid).children(recursive=True)]
         for victim in victims:
             with contextlib.suppress(psutil.NoSuchProcess):  # it ended with one killed before
                 victim.kill()
