@@ -50,7 +50,7 @@ class WorkerPool:
         self._shortage = shortage
         self._watchdog = Watchdog()
         try:
-            self._plan = shortage.overcome(partial(_plan, runtime_path, allow_degraded, self._watchdog))
+            self._plan = shortage.overcome(partial(_worker_plan, runtime_path, allow_degraded, self._watchdog))
         except BaseException:  # raised again
             self._watchdog.close()
             raise
@@ -225,7 +225,7 @@ def _is_started(thread: threading.Thread) -> bool:
     return thread.ident is not None
 
 
-def _plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: Watchdog) -> worker.Plan:
+def _worker_plan(path: str | os.PathLike[str] | None, allow_degraded: bool, watchdog: Watchdog) -> worker.Plan:
     try:
         hierarchy = cgroup.find()
     except SandboxUnavailable as error:

@@ -57,8 +57,8 @@ class Request:
 
     Attributes:
         determinism: of the run, see ``engine.Determinism``.
-        if_refused: the status of the outcome if the engine does not accept the run. A refused oracle is a fault of
-            ours. A refused candidate is at fault itself, because the engine has accepted the oracles on the same input.
+        if_refused: the status of the outcome if the engine does not accept the run. For an oracle this is an internal
+            error. For a candidate it is an error of the candidate.
         max_charged_s: the most CPU seconds of the run that count for a budget. It limits what a candidate can waste.
     """
 
@@ -172,13 +172,15 @@ class Conversation[T]:
         """
         while not self._missing and not self.is_over:
             outcomes = [outcome for outcome in self._outcomes if outcome is not None]
-            self.is_over = True
             try:
                 requests = self._steps.send(outcomes) if self._begun else next(self._steps)
             except StopIteration as end:
+                self.is_over = True
                 self._ended(end.value)
                 break
-            self.is_over = False
+            except BaseException:  # raised again
+                self.is_over = True
+                raise
             self._begun = True
             self._outcomes = [None] * len(requests)
             self._missing = len(requests)
@@ -213,13 +215,14 @@ class Run:
 class RunQueue:
     """The steps of one problem that are under way, and what they have cost.
 
-    Steps begin in the order in which they were added. What has begun goes first, because it holds outputs in memory.
+    Steps begin in the order in which they were added. Steps that have begun go first, because they hold outputs in
+    memory.
 
     Attributes:
-        budget: CPU seconds after which nothing new is to be added; None for no limit.
+        budget: CPU seconds for the problem; None for no limit. The caller checks it (:meth:`check_budget`).
         spent: CPU seconds charged so far.
-        fault: why the problem was given up, for a fault of ours; None if it was not.
-        is_over_budget: whether :meth:`check_budget` has found the budget, or a part of it, spent.
+        fault: the internal error for which the problem was given up; None if it was not.
+        is_over_budget: whether the budget, or a part of it, has ended something, which the verdicts report.
     """
 
     budget: float | None
@@ -242,7 +245,7 @@ class RunQueue:
             self._waiting.append(partial(self._continue, conversation))
 
     def add_round[T](self, conversation: Conversation[T]) -> None:
-        """Have only the next runs of steps made. The caller decides when the steps go on."""
+        """Add the next runs of steps at the end of the queue. The caller decides when the steps go on."""
         if self.fault is None:
             self._waiting.extend(self._runs(conversation, lambda: None))
 
@@ -271,7 +274,7 @@ class RunQueue:
         return not self._running and not self._waiting
 
     def check_budget(self, part: float = 1.0) -> bool:
-        """Whether this part of the budget is spent. The verdicts report it if so."""
+        """Return whether this part of the budget is spent; if so, the verdicts report it."""
         is_spent = self.budget is not None and self.spent >= part * self.budget
         self.is_over_budget |= is_spent
         return is_spent

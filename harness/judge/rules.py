@@ -48,7 +48,7 @@ class OracleResult:
     """What the oracles make of an input. Oracles are numbered from 0.
 
     Attributes:
-        case: the test case, or why the input is none.
+        case: the test case, or the reason why the input is not one.
         answers: one for each oracle; None where it gave none.
         varied: answers of oracles whose run was varied, by oracle.
         failures: why oracles gave no answer, by oracle.
@@ -56,7 +56,7 @@ class OracleResult:
         outlier: the oracle that differs from all others, if one does.
         nondeterministic: the oracles that answered differently when varied.
         exhausted: whether an oracle used up a limit.
-        cpu_s: CPU seconds of the oracles, varied runs aside, and of the checker.
+        cpu_s: CPU seconds of the oracles, without varied runs, and of the checker.
         slowest_s: CPU seconds of the slowest oracle.
     """
 
@@ -74,7 +74,7 @@ class OracleResult:
 
     @property
     def disputed(self) -> list[Answer | None]:
-        """All answers, if the input was dropped because they differ; else none."""
+        """All answers, including those of varied runs, if the input was dropped because they differ; else empty."""
         if self.case not in (Drop.DISAGREE, Drop.CONTRADICTS_EXAMPLE, Drop.NONDETERMINISTIC):
             return []
         return [*self.answers, *(answer for _, answer in sorted(self.varied.items()) if answer is not None)]
@@ -209,7 +209,7 @@ class Rules:
         max_charged_s: float = inf,
         first: Outcome | None = None,
     ) -> Steps[Outcome]:
-        """Run a candidate on a test case and record the result, or that a limit is excused, in its card.
+        """Run a candidate on a test case, and record the result or the excused limit in its card.
 
         Args:
             slowest_s: CPU seconds of the slowest oracle on the input; see ``judge.time_rule.candidate_limits``.
@@ -258,7 +258,10 @@ class Rules:
         return judgement
 
     def example_result(self, program: Program, example: TestInput) -> Steps[ExampleResult]:
-        """Run a program on an example, a second time to confirm a time limit, and judge its answer by the output."""
+        """Run a program on an example, again if it hits the time limit, and judge its answer by the example's output.
+
+        An answer that is equal to the output byte for byte is right without asking the checker.
+        """
         limits = self.problem.limits
         request = replace(request_for(program, example, limits), if_refused=Status.COMPILE_ERROR)
         [outcome] = yield [request]
@@ -364,14 +367,15 @@ class Rules:
     def _require(self, outcomes: Sequence[Outcome], program: str) -> None:
         """Raise if the sandbox has not made a run.
 
-        The engine has repeated the run already. This is a fault of ours and not of the program, so it decides nothing.
+        The engine has repeated the run already. It is an internal error and not one of the program, so it decides
+        nothing.
         """
         for outcome in outcomes:
             if outcome.status is Status.SANDBOX_ERROR:
                 raise RunFailed(self.problem.id, could_not_run(program, outcome))
 
     def _required[T](self, steps: Steps[T], program: str) -> Steps[T]:
-        """The same steps, none of whose runs the sandbox may fail to make."""
+        """The same steps. Raises :class:`RunFailed` if the sandbox does not execute one of their runs."""
         try:
             requests = next(steps)
             while True:

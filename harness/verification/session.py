@@ -1,6 +1,6 @@
 """One problem being verified, from its inputs to the verdicts.
 
-    input -> oracles run on it -> test case, or dropped -> every candidate runs on it -> its scorecard -> verdict
+    input -> oracles run on it -> test case, or dropped -> every candidate runs on it -> scorecards -> verdicts
 
 An input is taken when the engine has room for runs, and forgotten when every candidate has been judged on it. So memory
 holds the answers for the few inputs in progress (and the small test cases, if a suite is to be kept), and a budget that
@@ -29,20 +29,20 @@ from semi_instruct.harness.runs import Conversation, Run, RunQueue, Steps, meter
 from semi_instruct.harness.search.mutation_search import INPUTS_A_ROUND, ROUNDS, Findings, Proposal, search
 from semi_instruct.harness.verification.verdict_rows import verdict_rows
 
-# So many inputs, the first, are given to each oracle a second time under varied conditions (``engine.Determinism``), to
-# see whether its answer is a function of the input. A single oracle gets more, because no other can disagree with it.
+# The first inputs are run on each oracle a second time under varied conditions (``engine.Determinism``), to see whether
+# its answer is a function of the input. A single oracle gets more of them, because no other oracle can disagree with
+# it.
 VARIED_INPUTS = 2
 VARIED_INPUTS_OF_ONE = 8
-# A candidate that takes more than so many times its share of the budget is judged on fewer test cases. An oracle's
-# share is as large. So a candidate that wastes time, by sleeping too (``Scorecard.taken_s``), costs the others no test
-# case.
+# A candidate that takes more than this many times its share of the budget is judged on fewer test cases. The budget is
+# shared equally by oracles and candidates. Sleep counts, too (``Scorecard.taken_s``).
 SHARES = 4.0
 # CPU seconds for an oracle to answer a few probes in one batch. Probes that take longer count as invalid: the test
 # cases that they stand for would take the time of many others.
 _PROBES_CPU_S = 0.5
-# The CPU time of an input in a batch, as a part of that of a run in a fresh sandbox, about.
+# Approximate CPU time of an input in a batch, relative to a run in a fresh sandbox.
 BATCH_PART = 0.25
-# The most that the examples count for when other inputs begin, as a part of the budget: small inputs may take no time.
+# The most that examples count for, as a part of the budget. Other inputs are often smaller and take little time.
 EXAMPLES_PART = 0.3
 # The part of the budget for probes. After it the formats stay as they are.
 PROBES_PART = 0.2
@@ -119,7 +119,7 @@ class Session:
 
     @property
     def is_over_budget(self) -> bool:
-        """Whether the budget has ended the taking of inputs."""
+        """Whether the budget, or a part of it, has ended something."""
         return self._queue.is_over_budget
 
     @property
