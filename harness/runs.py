@@ -99,17 +99,17 @@ def result_of(request: Request, future: Future[Outcome]) -> Outcome:
         return request.refused(error)
 
 
-def metered[T](steps: Steps[T]) -> Steps[tuple[T, float]]:
-    """The same steps; returns also the CPU seconds of their runs."""
-    cpu_s = 0.0
+def observed[T](steps: Steps[T], observe: Callable[[Sequence[Outcome]], None]) -> Steps[T]:
+    """The same steps. Calls ``observe`` with the outcomes that they are sent; if it raises, the steps end."""
     try:
         requests = next(steps)
         while True:
             outcomes = yield requests
-            cpu_s += sum(outcome.cpu_time_s for outcome in outcomes)
+            observe(outcomes)
             requests = steps.send(outcomes)
     except StopIteration as end:
-        return end.value, cpu_s
+        found: T = end.value
+        return found
 
 
 @dataclass(slots=True)

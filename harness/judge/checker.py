@@ -28,9 +28,9 @@ from semi_instruct.engine import Limits, Outcome, Program, Status
 from semi_instruct.harness.compare.comparison import Comparison
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.consensus import why_failed
+from semi_instruct.harness.judge.resource_rule import EXHAUSTED
 from semi_instruct.harness.text import one_line, plain_value, shown_bytes
 
-_EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 # A checker may print the answer it was asked about, whatever that is, when it says why it is wrong.
 CHECKER_LIMITS = Limits(cpu_time=10.0, memory=1 << 30, output=4 * Limits().output)
 
@@ -124,7 +124,7 @@ def judgement_of(outcome: Outcome) -> Judgement:
         return Judgement(Finding.UNKNOWN, f"the checker could not be run: {one_line(outcome.detail)}")
     if outcome.status is not Status.OK:
         reason = f"the checker failed: {outcome.status.value}: {why_failed(outcome)}"
-        return Judgement(Finding.FAILED, reason, exhausted=outcome.status in _EXHAUSTED)
+        return Judgement(Finding.FAILED, reason, exhausted=outcome.status in EXHAUSTED)
     first, *rest = outcome.stdout.split(maxsplit=1) or [b""]
     said = one_line(" ".join(shown_bytes(outcome.stdout).split()))
     if first == Finding.ACCEPTED.encode() and not rest:

@@ -26,7 +26,8 @@ MAX_EXCUSED_SHARE = 0.1
 # Of its test cases, those that have to be judged before a candidate is accepted.
 MIN_JUDGED_SHARE = 0.5
 
-_EXCUSABLE = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
+# The statuses of a run that used up a limit which is compared.
+EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def is_excused(status: Status, *, beyond: bool, oracles: Collection[Use], limits
         oracles: the resources that each oracle used on it. If they are not known, nothing is excused.
         limits: of the problem, which the oracles had. A candidate has at least as much.
     """
-    if status not in _EXCUSABLE or not beyond or not oracles:
+    if status not in EXHAUSTED or not beyond or not oracles:
         return False
     return not any(use.is_within(ORACLE_SHARE, limits) for use in oracles)
 

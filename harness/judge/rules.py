@@ -33,14 +33,12 @@ from semi_instruct.harness.judge.checker import (
 )
 from semi_instruct.harness.judge.consensus import Agree, Drop, TestCase, answer_of, settle, why_failed
 from semi_instruct.harness.judge.oracle_statistics import Outlier, differs, outlier_of
-from semi_instruct.harness.judge.resource_rule import Use, is_excused, use_of
+from semi_instruct.harness.judge.resource_rule import EXHAUSTED, Use, is_excused, use_of
 from semi_instruct.harness.judge.scorecard import Scorecard
 from semi_instruct.harness.judge.time_rule import candidate_limits, confirming
 from semi_instruct.harness.problems.schema import Problem
-from semi_instruct.harness.runs import Request, Steps
+from semi_instruct.harness.runs import Request, Steps, observed
 from semi_instruct.harness.text import one_line
-
-EXHAUSTED = frozenset({Status.TIME_LIMIT, Status.MEMORY_LIMIT, Status.OUTPUT_LIMIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +283,7 @@ class Rules:
             RunFailed: the sandbox did not make a run.
         """
         batches = run_batches(self.oracles, inputs, limits, max_endings=max_endings)
-        results = yield from self._required(batches, "an oracle")
+        results = yield from observed(batches, lambda outcomes: self._require(outcomes, "an oracle"))
         answered = zip(*(result.answers for result in results), strict=True)
         known = [self._known_answers(answers) for answers in answered]
         agree: list[Agree | Drop | None] = [self.problem.how_compared.agree] * len(inputs)
@@ -373,18 +371,6 @@ class Rules:
         for outcome in outcomes:
             if outcome.status is Status.SANDBOX_ERROR:
                 raise RunFailed(self.problem.id, could_not_run(program, outcome))
-
-    def _required[T](self, steps: Steps[T], program: str) -> Steps[T]:
-        """The same steps. Raises :class:`RunFailed` if the sandbox does not execute one of their runs."""
-        try:
-            requests = next(steps)
-            while True:
-                outcomes = yield requests
-                self._require(outcomes, program)
-                requests = steps.send(outcomes)
-        except StopIteration as end:
-            found: T = end.value
-            return found
 
 
 def could_not_run(program: str, outcome: Outcome) -> str:

@@ -29,7 +29,8 @@ from semi_instruct.harness.inputs.stdin.drawing import draw
 from semi_instruct.harness.inputs.stdin.in_helper import limited_formats
 from semi_instruct.harness.inputs.stdin.relaxing import Doubt, doubts, without
 from semi_instruct.harness.judge.consensus import Drop, TestCase
-from semi_instruct.harness.judge.rules import EXHAUSTED, Rules
+from semi_instruct.harness.judge.resource_rule import EXHAUSTED
+from semi_instruct.harness.judge.rules import Rules
 from semi_instruct.harness.problems.schema import Candidate
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.runs import Runner

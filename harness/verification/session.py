@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from semi_instruct.engine import Outcome
 from semi_instruct.harness.inputs.plan import PLANNED_INPUTS, PlannedInputs
 from semi_instruct.harness.inputs.source import EXAMPLE, TestInput, largest_example
 from semi_instruct.harness.inputs.sources import ALL_SOURCES, Sources
@@ -25,7 +26,7 @@ from semi_instruct.harness.judge.suite import MAX_CHOSEN, kept_suite
 from semi_instruct.harness.problems.schema import Problem
 from semi_instruct.harness.problems.strength import UNRATED, Merit, Rating
 from semi_instruct.harness.problems.verdicts import VerdictRow
-from semi_instruct.harness.runs import Conversation, Run, RunQueue, Steps, metered
+from semi_instruct.harness.runs import Conversation, Run, RunQueue, Steps, observed
 from semi_instruct.harness.search.mutation_search import INPUTS_A_ROUND, ROUNDS, Findings, Proposal, search
 from semi_instruct.harness.verification.verdict_rows import verdict_rows
 
@@ -189,18 +190,20 @@ class Session:
         first = self._taken
         self._taken += len(probes)
 
-        def ended(result: tuple[Sequence[TestCase | Drop | None], float]) -> None:
-            cases, cpu_s = result
-            self._probes_s += cpu_s
+        def ended(cases: Sequence[TestCase | Drop | None]) -> None:
             for index, case in enumerate(cases, first):
                 self._inputs.report(index, valid=isinstance(case, TestCase))
 
         if self.budget is not None and self._probes_s >= PROBES_PART * self.budget:
             self._queue.note_over_budget()
-            ended(([None] * len(probes), 0.0))
+            ended([None] * len(probes))
         else:
             limits = replace(self.problem.limits, cpu_time=min(_PROBES_CPU_S, self.problem.limits.cpu_time))
-            self._queue.add(metered(self._rules.unconfirmed_cases(probes, limits, max_endings=1)), ended)
+            steps = self._rules.unconfirmed_cases(probes, limits, max_endings=1)
+            self._queue.add(observed(steps, self._count_probes), ended)
+
+    def _count_probes(self, outcomes: Sequence[Outcome]) -> None:
+        self._probes_s += sum(outcome.cpu_time_s for outcome in outcomes)
 
     # Oracles.
 
