@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from semi_instruct.harness.inputs.calls.ordering import identity
 from semi_instruct.harness.inputs.source import Answer
 from semi_instruct.harness.judge.consensus import Agree
 
@@ -42,11 +44,14 @@ def outlier_of(answers: Sequence[Answer | None], agree: Agree) -> Outlier:
 
 
 def differs(answer: Answer | None, varied: Answer | None, agree: Agree) -> bool:
-    """Whether an oracle answered an input otherwise when the run was varied.
+    """Whether an oracle answered an input differently when the run was varied.
 
-    One that only fails when varied is no less deterministic: it may have needed the time that an interpreter takes.
+    An oracle that only fails when varied still counts as deterministic: it may have needed the time that an interpreter
+    takes to start. Identical answers do not differ, even if a checker rejects them.
     """
-    return answer is not None and varied is not None and not agree(answer.content, varied.content)
+    if answer is None or varied is None or _is_identical(answer.content, varied.content):
+        return False
+    return not agree(answer.content, varied.content)
 
 
 def remarks(seen: Iterable[Outlier], nondeterministic: Sequence[int], oracles: int) -> list[str]:
@@ -67,6 +72,12 @@ def remarks(seen: Iterable[Outlier], nondeterministic: Sequence[int], oracles: i
         if alone > TOLERATED_SHARE * len(inputs):
             found.append(f"oracle {number + 1} is in a minority of one on {alone} of {len(inputs)} inputs")
     return found
+
+
+def _is_identical(first: Any, second: Any) -> bool:
+    if isinstance(first, bytes) or isinstance(second, bytes):
+        return bool(first == second)
+    return identity(first) == identity(second)
 
 
 def _alike(answers: Sequence[Answer], agree: Agree) -> bool:

@@ -53,7 +53,7 @@ class OracleResult:
         checker_failure: how the checker failed on the answers; None if it did not.
         outlier: the oracle that differs from all others, if one does.
         nondeterministic: the oracles that answered differently when varied.
-        exhausted: whether an oracle used up a limit.
+        exhausted: whether an oracle, or the checker on the oracles' answers, used up a limit.
         cpu_s: CPU seconds of the oracles, without varied runs, and of the checker.
         slowest_s: CPU seconds of the slowest oracle.
     """
@@ -135,7 +135,7 @@ class Rules:
         fixed, again = outcomes[: len(self.oracles)], outcomes[len(self.oracles) :]
         answers = [answer_of(self.problem, outcome) for outcome in fixed]
         varied_answers = {number: answer_of(self.problem, outcome) for number, outcome in enumerate(again)}
-        checked_s = 0.0
+        said: Sequence[Outcome] = ()
         agree: Agree | None = None
         checker_failure = None
         if self.checker is None:
@@ -144,7 +144,6 @@ class Rules:
             inquiry = Inquiry(test_input, answers, varied_answers)
             said = yield [Request(self.checker, asked, limits=CHECKER_LIMITS) for asked in inquiry.questions]
             self._require(said, "the checker")
-            checked_s = sum(outcome.cpu_time_s for outcome in said)
             checker_failure = inquiry.record(said)
             if inquiry.questions and checker_failure is None:
                 agree = inquiry.agree
@@ -166,8 +165,8 @@ class Rules:
             checker_failure=checker_failure,
             outlier=Outlier() if agree is None else outlier_of(answers, agree),
             nondeterministic=nondeterministic,
-            exhausted=any(outcome.status in EXHAUSTED for outcome in fixed),
-            cpu_s=sum(outcome.cpu_time_s for outcome in fixed) + checked_s,
+            exhausted=any(outcome.status in EXHAUSTED for outcome in (*fixed, *said)),
+            cpu_s=sum(outcome.cpu_time_s for outcome in (*fixed, *said)),
             slowest_s=max(outcome.cpu_time_s for outcome in fixed),
         )
 

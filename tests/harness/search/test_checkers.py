@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from semi_instruct.engine import Engine
+from semi_instruct.engine import Engine, Outcome, Program, Status
 from semi_instruct.harness.problems.verdicts import Verdict
 from semi_instruct.harness.search.fuzz import Finding, Search, Settings
 from semi_instruct.harness.verification.scheduler import verify
+from tests.harness.support.fake_engine import ScriptedEngine, ended, printed
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
 
 # Any divisor of the number that is read is right.
@@ -91,3 +92,19 @@ print("accepted" if asked["output"] in asked["input"][0] else "wrong")
     assert minimal.counterexample.input == [[1]]
     assert as_found.counterexample is not None
     assert as_found.counterexample.input != [[1]]
+
+
+def test_a_checker_that_sleeps_ends_the_taking_of_inputs() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        return ended(Status.TIME_LIMIT) if program.source == "checker" else printed("1")
+
+    with ScriptedEngine(script) as engine:
+        [judged] = verify([problem(row("right", checker="checker"))], engine, planned=60)
+        assert sum(source == "checker" for source, *_ in engine.asked) < 12
+    assert judged.verdict is Verdict.SANDBOX_ERROR
+
+
+def test_an_oracle_that_the_checker_rejects_is_not_called_nondeterministic(engine: Engine) -> None:
+    [judged] = verify([problem(row(LARGEST, checker="print('wrong')"))], engine, planned=0)
+    assert judged.verdict is Verdict.NO_ORACLE
+    assert "nondeterministic" not in judged.detail
