@@ -10,7 +10,11 @@ import pytest
 from semi_instruct.engine import Determinism, Engine, Outcome, Program, Status
 from semi_instruct.harness.inputs.source import Answer, TestInput
 from semi_instruct.harness.judge.checker import Finding, Inquiry, judgement_of, question
+from semi_instruct.harness.judge.consensus import TestCase
+from semi_instruct.harness.judge.rules import Rules
+from semi_instruct.harness.judge.scorecard import Scorecard
 from semi_instruct.harness.problems.verdicts import Verdict, VerdictRow
+from semi_instruct.harness.runs import Runner
 from semi_instruct.harness.verification.scheduler import verify
 from tests.harness.support.fake_engine import ScriptedEngine, ended, printed, returned
 from tests.harness.support.problem_rows import function_row, problem, stdin_row
@@ -328,3 +332,19 @@ print('accepted') if asked['output'] == asked['expected'] else ({careless})
     assert judged.verdict in (Verdict.SANDBOX_ERROR, Verdict.WRONG_ANSWER)
     assert (judged.passed, judged.test_cases) == (0, 2)
     assert "the checker" in judged.detail
+
+
+def test_a_candidate_is_charged_for_a_checker_that_its_answer_makes_fail() -> None:
+    def script(program: Program, stdin: bytes, args: tuple[Any, ...]) -> Outcome:
+        if program.source == "checker":
+            return ended(Status.NONZERO_EXIT, cpu=2.0) if b"crash" in stdin else printed("accepted", cpu=2.0)
+        return printed(str(program.source), cpu=0.5)
+
+    one = problem(checked_row("checker", candidates=candidates("crash", "fine")))
+    case = TestCase(0, TestInput("example", stdin=b"12\n"), Answer(b"3\n"), one.how_compared)
+    cards = [Scorecard(one, candidate) for candidate in one.candidates]
+    with ScriptedEngine(script) as engine:
+        for card in cards:
+            program = one.program(card.candidate.source)
+            Runner(engine).run(Rules(one).candidate_result(program, case, card))
+    assert [card.taken_s for card in cards] == [2.5, 0.5]
