@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Container, Iterable
 from concurrent.futures import Future
@@ -40,10 +41,19 @@ def parts(engine: Engine, others: Container[psutil.Process] = ()) -> list[tuple[
     zygotes = _children(nsjails)
     found = [("keeper", each) for each in keepers] + [("nsjail", each) for each in nsjails]
     for zygote in zygotes:
-        # A zygote makes init first. Pids only grow, but for once in four million.
-        sandbox = sorted(_children([zygote]), key=lambda process: process.pid)
+        sandbox = sorted(_children([zygote]), key=_pid_inside)
         found += [("zygote", zygote), *zip(("init", "child"), sandbox, strict=False)]
     return found
+
+
+def _pid_inside(process: psutil.Process) -> int:
+    """Its pid in its own namespace: 1 is init. The host's pids do not tell: they start again at pid_max."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:  # it has ended
+        return process.pid
+    [pids] = re.findall(r"^NSpid:(.*)$", status, re.MULTILINE)
+    return int(pids.split()[-1])
 
 
 def part(engine: Engine, name: str) -> psutil.Process:
